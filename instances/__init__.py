@@ -1,0 +1,1 @@
+"""The instances that ship with offbench, and how they were made (`build`)."""

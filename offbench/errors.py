@@ -1,0 +1,17 @@
+"""The error whose message is meant for the user."""
+
+
+class OffbenchError(Exception):
+    """A user's mistake, told in one line: which file, which place in it, which rule.
+
+    The command line prints the message alone and exits with code 2; in Python it is an ordinary
+    exception.
+    """
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name closest to *word*, or an empty string."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""

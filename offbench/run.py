@@ -1,0 +1,142 @@
+"""One run: from an instance and a solver's name to a solution."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from offbench.errors import OffbenchError
+from offbench.evaluator import Evaluation, evaluate, warm_up
+from offbench.instance import Instance, load
+from offbench.placement import Placement
+from offbench.problem import P1, P2, Problem
+from offbench.search import Budget, Clock, Infeasible, Search, SearchEnded
+from offbench.solution import Solution, versions
+from offbench.solver import Solver, configure, find
+from offbench.watchdog import watchdog
+
+DEFAULT_TIME_LIMIT_S = 60.0
+
+
+def solve(
+    instance: Instance | str | Path,
+    solver: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    max_evaluations: int | None = None,
+    target: float | None = None,
+    placement: Placement | None = None,
+    on_start: Callable[[Search], None] | None = None,
+) -> Solution:
+    """Run one solver on one instance.
+
+    Parameters
+    ----------
+    instance
+        An instance, or a file or shipped name to load.
+    solver
+        A solver's name, or the path of a file with one.
+    parameters
+        The solver's parameters by name.
+    seed
+        Of the run. The same seed gives the same placement where the solver doesn't go by time.
+    time_limit
+        Seconds, counted from before the solver is imported. 60 if neither this nor
+        *max_evaluations* is given.
+    max_evaluations
+        Complete placements scored at most.
+    target
+        Stop at an objective as low as this.
+    placement
+        For solvers of P2: the placement whose servers are given.
+    on_start
+        Called with the search before the solver starts, to watch it.
+
+    Returns
+    -------
+    Solution
+        What was found, also if the budget ran out or Ctrl-C ended the run.
+
+    Raises
+    ------
+    OffbenchError
+        If instance, solver, parameters or budget are wrong.
+    BoundError
+        If the solver reports a lower bound above a feasible objective.
+    """
+    if not isinstance(instance, Instance):
+        instance = load(instance)
+    if seed < 0:
+        raise OffbenchError(f"seed: must be 0 or more, not {seed}")
+    if time_limit is None and max_evaluations is None:
+        time_limit = DEFAULT_TIME_LIMIT_S
+    budget = Budget(time_limit, max_evaluations, target)
+    warm_up()
+
+    # The solver's import and the model's building count: that is what a user waits for.
+    clock = Clock()
+    made: Solver | None = None
+    search: Search | None = None
+    reason = stopped = ""
+    try:
+        with watchdog(clock, time_limit):
+            made = configure(find(solver), solver, parameters or {})
+            search = Search(_problem(instance, made, placement), budget, seed, clock)
+            if on_start is not None:
+                on_start(search)
+            made.solve(search.problem, search)
+    except SearchEnded:
+        pass
+    except Infeasible as error:
+        reason, stopped = str(error), "finished"
+    except KeyboardInterrupt:
+        if search is None:
+            raise
+        stopped = "interrupted"
+    seconds = clock.seconds
+    if search is None:
+        search = Search(P1(instance), budget, seed, clock)
+    return Solution(
+        instance=instance,
+        solver=made.name if made is not None else solver,
+        parameters=made.model_dump(mode="json") if made is not None else dict(parameters or {}),
+        seed=seed,
+        stopped=stopped or search.ended_by or "finished",
+        reason=reason,
+        placement=search.incumbent,
+        evaluation=_confirmed(search),
+        client_only=_client_only(search.problem),
+        lower_bound=search.lower_bound,
+        seconds=seconds,
+        evaluations=search.evaluations,
+        trace=tuple(search.trace),
+        versions=versions(),
+    )
+
+
+def _problem(instance: Instance, solver: Solver, placement: Placement | None) -> Problem:
+    if solver.solves == "P1":
+        if placement is not None:
+            raise OffbenchError(f"solver '{solver.name}' solves P1 and chooses the servers; a placement is for P2")
+        return P1(instance)
+    if placement is None:
+        raise OffbenchError(f"solver '{solver.name}' solves P2, the order for given servers: give a placement")
+    return P2(instance, placement.servers)
+
+
+def _confirmed(search: Search) -> Evaluation | None:
+    """Score the incumbent once more; it must have the objective that the search kept."""
+    if search.incumbent is None:
+        return None
+    evaluation = evaluate(search.problem, search.incumbent)
+    if evaluation.objective != search.objective:
+        raise RuntimeError(
+            f"the incumbent's objective is {evaluation.objective!r}, but the search kept {search.objective!r}"
+        )
+    return evaluation
+
+
+def _client_only(problem: Problem) -> Evaluation:
+    free = P1(problem.instance) if isinstance(problem, P2) else problem
+    return evaluate(free, free.everything_on(free.arrays.client))

@@ -1,0 +1,303 @@
+"""What a solver is handed: clock, budget, evaluator, incumbent, lower bound, trace, randomness.
+
+A solver only proposes; the search scores, counts, keeps the best and ends the run. So every solver
+is measured the same way and cannot misreport.
+"""
+
+import math
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from offbench.errors import OffbenchError
+from offbench.evaluator import evaluate_many, prefix_objectives
+from offbench.placement import Placement
+from offbench.problem import Problem
+
+Floats = NDArray[np.float64]
+
+# A population is scored in blocks of about this many subtasks, some milliseconds, so that the clock is watched.
+_BLOCK = 200_000
+
+
+class SearchEnded(BaseException):
+    """Ends the solver: the budget is used up, the target is reached or optimality is proven.
+
+    Not an `Exception`, so that a solver's ``except Exception`` lets it pass. A solver need not catch
+    it; what it proposed is kept.
+    """
+
+
+class Infeasible(Exception):  # noqa: N818 - a finding, not a fault
+    """Raised by a solver that has no placement to offer for a problem, with the reason."""
+
+
+class BoundError(Exception):
+    """A lower bound above a feasible objective: somebody's arithmetic is wrong, the run is void."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a search ends, whichever comes first.
+
+    Parameters
+    ----------
+    time_limit
+        Seconds since the clock started, before the solver was imported.
+    max_evaluations
+        Complete placements scored. Partial ones (`Search.next_objectives`) don't count.
+    target
+        An objective that is good enough.
+
+    Raises
+    ------
+    OffbenchError
+        If a limit is not positive, or a number isn't finite.
+    """
+
+    time_limit: float | None = None
+    max_evaluations: int | None = None
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
+            raise OffbenchError(f"time limit: must be a positive number of seconds, not {self.time_limit}")
+        if self.max_evaluations is not None and self.max_evaluations < 1:
+            raise OffbenchError(f"max evaluations: must be at least 1, not {self.max_evaluations}")
+        if self.target is not None and not math.isfinite(self.target):
+            raise OffbenchError(f"target: must be a finite number, not {self.target}")
+
+
+class Clock:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the clock started."""
+        return perf_counter() - self._start
+
+
+class TracePoint(NamedTuple):
+    """The state of a search when its incumbent or its bound improved."""
+
+    seconds: float
+    evaluations: int
+    objective: float
+    """of the incumbent; infinite before the first"""
+    bound: float
+    """the lower bound; minus infinity before the first"""
+
+
+def relative_gap(objective: float, bound: float) -> float:
+    """Return ``(Q - LB) / max(|Q|, 1e-9)``, what a solver's status goes by (MODEL.md section 9)."""
+    return (objective - bound) / max(abs(objective), 1e-9)
+
+
+def is_optimal(objective: float, bound: float) -> bool:
+    """Tell whether bound and objective meet: relative gap <= 1e-6, or a difference <= 1e-9."""
+    return objective - bound <= 1e-9 or relative_gap(objective, bound) <= 1e-6
+
+
+class Search:
+    """One run's clock, budget, evaluator, incumbent, bound and trace.
+
+    Parameters
+    ----------
+    problem
+        What is solved.
+    budget
+        When to end; nothing ends it by default.
+    seed
+        Of `rng`.
+    clock
+        The run's clock; a new one by default.
+    """
+
+    def __init__(
+        self, problem: Problem, budget: Budget | None = None, seed: int = 0, clock: Clock | None = None
+    ) -> None:
+        self.problem = problem
+        self.budget = budget or Budget()
+        self.clock = clock or Clock()
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        """the only source of randomness"""
+        self.evaluations = 0
+        """complete placements scored so far"""
+        self.incumbent: Placement | None = None
+        """the best placement so far"""
+        self.objective = math.inf
+        """of the incumbent"""
+        self.lower_bound = -math.inf
+        """the best bound reported so far"""
+        self.trace: list[TracePoint] = []
+        """a point for each improvement of incumbent or bound"""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on the run's clock."""
+        return self.clock.seconds
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, infinite without a time limit."""
+        return math.inf if self.budget.time_limit is None else self.budget.time_limit - self.seconds
+
+    @property
+    def running(self) -> bool:
+        """Whether there is budget left and something to gain: ``while search.running: ...``."""
+        return self.ended_by is None
+
+    @property
+    def ended_by(self) -> str | None:
+        """What ends the search now: optimal, target, max-evaluations, time-limit; None goes on."""
+        if self.incumbent is not None and is_optimal(self.objective, self.lower_bound):
+            return "optimal"
+        if self.budget.target is not None and self.objective <= self.budget.target:
+            return "target"
+        if self.budget.max_evaluations is not None and self.evaluations >= self.budget.max_evaluations:
+            return "max-evaluations"
+        if self.remaining_s <= 0:
+            return "time-limit"
+        return None
+
+    def check(self) -> None:
+        """End the solver here if the search has ended; for long stretches without a proposal.
+
+        Raises
+        ------
+        SearchEnded
+            If `running` is false.
+        """
+        if not self.running:
+            raise SearchEnded
+
+    def propose(self, placement: Placement | ArrayLike) -> float:
+        """Score one placement and keep it if it is the best so far.
+
+        Parameters
+        ----------
+        placement
+            A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served.
+
+        Returns
+        -------
+        float
+            Its objective Q.
+
+        Raises
+        ------
+        SearchEnded
+            If the search had ended before, or ends with this proposal.
+        OffbenchError
+            If a subtask stands on a server that isn't allowed (for P2: another than the given one),
+            or the dispatch order isn't one.
+        """
+        if not isinstance(placement, Placement):
+            placement = Placement(placement)
+        orders = None if placement.order is None else placement.order[None]
+        return float(self.propose_many(placement.servers[None], orders)[0])
+
+    def propose_many(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
+        """Score a population and keep the best of it if it is the best so far.
+
+        Parameters
+        ----------
+        assignments
+            Server indices, shape ``(rows, n_subtasks)``.
+        orders
+            Dispatch orders, same shape; first come, first served without.
+
+        Returns
+        -------
+        numpy.ndarray
+            The objective of each row.
+
+        Raises
+        ------
+        SearchEnded, OffbenchError
+            As `propose`. Rows scored before the end are kept.
+        """
+        placements = np.asarray(assignments, dtype=np.int64)
+        booked = None if orders is None else np.asarray(orders, dtype=np.int64)
+        objectives = np.empty(len(placements))
+        step = max(1, _BLOCK // max(1, self.problem.n_subtasks))
+        first = 0
+        while first < len(placements):
+            self.check()
+            last = min(len(placements), first + step)
+            if self.budget.max_evaluations is not None:
+                last = min(last, first + self.budget.max_evaluations - self.evaluations)
+            rows = slice(first, last)
+            objectives[rows] = evaluate_many(self.problem, placements[rows], None if booked is None else booked[rows])
+            self.evaluations += last - first
+            best = first + int(np.argmin(objectives[rows]))
+            if objectives[best] < self.objective:
+                order = None if booked is None else booked[best]
+                self._improve(Placement(placements[best], order), float(objectives[best]))
+            first = last
+        self.check()
+        return objectives
+
+    def next_objectives(self, servers: NDArray[np.int64], decided: int) -> Floats:
+        """Score every server for the next subtask, the ones before it decided and no others there.
+
+        Parameters
+        ----------
+        servers
+            Server indices, of which the first *decided* count, shape ``(n_subtasks,)``.
+        decided
+            How many subtasks are decided.
+
+        Returns
+        -------
+        numpy.ndarray
+            Q of the first ``decided + 1`` subtasks for each server, infinite where the subtask is
+            not allowed, shape ``(n_servers,)``.
+
+        Raises
+        ------
+        SearchEnded
+            If the search has ended.
+        """
+        self.check()
+        allowed = np.flatnonzero(self.problem.allowed[decided])
+        candidates = np.repeat(servers[None, : decided + 1], len(allowed), axis=0)
+        candidates[:, decided] = allowed
+        objectives = np.full(self.problem.n_servers, math.inf)
+        objectives[allowed] = prefix_objectives(self.problem, candidates)
+        return objectives
+
+    def bound(self, value: float) -> None:
+        """Report a lower bound on the objective of every placement; the best one counts.
+
+        Raises
+        ------
+        BoundError
+            If it lies above the incumbent's objective.
+        SearchEnded
+            If it meets the incumbent, which proves it optimal.
+        """
+        if value > self.lower_bound:
+            self.lower_bound = float(value)
+            self._compare()
+            self._record()
+        self.check()
+
+    def _improve(self, placement: Placement, objective: float) -> None:
+        self.incumbent, self.objective = placement, objective
+        self._compare()
+        self._record()
+
+    def _compare(self) -> None:
+        tolerance = 1e-9 * max(1.0, abs(self.objective))
+        if self.incumbent is not None and self.lower_bound > self.objective + tolerance:
+            raise BoundError(f"lower bound {self.lower_bound!r} lies above the feasible objective {self.objective!r}")
+
+    def _record(self) -> None:
+        self.trace.append(TracePoint(self.seconds, self.evaluations, self.objective, self.lower_bound))

@@ -1,0 +1,154 @@
+"""What a run found: the facts, and their shapes for people, machines and data frames."""
+
+import math
+import platform
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING, Any
+
+from offbench.evaluator import Evaluation
+from offbench.instance import Instance
+from offbench.placement import Placement
+from offbench.search import TracePoint, is_optimal, relative_gap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Text(str):
+    """A text that shows as itself when a notebook or a shell shows its value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """The outcome of one run.
+
+    Raises
+    ------
+    ValueError
+        If placement and evaluation don't come together, or the bound lies above the objective.
+    """
+
+    instance: Instance
+    solver: str
+    parameters: dict[str, Any]
+    seed: int
+    stopped: str
+    """what ended the run: finished, optimal, target, max-evaluations, time-limit, interrupted"""
+    reason: str
+    """why the solver has no placement, if it said so"""
+    placement: Placement | None
+    """the best placement found"""
+    evaluation: Evaluation | None
+    """of that placement, by the shared evaluator"""
+    client_only: Evaluation
+    """of everything on the client, for comparison"""
+    lower_bound: float
+    """on every placement's objective; minus infinity if none is known"""
+    seconds: float
+    """from before the solver's import to its end"""
+    evaluations: int
+    """complete placements scored"""
+    trace: tuple[TracePoint, ...]
+    """a point for each improvement"""
+    versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if (self.placement is None) != (self.evaluation is None):
+            raise ValueError("a placement comes with its evaluation")
+        if self.lower_bound > self.objective + 1e-9 * max(1.0, abs(self.objective)):
+            raise ValueError(f"lower bound {self.lower_bound} above objective {self.objective}")
+
+    @property
+    def objective(self) -> float:
+        """Q of the placement; infinite without one."""
+        return self.evaluation.objective if self.evaluation is not None else math.inf
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap between objective and lower bound; None if one of them is missing."""
+        if self.evaluation is None or self.lower_bound == -math.inf:
+            return None
+        return max(0.0, relative_gap(self.objective, self.lower_bound))
+
+    @property
+    def status(self) -> str:
+        """One of optimal (proven), feasible, infeasible (the solver says so), no-placement."""
+        if self.evaluation is None:
+            return "infeasible" if self.reason else "no-placement"
+        return "optimal" if is_optimal(self.objective, self.lower_bound) else "feasible"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as one JSON object."""
+        found = self.evaluation is not None
+        return {
+            "instance": self.instance.name,
+            "solver": self.solver,
+            "parameters": self.parameters,
+            "seed": self.seed,
+            "status": self.status,
+            "stopped": self.stopped,
+            "reason": self.reason or None,
+            "objective": self.objective if found else None,
+            "lower_bound": self.lower_bound if math.isfinite(self.lower_bound) else None,
+            "gap": self.gap,
+            "seconds": self.seconds,
+            "evaluations": self.evaluations,
+            "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
+            "client_only": self.client_only.to_dict(),
+            "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
+            "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],
+            "versions": self.versions,
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a row for each subtask: task, layer, server, and what it amounts to.
+
+        Raises
+        ------
+        ValueError
+            If the run found no placement.
+        """
+        import pandas as pd
+
+        if self.placement is None or self.evaluation is None:
+            raise ValueError(f"the run found no placement ({self.status})")
+        names = [{"task": task.name, "layer": layer.name} for task in self.instance.tasks for layer in task.layers]
+        servers = [self.instance.servers[s].name for s in self.placement.servers]
+        rows = zip(names, servers, self.evaluation.subtasks, strict=True)
+        return pd.DataFrame([{**name, "server": server, **parts} for name, server, parts in rows])
+
+    def summary(self) -> Text:
+        """Return the result as a text for people: the numbers beside the client's, where the layers went."""
+        from offbench.summary import as_text
+
+        return Text(as_text(self))
+
+    def __repr__(self) -> str:
+        return f"<Solution of '{self.instance.name}' by {self.solver}: {self.status}, Q = {self.objective:.6g}>"
+
+    def _repr_html_(self) -> str:
+        from offbench.summary import as_html
+
+        return as_html(self)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, offbench and the packages that it requires."""
+    found = {"python": platform.python_version()}
+    try:
+        needed = [line for line in requires("offbench") or [] if "extra ==" not in line]
+    except PackageNotFoundError:  # run from a source tree that isn't installed
+        needed = []
+    for name in ("offbench", *(re.split(r"[^A-Za-z0-9._-]", line)[0] for line in needed)):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,252 @@
+"""The solver interface, and how a solver is found: by name, by entry point, by path.
+
+The folder `offbench.solvers` is listed and read as text, so that finding one solver imports no
+other, and one whose library is missing breaks nothing.
+"""
+
+import ast
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from offbench.errors import OffbenchError, nearest
+from offbench.jsonfile import one_line
+
+PACKAGE = "offbench.solvers"
+GROUP = "offbench.solvers"
+
+
+class Solver(BaseModel, ABC):
+    """An idea for solving P1 or P2. Its fields are its parameters, with types and defaults.
+
+    A subclass's docstring begins with its one-line description. Fields are set by ``--set
+    name=value`` and checked by pydantic; a docstring under a field tells what it is.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+    )
+
+    name: ClassVar[str]
+    """what users type; the file's name, with hyphens, if absent"""
+    solves: ClassVar[Literal["P1", "P2"]] = "P1"
+    """P1 chooses servers and order, P2 the order for given servers"""
+
+    @abstractmethod
+    def solve(self, problem: Any, search: Any) -> None:
+        """Propose placements to *search* until it ends, or there is nothing more to propose.
+
+        Parameters
+        ----------
+        problem
+            A `P1` or a `P2`, as `solves` says.
+        search
+            The run's `Search`: scores proposals, watches the budget, holds the random generator.
+
+        Raises
+        ------
+        Infeasible
+            If this solver has no placement for the problem.
+        """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A solver that was found, but not imported."""
+
+    name: str
+    description: str
+    solves: str
+    where: str
+    """the file or entry point that has it"""
+    target: str
+    """module, or path, and class: ``offbench.solvers.greedy:Greedy``"""
+    missing: tuple[str, ...] = field(default=())
+    """packages that it imports and that are not installed"""
+
+
+def catalogue() -> dict[str, Entry]:
+    """Return every solver that can be found by name, without importing any."""
+    found: dict[str, Entry] = {}
+    for entry in (*_own_entries(), *_foreign_entries()):
+        found.setdefault(entry.name, entry)
+    return dict(sorted(found.items()))
+
+
+@cache
+def _own_entries() -> tuple[Entry, ...]:
+    spec = find_spec(PACKAGE)
+    folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
+    entries = []
+    for folder in folders:
+        for path in sorted(Path(folder).iterdir()):
+            is_package = (path / "__init__.py").is_file()
+            if path.name.startswith("_") or not (is_package or path.suffix == ".py"):
+                continue
+            entries += _read(path, f"{PACKAGE}.{path.stem}")
+    return tuple(entries)
+
+
+def _foreign_entries() -> Iterator[Entry]:
+    for point in entry_points(group=GROUP):
+        description, solves = "", "P1"
+        missing: tuple[str, ...] = ()
+        try:
+            solver = _solver_class(point.load(), point)
+            description, solves = describe(solver), solver.solves
+        except ImportError as error:
+            missing = (error.name or str(error),)
+        except Exception as error:
+            description = f"can't be loaded: {error}"
+        package = point.dist.name if point.dist else "?"
+        yield Entry(point.name, description, solves, f"entry point of {package}", point.value, missing)
+
+
+def _solver_class(thing: object, point: EntryPoint) -> type[Solver]:
+    if isinstance(thing, type) and issubclass(thing, Solver):
+        return thing
+    raise OffbenchError(f"solver '{point.name}': entry point {point.value} is no subclass of offbench.Solver")
+
+
+def _read(path: Path, module: str) -> list[Entry]:
+    """Read the solvers of one file or folder off its text."""
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    tree = trees[files.index(path / "__init__.py")] if path.is_dir() else trees[0]
+    missing = tuple(sorted({name for each in trees for name in _imports(each) if find_spec(name) is None}))
+    entries = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] == "Solver" for base in node.bases):
+            facts = _class_facts(node)
+            name = facts.get("name", _default_name(path.stem))
+            description = (ast.get_docstring(node) or "").split("\n")[0]
+            target = f"{module}:{node.name}"
+            entries.append(Entry(name, description, facts.get("solves", "P1"), path.name, target, missing))
+    return entries
+
+
+def _class_facts(node: ast.ClassDef) -> dict[str, str]:
+    return {
+        line.target.id: line.value.value
+        for line in node.body
+        if isinstance(line, ast.AnnAssign)
+        and isinstance(line.target, ast.Name)
+        and line.target.id in ("name", "solves")
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    }
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def _default_name(stem: str) -> str:
+    return stem.replace("_", "-")
+
+
+def find(name: str) -> type[Solver]:
+    """Import one solver.
+
+    Parameters
+    ----------
+    name
+        A solver's name, or the path of a Python file with one, ``./mine.py`` or ``./mine.py:Mine``.
+
+    Raises
+    ------
+    OffbenchError
+        If there is no such solver, or a library of it is not installed.
+    """
+    path, _, wanted = name.partition(":")
+    if path.endswith(".py"):
+        return _pick(_import_file(Path(path)), wanted, path)
+    known = catalogue()
+    if name not in known:
+        raise OffbenchError(f"unknown solver '{name}'{nearest(name, list(known))}; `offbench solvers` lists them")
+    module, _, wanted = known[name].target.partition(":")
+    try:
+        return _pick(import_module(module), wanted, module)
+    except ImportError as error:
+        raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise OffbenchError(f"{path}: no such file")
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise OffbenchError(f"{path}:{line} can't be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _pick(module: ModuleType, wanted: str, source: str) -> type[Solver]:
+    solvers = {
+        name: thing
+        for name, thing in vars(module).items()
+        if inspect.isclass(thing)
+        and issubclass(thing, Solver)
+        and not inspect.isabstract(thing)
+        and thing.__module__ == module.__name__
+    }
+    if wanted and wanted not in solvers:
+        raise OffbenchError(f"{source}: has no solver '{wanted}'{nearest(wanted, list(solvers))}")
+    if not wanted and len(solvers) != 1:
+        has = ", ".join(solvers) or "none"
+        raise OffbenchError(f"{source}: must have one subclass of offbench.Solver with a solve method, has {has}")
+    solver = solvers[wanted] if wanted else next(iter(solvers.values()))
+    if "name" not in vars(solver):
+        solver.name = _default_name(Path(module.__file__ or module.__name__).stem)
+    return solver
+
+
+def describe(solver: type[Solver]) -> str:
+    """Return the one-line description of a solver."""
+    return (inspect.getdoc(solver) or "").split("\n")[0]
+
+
+def parameter_type(solver: type[Solver], name: str) -> str:
+    """Return the type of a parameter as a reader would write it: ``float``, ``int | None``."""
+    annotation = solver.model_fields[name].annotation
+    if isinstance(annotation, type):
+        return annotation.__name__
+    text = str(annotation).replace("typing.", "")
+    return text.removeprefix("Literal") if text.startswith("Literal") else text
+
+
+def configure(solver: type[Solver], name: str, parameters: Mapping[str, Any]) -> Solver:
+    """Make a solver with *parameters*, whose values may be texts as given on the command line.
+
+    Raises
+    ------
+    OffbenchError
+        If a parameter is unknown or its value is of the wrong type or out of range.
+    """
+    known = list(solver.model_fields)
+    for parameter in parameters:
+        if parameter not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise OffbenchError(f"solver '{name}' has no parameter '{parameter}'{nearest(parameter, known)}; {has}")
+    try:
+        return solver(**parameters)
+    except ValidationError as error:
+        raise OffbenchError(f"solver '{name}': parameter {one_line(error)}") from None

@@ -1,0 +1,151 @@
+"""Results as tables for people; rich renderables, and their text and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from offbench.evaluator import Evaluation
+    from offbench.instance import Instance
+    from offbench.placement import Placement
+    from offbench.solution import Solution
+
+_ROWS = (
+    ("delay", "delay_s", "s"),
+    ("energy", "energy_j", "J"),
+    ("cost", "cost_usd", "$"),
+    ("score SC", "score", ""),
+    ("coordination H", "coordination", ""),
+    ("balance Z", "balance", ""),
+    ("objective Q", "objective", ""),
+)
+_COLOURS = {"client": ("green",), "edge": ("cyan", "blue"), "cloud": ("magenta", "red")}
+_STRIPS_AT_MOST = 12
+
+
+def summary(solution: Solution) -> RenderableType:
+    """Return what `offbench solve` prints."""
+    if solution.placement is None or solution.evaluation is None:
+        why = solution.reason or f"the run ended ({solution.stopped}) before the solver proposed one"
+        return Text(f"{solution.solver} on {solution.instance.name}: no placement: {why}")
+    head = Text.assemble(
+        (solution.solver, "bold"), " on ", (solution.instance.name, "bold"),
+        f": {solution.status}, ended by {_ending(solution.stopped)} after {solution.seconds:.2f} s and "
+        f"{solution.evaluations:,} evaluations, seed {solution.seed}",
+    )  # fmt: skip
+    return Group(
+        head,
+        comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
+        Text(_bound(solution)),
+        whereabouts(solution.instance, solution.placement, solution.evaluation),
+    )
+
+
+def _ending(stopped: str) -> str:
+    return {"finished": "itself", "interrupted": "Ctrl-C", "optimal": "proof"}.get(stopped, f"its {stopped}")
+
+
+def _bound(solution: Solution) -> str:
+    if solution.gap is None:
+        return "lower bound: none (this solver proves nothing)"
+    return f"lower bound: {solution.lower_bound:.6g}, relative gap {solution.gap:.3%}"
+
+
+def comparison(evaluations: dict[str, Evaluation]) -> Table:
+    """Return indicators as rows, placements as columns, and the change from the last to the first."""
+    table = Table("indicator", title=None)
+    for name in evaluations:
+        table.add_column(name, justify="right")
+    first, *_, last = evaluations.values()
+    compare = len(evaluations) > 1
+    if compare:
+        table.add_column("change", justify="right")
+    for label, name, unit in _ROWS:
+        values = [getattr(evaluation, name) for evaluation in evaluations.values()]
+        cells = [f"{value:.6g}" for value in values]
+        if compare:
+            here, there = getattr(first, name), getattr(last, name)
+            # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
+            ratio = f"{here / there - 1:+.1%}" if there > 0 and name != "objective" else f"{here - there:+.4g}"
+            cells.append(ratio)
+        style = "bold" if name == "objective" else None
+        table.add_row(f"{label} ({unit})" if unit else label, *cells, style=style)
+    return table
+
+
+def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation) -> RenderableType:
+    """Return how much each server got, and a coloured strip of each task's layers."""
+    parts = evaluation.parts
+    counts = [int((placement.servers == s).sum()) for s in range(len(instance.servers))]
+    table = Table("server", "", "layers", "share", "busy s", "waiting s", title=None)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    letters = _letters(instance)
+    for s, server in enumerate(instance.servers):
+        if counts[s] == 0:
+            continue
+        here = placement.servers == s
+        table.add_row(
+            Text(f"{letters[s][0]} {server.name}", style=letters[s][1]),
+            Text("█" * max(1, round(20 * counts[s] / max(counts))), style=letters[s][1]),
+            str(counts[s]),
+            f"{counts[s] / instance.subtasks:.0%}",
+            f"{parts[here, 1].sum():.4g}",
+            f"{parts[here, 3].sum():.4g}",
+        )
+    unused = [server.name for s, server in enumerate(instance.servers) if counts[s] == 0]
+    lines: list[RenderableType] = [table]
+    if unused:
+        lines.append(Text(f"not used: {', '.join(unused)}", style="dim"))
+    lines += _strips(instance, placement, letters)
+    return Group(*lines)
+
+
+def _letters(instance: Instance) -> list[tuple[str, str]]:
+    """Return a character and a colour for each server: 0 client, 1-9 and a-z the others of its kind."""
+    seen = {"client": 0, "edge": 0, "cloud": 0}
+    symbols = {"client": "L", "edge": "123456789", "cloud": "abcdefghijklmnopqrstuvwxyz"}
+    letters = []
+    for server in instance.servers:
+        number = seen[server.kind]
+        seen[server.kind] += 1
+        alphabet, colours = symbols[server.kind], _COLOURS[server.kind]
+        symbol = alphabet[number] if number < len(alphabet) else "+"
+        letters.append((symbol, colours[number % len(colours)]))
+    return letters
+
+
+def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, str]]) -> Iterable[Text]:
+    first = 0
+    width = max(len(task.name) for task in instance.tasks)
+    for number, task in enumerate(instance.tasks):
+        if number == _STRIPS_AT_MOST:
+            yield Text(f"... and {len(instance.tasks) - number} tasks more", style="dim")
+            return
+        strip = Text(f"{task.name:{width}}  ")
+        for s in placement.servers[first : first + len(task.layers)]:
+            strip.append(*letters[s])
+        yield strip
+        first += len(task.layers)
+
+
+def as_text(solution: Solution, width: int = 110) -> str:
+    """Return the summary as plain text."""
+    console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False)
+    console.print(summary(solution))
+    file = console.file
+    assert isinstance(file, StringIO)
+    return file.getvalue().rstrip()
+
+
+def as_html(solution: Solution, width: int = 110) -> str:
+    """Return the summary as HTML for notebooks."""
+    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False)
+    console.print(summary(solution))
+    return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')

@@ -1,0 +1,46 @@
+"""Ends a solver that doesn't look at the clock."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from offbench.search import Clock, SearchEnded
+
+_GRACE_S = 0.25
+_AGAIN_S = 0.25
+
+
+@contextmanager
+def watchdog(clock: Clock, time_limit: float | None) -> Iterator[None]:
+    """Raise `SearchEnded` in the body a moment after the time limit, and again until it has gone.
+
+    A search ends at its next proposal; this is for a solver that makes none. It works on a timer
+    signal, so only in the main thread of a system that has them, and can't interrupt compiled code:
+    elsewhere a solver ends at its next proposal.
+    """
+    if (
+        time_limit is None
+        or not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SearchEnded
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(1e-6, time_limit + _GRACE_S - clock.seconds), _AGAIN_S)
+    try:
+        yield
+    finally:
+        disarmed = False
+        while not disarmed:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+                disarmed = True
+            except SearchEnded:  # it went off just now
+                continue

@@ -1,0 +1,1 @@
+"""The solvers: one file, or folder, for each idea. Listed by `offbench.solver.catalogue`."""

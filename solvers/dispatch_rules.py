@@ -1,0 +1,78 @@
+"""P2 by rule: servers are given, a rule says who is served first."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench import P2, Placement, Search, Solver
+
+
+class FirstComeFirstServed(Solver):
+    """First come, first served: the order of ready times, the paper's rule."""
+
+    name: ClassVar[str] = "fcfs"
+    solves: ClassVar[Literal["P1", "P2"]] = "P2"
+
+    def solve(self, problem: P2, search: Search) -> None:
+        search.propose(Placement(problem.servers))
+
+
+class ShortestRemainingWork(Solver):
+    """Shortest remaining work first (SRPT): a free slot goes to the task with the least left to run."""
+
+    name: ClassVar[str] = "srpt"
+    solves: ClassVar[Literal["P1", "P2"]] = "P2"
+
+    def solve(self, problem: P2, search: Search) -> None:
+        search.propose(Placement(problem.servers, _shortest_remaining_first(problem, search)))
+
+
+def _shortest_remaining_first(problem: P2, search: Search) -> list[int]:
+    """Return the dispatch order of a schedule in which no slot idles while a subtask waits for it.
+
+    Of the subtasks whose inputs are booked, the next is the one that can start first; those that
+    wait for the same slot can all start when it becomes free, and there the remaining work of their
+    tasks, in seconds on the given servers, decides.
+    """
+    a = problem.arrays
+    n = problem.n_subtasks
+    servers = problem.servers
+    execution_s = a.gcycles / a.ghz[servers]
+    task_of = np.searchsorted(a.task_start, np.arange(n), side="right") - 1
+    remaining_s = np.add.reduceat(execution_s, a.task_start[:-1].astype(np.int64))
+    at = np.concatenate((servers, np.full(len(a.arrival_s), a.client)))
+    end_s = np.concatenate((np.zeros(n), a.arrival_s))
+    slot_free_s = [np.zeros(a.slot_start[s + 1] - a.slot_start[s]) for s in range(problem.n_servers)]
+
+    def ready_s(k: int) -> float:
+        sources, mb = _inputs(problem, k)
+        return float((end_s[sources] + mb * a.link[at[sources], servers[k], 0]).max())
+
+    def urgency(k: int) -> tuple[float, float, int]:
+        return max(ready[k], slot_free_s[servers[k]].min()), remaining_s[task_of[k]], k
+
+    waits_for = a.waits_for.astype(np.int64)
+    ready = {int(k): ready_s(int(k)) for k in np.flatnonzero(waits_for == 0)}
+    order = []
+    while ready:
+        search.check()
+        k = min(ready, key=urgency)
+        start_s = urgency(k)[0]
+        del ready[k]
+        order.append(k)
+        end_s[k] = start_s + execution_s[k]
+        remaining_s[task_of[k]] -= execution_s[k]
+        slots = slot_free_s[servers[k]]
+        slots[slots.argmin()] = end_s[k]
+        for reader in a.reader_of[a.reader_start[k] : a.reader_start[k + 1]].tolist():
+            waits_for[reader] -= 1
+            if waits_for[reader] == 0:
+                ready[reader] = ready_s(reader)
+    return order
+
+
+def _inputs(problem: P2, k: int) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+    a = problem.arrays
+    inputs = slice(int(a.input_start[k]), int(a.input_start[k + 1]))
+    return a.input_of[inputs], a.input_mb[inputs]
