@@ -200,14 +200,13 @@ class Instance(Fact):
         by_kind = {}
         by_name = {}
         for link in self.links:
-            a, b = link.between
-            if a in KINDS and b in KINDS:
+            if all(end in KINDS for end in link.between):
                 by_kind[frozenset(link.between)] = link
             else:
-                by_name[frozenset((index[a], index[b]))] = link
+                by_name[frozenset(index[end] for end in link.between)] = link
         table = {}
         for a, b in combinations(range(len(self.servers)), 2):
-            kinds = frozenset((self.servers[a].kind, self.servers[b].kind))
+            kinds = frozenset[str]((self.servers[a].kind, self.servers[b].kind))
             found = by_name.get(frozenset((a, b))) or by_kind.get(kinds)
             if found is not None:
                 table[a, b] = found

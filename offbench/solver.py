@@ -215,7 +215,8 @@ def _pick(module: ModuleType, wanted: str, source: str) -> type[Solver]:
         raise OffbenchError(f"{source}: must have one subclass of offbench.Solver with a solve method, has {has}")
     solver = solvers[wanted] if wanted else next(iter(solvers.values()))
     if "name" not in vars(solver):
-        solver.name = _default_name(Path(module.__file__ or module.__name__).stem)
+        file = Path(module.__file__ or module.__name__)
+        solver.name = _default_name(file.parent.name if file.stem == "__init__" else file.stem)
     return solver
 
 

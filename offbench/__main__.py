@@ -1,0 +1,5 @@
+"""``python -m offbench``."""
+
+from offbench.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""`offbench evaluate`: what a placement amounts to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offbench.cli.arguments import InstanceArgument, Json
+
+
+def evaluate(
+    instance: InstanceArgument,
+    placement: Annotated[Path, typer.Argument(metavar="PLACEMENT", help="A placement file.")],
+    json: Json = False,
+) -> None:
+    """Score a placement.
+
+    Delay, energy, cost and objective stand beside those of everything on the client.
+    """
+    from offbench.cli.console import load_evaluator, show, show_json
+    from offbench.instance import load
+    from offbench.placement import load_placement
+
+    facts = load(instance)
+    given = load_placement(placement, facts)
+    load_evaluator()
+
+    from offbench.evaluator import evaluate as score
+    from offbench.problem import P1
+
+    problem = P1(facts)
+    evaluation = score(problem, given)
+    if json:
+        show_json(evaluation.to_dict(subtasks=True))
+        return
+
+    from offbench.summary import comparison, whereabouts
+
+    client_only = score(problem, problem.everything_on(facts.client))
+    show(
+        f"{placement} on {facts.name}",
+        comparison({placement.stem: evaluation, "client-only": client_only}),
+        whereabouts(facts, given, evaluation),
+    )

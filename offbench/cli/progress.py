@@ -1,0 +1,71 @@
+"""The progress bar of a search, for somebody who watches a terminal."""
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from offbench.cli.console import watched_stderr
+
+if TYPE_CHECKING:
+    from offbench.search import Search
+
+
+@contextmanager
+def bar(solver: str, quiet: bool) -> Iterator["SearchProgress | None"]:
+    """Show a progress bar, or nothing where nobody watches."""
+    if quiet:
+        yield None
+        return
+    with watched_stderr() as console:
+        if console is None:
+            yield None
+        else:
+            with SearchProgress(solver, console) as progress:
+                yield progress
+
+
+class SearchProgress(Progress):
+    """A bar that reads the search whenever rich draws it, from rich's own thread.
+
+    So it moves although a solver never yields, and a search knows nothing of it.
+    """
+
+    def __init__(self, solver: str, console: Console) -> None:
+        self._search: Search | None = None  # first, for Progress draws while it is made
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._row = self.add_task(solver, total=1.0, state="starting")
+
+    def watch(self, search: "Search") -> None:
+        """Show *search* from now on."""
+        self._search = search
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if self._search is not None:
+            self.update(self._row, completed=_fraction(self._search), state=_state(self._search))
+        yield from super().get_renderables()
+
+
+def _fraction(search: "Search") -> float:
+    budget = search.budget
+    by_time = search.seconds / budget.time_limit if budget.time_limit else 0.0
+    by_count = search.evaluations / budget.max_evaluations if budget.max_evaluations else 0.0
+    return min(1.0, max(by_time, by_count))
+
+
+def _state(search: "Search") -> str:
+    limit, most = search.budget.time_limit, search.budget.max_evaluations
+    best = f"best Q {search.objective:.6g}" if search.objective < math.inf else "no placement yet"
+    count = f"{search.evaluations:,}" + (f" of {most:,}" if most else "") + " evaluations"
+    time = f"{search.seconds:.1f}" + (f" of {limit:g}" if limit else "") + " s"
+    return f"{best}, {count}, {time}"

@@ -1,0 +1,21 @@
+"""`offbench schema`: the file formats, for editors and other programs."""
+
+from typing import Annotated
+
+import typer
+
+
+def schema(
+    placement: Annotated[bool, typer.Option("--placement", help="Of a placement file instead.")] = False,
+) -> None:
+    """Print the JSON Schema of an instance file."""
+    from offbench.cli.console import show_json
+
+    if placement:
+        from offbench.placement import PlacementFile
+
+        show_json(PlacementFile.model_json_schema())
+    else:
+        from offbench.instance import Instance
+
+        show_json(Instance.model_json_schema())

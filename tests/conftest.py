@@ -1,0 +1,25 @@
+"""Settings and fixtures for all tests."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Compiled code makes first examples slow, and machines differ: no deadline for one example.
+settings.register_profile("offbench", deadline=None, max_examples=100)
+settings.load_profile("offbench")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, Any], Path]:
+    """Return a function that writes a text, or an object as JSON, to a file of the test's own folder."""
+
+    def write(name: str, content: Any) -> Path:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,160 @@
+"""A solution's shapes: for machines, data frames and people."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import examples
+import pytest
+
+import offbench
+from offbench import Placement, Solution, solve
+from offbench.instance import parse
+from offbench.placement import parse_placement
+
+KEYS = {
+    "instance", "solver", "parameters", "seed", "status", "objective", "lower_bound", "gap", "seconds",
+    "evaluations", "evaluation", "placement", "versions",
+}  # fmt: skip
+
+BOUNDED = """
+from offbench import Solver
+
+class Bounded(Solver):
+    '''Proposes, and reports a bound one below.'''
+    def solve(self, problem, search):
+        search.bound(search.propose(problem.everything_on(0)) - 1)
+"""
+NOTHING = """
+from offbench import Solver
+
+class Nothing(Solver):
+    '''Proposes nothing.'''
+    def solve(self, problem, search):
+        search.bound(-3)
+"""
+
+
+def found() -> Solution:
+    """Return a solution with a dispatch order."""
+    servers = Placement([0, 1, 3, 2, 2, 0, 3])
+    return solve(parse(examples.phone()), "srpt", placement=servers, seed=5)
+
+
+def infeasible() -> Solution:
+    """Return a solution without a placement, for a reason."""
+    data = examples.phone()
+    del data["servers"][1:3]
+    del data["links"][3]
+    data["tasks"][0]["layers"][1]["allowed"] = ["phone"]
+    return solve(parse(data), "best-edge")
+
+
+def strictly(solution: Solution) -> dict[str, Any]:
+    """Return what the solution's JSON says, which must hold no NaN and no infinity."""
+    return json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+
+
+def test_solution_as_json() -> None:
+    solution = found()
+    data = strictly(solution)
+    assert data.keys() >= KEYS
+    assert (data["instance"], data["solver"], data["seed"], data["status"]) == ("made-by-hand", "srpt", 5, "feasible")
+    assert data["objective"] == solution.objective == data["evaluation"]["objective"]
+    assert (data["lower_bound"], data["gap"]) == (None, None)
+    placement = parse_placement(data["placement"], solution.instance)
+    assert solution.placement is not None and placement.order is not None and solution.placement.order is not None
+    assert placement.servers.tolist() == solution.placement.servers.tolist()
+    assert placement.order.tolist() == solution.placement.order.tolist()
+
+
+def test_versions_are_told() -> None:
+    versions = found().to_dict()["versions"]
+    assert {"python", "offbench", "numpy", "numba", "pydantic"} <= versions.keys()
+    assert "pytest" not in versions
+
+
+def test_gap_is_relative_to_the_objective(write: Callable[[str, Any], Path]) -> None:
+    solution = solve(parse(examples.phone()), str(write("bounded.py", BOUNDED)))
+    data = strictly(solution)
+    assert data["status"] == "feasible"
+    assert data["lower_bound"] == pytest.approx(solution.objective - 1)
+    assert data["gap"] == pytest.approx(1 / abs(solution.objective))
+
+
+def test_infeasible_solution_as_json() -> None:
+    data = strictly(infeasible())
+    assert (data["status"], data["stopped"]) == ("infeasible", "finished")
+    assert data["reason"] == "the instance has no edge server"
+    assert (data["objective"], data["evaluation"], data["placement"], data["gap"]) == (None, None, None, None)
+
+
+def test_solution_without_a_placement_as_json(write: Callable[[str, Any], Path]) -> None:
+    solution = solve(parse(examples.phone()), str(write("nothing.py", NOTHING)))
+    data = strictly(solution)
+    assert (data["status"], data["stopped"], data["objective"]) == ("no-placement", "finished", None)
+    assert data["lower_bound"] == -3
+    assert data["gap"] is None
+    assert "no placement" in solution.summary()
+
+
+def test_frame_has_a_row_for_each_subtask() -> None:
+    solution = found()
+    frame = solution.to_frame()
+    assert solution.evaluation is not None
+    assert frame["task"].tolist() == ["chain"] * 3 + ["graph"] * 4
+    assert frame["layer"].tolist() == ["conv", "pool", "fc", "fork", "left", "right", "join"]
+    assert frame["server"].tolist() == ["phone", "edge-1", "cloud-1", "edge-2", "edge-2", "phone", "cloud-1"]
+    assert frame["energy_j"].sum() == pytest.approx(solution.evaluation.energy_j)
+    assert frame["completion_s"].max() == solution.evaluation.makespan_s
+
+
+def test_frame_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no placement"):
+        infeasible().to_frame()
+
+
+def test_summary_shows_as_itself_and_tells_the_numbers() -> None:
+    solution = found()
+    summary = solution.summary()
+    assert repr(summary) == str(summary)
+    assert isinstance(summary, str)
+    for part in ("srpt", "made-by-hand", f"{solution.objective:.6g}", "cloud-1", "seed 5"):
+        assert part in summary
+
+
+def test_summary_tells_why_there_is_no_placement() -> None:
+    assert "the instance has no edge server" in infeasible().summary()
+
+
+def test_summary_of_many_servers_and_tasks_is_shown() -> None:
+    from offbench.compose import arrivals, compose
+
+    instance = compose("wide", [offbench.load("alexnet")], arrivals(20), edges=15, clouds=30)
+    assert "8 tasks more" in solve(instance, "random", max_evaluations=10).summary()
+
+
+@pytest.mark.parametrize("solution", [found, infeasible])
+def test_html_tells_the_same(solution: Callable[[], Solution]) -> None:
+    html = solution()._repr_html_()
+    assert html.startswith("<pre")
+    assert "made-by-hand" in html
+
+
+def test_repr_is_short() -> None:
+    assert repr(found()).startswith("<Solution of 'made-by-hand' by srpt: feasible, Q = ")
+
+
+def test_impossible_solutions_are_refused() -> None:
+    solution = found()
+    with pytest.raises(ValueError, match="evaluation"):
+        replace(solution, evaluation=None)
+    with pytest.raises(ValueError, match="bound"):
+        replace(solution, lower_bound=solution.objective + 1)
+
+
+def test_objective_of_nothing_is_infinite() -> None:
+    assert infeasible().objective == math.inf

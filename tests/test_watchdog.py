@@ -1,0 +1,66 @@
+"""The watchdog: ends a body that doesn't look at the clock, and leaves no trace of itself."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from offbench import SearchEnded
+from offbench.search import Clock
+from offbench.watchdog import watchdog
+
+
+def test_body_without_a_limit_is_left_alone() -> None:
+    with watchdog(Clock(), None):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_body_that_ends_in_time_is_left_alone() -> None:
+    clock = Clock()
+    with watchdog(clock, 0.1):
+        pass
+    time.sleep(0.5)
+    assert clock.seconds > 0.5
+
+
+def test_body_that_swallows_the_end_once_is_ended_again() -> None:
+    clock = Clock()
+    swallowed = 0
+    with pytest.raises(SearchEnded), watchdog(clock, 0.1):
+        while True:
+            try:
+                time.sleep(5)
+            except BaseException:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+    assert clock.seconds < 2
+
+
+def test_limit_already_passed_ends_the_body_at_once() -> None:
+    clock = Clock()
+    time.sleep(0.3)
+    with pytest.raises(SearchEnded), watchdog(clock, 0.01):
+        time.sleep(5)
+    assert clock.seconds < 2
+
+
+def test_error_of_the_body_passes_and_disarms() -> None:
+    with pytest.raises(KeyError), watchdog(Clock(), 5):
+        raise KeyError
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_thread_gets_no_alarm() -> None:
+    ended: list[bool] = []
+
+    def body() -> None:
+        with watchdog(Clock(), 0.01):
+            time.sleep(0.5)
+        ended.append(True)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert ended == [True]
