@@ -1,5 +1,6 @@
 """The one evaluator: what placements amount to (MODEL.md sections 2-4)."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,7 @@ def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
     fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
     if fault >= 0:
         raise OffbenchError(_explain(problem, servers, order, fault))
+    _require_finite(problem, totals)
     q, delay, energy, cost, sc, h, z, final, makespan = totals[0].tolist()
     return Evaluation(q, delay, energy, cost, sc, h, z, int(final), makespan, problem.scales, parts)
 
@@ -133,6 +135,7 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
         raise OffbenchError(f"row {row}: {_explain(problem, placements[row], order, k)}")
+    _require_finite(problem, totals)
     return totals
 
 
@@ -165,6 +168,15 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
         row, k = divmod(fault, problem.n_subtasks)
         raise OffbenchError(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
     return totals[:, 0]
+
+
+def _require_finite(problem: Problem, totals: Floats) -> None:
+    # One sum tells: it is finite only if all are.
+    if not math.isfinite(totals[:, 0].sum()):
+        raise OffbenchError(
+            f"instance '{problem.instance.name}': its numbers are too large or its scales too small: "
+            "an objective is not finite"
+        )
 
 
 def warm_up() -> None:

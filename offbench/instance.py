@@ -327,6 +327,13 @@ def _shipped_files() -> Iterator[Path]:
     return (Path(str(entry)) for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
 def load(instance: str | Path) -> Instance:
     """Read an instance from a file, or one that ships with the package by its name.
 
@@ -342,7 +349,7 @@ def load(instance: str | Path) -> Instance:
         file, place and rule.
     """
     path = Path(instance)
-    if path.suffix == "" and path.name == str(instance) and not path.is_file():
+    if path.suffix == "" and path.name == str(instance) and not _is_file(path):
         found = {file.stem: file for file in _shipped_files()}
         if str(instance) not in found:
             known = sorted(found)

@@ -6,6 +6,7 @@ other, and one whose library is missing breaks nothing.
 
 import ast
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar, Literal
+from types import ModuleType, NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -76,7 +77,7 @@ class Entry:
 
 
 def catalogue() -> dict[str, Entry]:
-    """Return every solver that can be found by name, without importing any."""
+    """Return every solver that can be found by name; only those of other packages are imported."""
     found: dict[str, Entry] = {}
     for entry in (*_own_entries(), *_foreign_entries()):
         found.setdefault(entry.name, entry)
@@ -147,12 +148,15 @@ def _class_facts(node: ast.ClassDef) -> dict[str, str]:
     }
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module.split(".")[0]
+def _imports(node: ast.AST) -> Iterator[str]:
+    """Yield the packages that a file can't do without; an import in a ``try`` has its own way out."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name.split(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        yield node.module.split(".")[0]
+    elif not isinstance(node, ast.Try):
+        for child in ast.iter_child_nodes(node):
+            yield from _imports(child)
 
 
 def _default_name(stem: str) -> str:
@@ -172,29 +176,41 @@ def find(name: str) -> type[Solver]:
     OffbenchError
         If there is no such solver, or a library of it is not installed.
     """
-    path, _, wanted = name.partition(":")
-    if path.endswith(".py"):
-        return _pick(_import_file(Path(path)), wanted, path)
-    known = catalogue()
-    if name not in known:
-        raise OffbenchError(f"unknown solver '{name}'{nearest(name, list(known))}; `offbench solvers` lists them")
-    module, _, wanted = known[name].target.partition(":")
+    source, wanted = locate(name)
+    if isinstance(source, Path):
+        return _pick(_import_file(source), wanted, str(source))
     try:
-        return _pick(import_module(module), wanted, module)
+        return _pick(import_module(source), wanted, source)
     except ImportError as error:
         raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
 
 
+def locate(name: str) -> tuple[str | Path, str]:
+    """Return the module or file, and the class, that `find` would import; raises as it does."""
+    path, _, wanted = name.partition(":")
+    if path.endswith(".py"):
+        if not Path(path).is_file():
+            raise OffbenchError(f"{path}: no such file")
+        return Path(path), wanted
+    known = catalogue()
+    if name not in known:
+        raise OffbenchError(f"unknown solver '{name}'{nearest(name, list(known))}; `offbench solvers` lists them")
+    if known[name].missing:
+        raise OffbenchError(f"solver '{name}' is not installed: it needs {', '.join(known[name].missing)}")
+    module, _, wanted = known[name].target.partition(":")
+    return module, wanted
+
+
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise OffbenchError(f"{path}: no such file")
-    spec = spec_from_file_location(path.stem, path)
+    name = f"offbench_solver_{path.stem}"
+    spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look there for the names in annotations
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        line = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
         raise OffbenchError(f"{path}:{line} can't be imported: {type(error).__name__}: {error}") from error
     return module
 
@@ -227,11 +243,21 @@ def describe(solver: type[Solver]) -> str:
 
 def parameter_type(solver: type[Solver], name: str) -> str:
     """Return the type of a parameter as a reader would write it: ``float``, ``int | None``."""
-    annotation = solver.model_fields[name].annotation
-    if isinstance(annotation, type):
-        return annotation.__name__
-    text = str(annotation).replace("typing.", "")
-    return text.removeprefix("Literal") if text.startswith("Literal") else text
+    return _type_text(solver.model_fields[name].annotation)
+
+
+def _type_text(annotation: Any) -> str:
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return _type_text(arguments[0])
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, arguments))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(map(_type_text, arguments))
+    if annotation is NoneType:
+        return "None"
+    name: str = getattr(get_origin(annotation) or annotation, "__name__", str(annotation))
+    return f"{name}[{', '.join(map(_type_text, arguments))}]" if arguments else name
 
 
 def configure(solver: type[Solver], name: str, parameters: Mapping[str, Any]) -> Solver:

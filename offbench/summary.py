@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -121,23 +121,25 @@ def _letters(instance: Instance) -> list[tuple[str, str]]:
     return letters
 
 
-def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, str]]) -> Iterable[Text]:
+def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, str]]) -> Iterator[RenderableType]:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     first = 0
-    width = max(len(task.name) for task in instance.tasks)
-    for number, task in enumerate(instance.tasks):
-        if number == _STRIPS_AT_MOST:
-            yield Text(f"... and {len(instance.tasks) - number} tasks more", style="dim")
-            return
-        strip = Text(f"{task.name:{width}}  ")
+    for task in instance.tasks[:_STRIPS_AT_MOST]:
+        strip = Text()
         for s in placement.servers[first : first + len(task.layers)]:
             strip.append(*letters[s])
-        yield strip
+        grid.add_row(Text(task.name), strip)
         first += len(task.layers)
+    yield grid
+    if len(instance.tasks) > _STRIPS_AT_MOST:
+        yield Text(f"... and {len(instance.tasks) - _STRIPS_AT_MOST} tasks more", style="dim")
 
 
 def as_text(solution: Solution, width: int = 110) -> str:
     """Return the summary as plain text."""
-    console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False)
+    console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, markup=False)
     console.print(summary(solution))
     file = console.file
     assert isinstance(file, StringIO)
@@ -146,6 +148,6 @@ def as_text(solution: Solution, width: int = 110) -> str:
 
 def as_html(solution: Solution, width: int = 110) -> str:
     """Return the summary as HTML for notebooks."""
-    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False)
+    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False)
     console.print(summary(solution))
     return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')

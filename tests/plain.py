@@ -213,10 +213,7 @@ def evaluate(prepared: Prepared, servers: list[list[str]], order: list[list[int]
     placed_on = [name for row in servers for name in row]
     if len(placed_on) != len(prepared.subtasks):
         raise ValueError(f"{len(placed_on)} servers named for {len(prepared.subtasks)} subtasks")
-    if order is None:
-        bookings = _book_first_come(prepared, placed_on)
-    else:
-        bookings = _book_in_order(prepared, placed_on, order)
+    bookings = _book_first_come(prepared, placed_on) if order is None else _book_in_order(prepared, placed_on, order)
 
     rows = []
     scales = prepared.scales

@@ -54,9 +54,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("data", "fragments"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-def test_broken_rule_is_told_with_its_place(
-    write: Callable[[str, Any], Path], data: Any, fragments: list[str]
-) -> None:
+def test_broken_rule_is_told_with_its_place(write: Callable[[str, Any], Path], data: Any, fragments: list[str]) -> None:
     path = write("placement.json", data)
     with pytest.raises(OffbenchError) as caught:
         load_placement(path, parse(examples.phone()))

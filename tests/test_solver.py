@@ -7,10 +7,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import offbench.solvers
 import pytest
 
 import offbench.solver
-import offbench.solvers
 from offbench import OffbenchError, Solver
 from offbench.solver import catalogue, configure, describe, find, parameter_type
 
@@ -41,6 +41,7 @@ class Mine(Solver):
         search.propose(problem.everything_on(0))
 '''
 OTHER = MINE.replace("Mine", "Other").replace("    tries", '    name: ClassVar[str] = "the-other"\n    tries')
+FOREIGN = OTHER.replace("the-other", "foreign").replace("Other", "Mine")
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_path_with_a_class_picks_one_of_several(write: Write) -> None:
     with pytest.raises(OffbenchError, match="Mine, Other") as caught:
         find(str(path))
     in_one_line(caught)
-    with pytest.raises(OffbenchError, match="no solver 'Othr'.*did you mean 'Other'"):
+    with pytest.raises(OffbenchError, match=r"no solver 'Othr'.*did you mean 'Other'"):
         find(f"{path}:Othr")
 
 
@@ -206,10 +207,10 @@ def test_missing_path_is_told(tmp_path: Path) -> None:
         find(str(tmp_path / "none.py"))
 
 
-def test_file_may_postpone_its_annotations(write: Write) -> None:
-    text = MINE.replace("from pydantic", "from dataclasses import dataclass\n\nfrom pydantic")
-    text += "\n\n@dataclass\nclass State:\n    count: int = 0\n"
-    solver = find(str(write("postponed.py", "from __future__ import annotations\n" + text)))
+@pytest.mark.parametrize("more", ["", "\n@dataclass\nclass State:\n    count: int = 0\n"], ids=["solver", "dataclass"])
+def test_file_may_postpone_its_annotations(write: Write, more: str) -> None:
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n" + MINE + more
+    solver = find(str(write("postponed.py", text)))
     assert configure(solver, "postponed", {"rule": "best", "tries": "7"}).model_dump()["tries"] == 7
 
 
@@ -240,7 +241,7 @@ def installed(
 
 
 def test_entry_point_is_a_solver(installed: Callable[[str, str, str], None]) -> None:
-    installed("foreign", "foreign_package:Mine", MINE.replace("    tries", '    name: ClassVar[str] = "foreign"\n    tries'))
+    installed("foreign", "foreign_package:Mine", FOREIGN)
     entry = catalogue()["foreign"]
     assert (entry.description, entry.solves) == ("One line about it.", "P1")
     assert "entry point" in entry.where

@@ -106,7 +106,9 @@ def _run(instance: str, solver: str, placement: Path | None, request: dict[str, 
     from offbench.cli.console import load_evaluator
     from offbench.instance import load
     from offbench.placement import load_placement
+    from offbench.solver import locate
 
+    locate(solver)
     facts = load(instance)
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()

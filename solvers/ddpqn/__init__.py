@@ -33,8 +33,8 @@ class Ddpqn(Solver):
     """exponent of the importance weights (value of Schaul et al., 2016)"""
     memory: PositiveInt = 20_000
     """transitions that the replay buffer holds"""
-    candidates: PositiveInt = 64
-    """placements that the policy proposes after each episode, the best one counts (B of Eq. 28)"""
+    candidates: PositiveInt = 256
+    """placements that the policy proposes after each episode; the best one counts (B of Eq. 28)"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 

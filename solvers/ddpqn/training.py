@@ -47,11 +47,11 @@ def run_episode(agent: "Agent", env: OffloadingEnv, search: Search) -> None:
 def candidates(agent: "Agent", env: OffloadingEnv, search: Search) -> NDArray[np.int64]:
     """Return placements of the present policy (Eq. 22, 28); nothing is learnt from them.
 
-    The first one only takes greedy actions, the last explores as much as in training, those between
-    somewhere between.
+    The paper doesn't say how the candidates differ. Here the first takes greedy actions only, the last
+    random ones only, and most explore little.
     """
     count = agent.settings.candidates
-    exploration = np.linspace(0, 1 - agent.settings.greedy, count)
+    exploration = np.linspace(0, 1, count) ** 3
     servers = np.zeros((count, env.problem.n_subtasks), dtype=np.int64)
     for k in range(env.problem.n_subtasks):
         search.check()

@@ -1,0 +1,86 @@
+"""What holds for every solver that is installed."""
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import offbench.instances
+import plain
+import pytest
+
+from offbench import P1, Solution, evaluate, load, solve
+from offbench.instance import shipped
+from offbench.jsonfile import read_json
+from offbench.placement import parse_placement
+from offbench.solver import catalogue
+
+FOLDER = Path(next(iter(offbench.instances.__path__)))
+TINY = [name for name in shipped() if name.startswith("tiny")]
+INSTALLED = [entry for entry in catalogue().values() if not entry.missing]
+SOLVERS = {problem: [entry.name for entry in INSTALLED if entry.solves == problem] for problem in ("P1", "P2")}
+
+
+@cache
+def optimum(name: str) -> tuple[float, list[list[str]]]:
+    """Return the best Q of all servers, first come first served, and its servers, in plain Python."""
+    return plain.brute_force(read_json(FOLDER / f"{name}.json"))
+
+
+@cache
+def run(solver: str, name: str) -> Solution:
+    """Run a solver of P1 with a small budget."""
+    return solve(name, solver, seed=1, max_evaluations=200, time_limit=30)
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("solver", SOLVERS["P1"])
+def test_no_solver_beats_the_optimum(solver: str, name: str) -> None:
+    solution = run(solver, name)
+    best, _ = optimum(name)
+    if solution.placement is None:
+        assert solution.status == "infeasible"
+    elif solution.placement.order is None:
+        assert solution.objective >= best - 1e-9
+    else:
+        servers = solution.placement.to_file(solution.instance)["servers"]
+        assert solution.objective >= plain.brute_force_orders(read_json(FOLDER / f"{name}.json"), servers)[0] - 1e-9
+    assert solution.lower_bound <= best + 1e-9
+    if solution.status == "optimal":
+        assert solution.objective <= best + 1e-6 * abs(best)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_optimum_is_reached_by_its_own_placement(name: str) -> None:
+    best, servers = optimum(name)
+    instance = load(name)
+    assert evaluate(P1(instance), parse_placement({"servers": servers}, instance)).objective == pytest.approx(best)
+
+
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("solver", SOLVERS["P2"])
+def test_no_rule_beats_the_best_order(solver: str, name: str) -> None:
+    _, servers = optimum(name)
+    best, _ = plain.brute_force_orders(read_json(FOLDER / f"{name}.json"), servers)
+    placement = parse_placement({"servers": servers}, load(name))
+    assert solve(name, solver, placement=placement, max_evaluations=200).objective >= best - 1e-9
+
+
+@pytest.mark.parametrize("solver", SOLVERS["P1"])
+def test_run_is_reported_truthfully(solver: str) -> None:
+    solution = run(solver, "tiny-graphs")
+    assert solution.solver == solver
+    if solution.placement is None or solution.evaluation is None:
+        assert solution.reason
+        return
+    assert evaluate(P1(solution.instance), solution.placement).objective == solution.objective
+    assert 1 <= solution.evaluations <= 200
+    for before, after in pairwise(solution.trace):
+        assert (after.objective, -after.bound) <= (before.objective, -before.bound)
+
+
+@pytest.mark.parametrize("solver", SOLVERS["P1"])
+def test_same_seed_gives_the_same_placement(solver: str) -> None:
+    first, again = run(solver, "tiny-chains"), solve("tiny-chains", solver, seed=1, max_evaluations=200, time_limit=30)
+    assert first.objective == again.objective
+    if first.placement is not None and again.placement is not None:
+        assert first.placement.servers.tolist() == again.placement.servers.tolist()
