@@ -1,5 +1,6 @@
 """New instances from named networks, arrivals and the paper's environment (MODEL.md section 6)."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,18 @@ def arrivals(tasks: int, interval_s: float | None = None, per_s: float | None = 
         Instead: a Poisson process of that rate, the first task at 0.
     seed
         Of the Poisson process.
+
+    Raises
+    ------
+    OffbenchError
+        If a number is out of range.
     """
+    if tasks < 1:
+        raise OffbenchError(f"tasks: must be at least 1, not {tasks}")
+    if interval_s is not None and not 0 <= interval_s < math.inf:
+        raise OffbenchError(f"interval: must be 0 s or more, not {interval_s}")
+    if per_s is not None and not 0 < per_s < math.inf:
+        raise OffbenchError(f"Poisson rate: must be a positive number of tasks per second, not {per_s}")
     if interval_s is not None:
         return [_rounded(i * interval_s) for i in range(tasks)]
     if per_s is not None:
@@ -126,18 +138,22 @@ def compose(
     Raises
     ------
     OffbenchError
-        If a network has several tasks, or a layer tied to servers that may not exist here.
+        If there is no network or task, or a network has several tasks, or a layer tied to servers
+        that may not exist here.
     """
     for network in networks:
         if len(network.tasks) != 1:
             raise OffbenchError(f"'{network.name}' has {len(network.tasks)} tasks; a network is an instance of one")
         if any(layer.allowed for layer in network.tasks[0].layers):
             raise OffbenchError(f"'{network.name}' ties layers to servers ('allowed'), which can't be composed")
+    if not networks or not arrival_s:
+        raise OffbenchError("an instance needs at least one network and one task")
     chosen = [networks[i % len(networks)] for i in range(len(arrival_s))]
-    several = len(arrival_s) > len(networks)
+    names = [network.name for network in chosen]
+    several = len(set(names)) < len(names)
     tasks = tuple(
         Task(
-            name=f"{network.name}-{i // len(networks) + 1}" if several else network.name,
+            name=f"{network.name}-{names[: i + 1].count(network.name)}" if several else network.name,
             arrival_s=arrival_s[i],
             input_mb=network.tasks[0].input_mb,
             layers=network.tasks[0].layers,

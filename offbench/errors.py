@@ -8,6 +8,9 @@ class OffbenchError(Exception):
     exception.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))  # names in files may have line breaks
+
 
 def nearest(word: str, known: list[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name closest to *word*, or an empty string."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from offbench.errors import OffbenchError
 from offbench.instance import Instance, Layer, Scales, Server, Task, Weights
 from offbench.kernel import PARTS, TOTALS, score
-from offbench.placement import Placement
+from offbench.placement import Placement, indices
 from offbench.problem import Problem
 
 Floats = NDArray[np.float64]
@@ -90,8 +90,8 @@ def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
     fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
     if fault >= 0:
         raise OffbenchError(_explain(problem, servers, order, fault))
-    _require_finite(problem, totals)
     q, delay, energy, cost, sc, h, z, final, makespan = totals[0].tolist()
+    _require_finite(problem, q)
     return Evaluation(q, delay, energy, cost, sc, h, z, int(final), makespan, problem.scales, parts)
 
 
@@ -122,11 +122,11 @@ def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | 
 
 def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
     """Score a population as `evaluate_many`, returning a row of `kernel.TOTALS` for each placement."""
-    placements = np.ascontiguousarray(assignments, dtype=np.int64)
+    placements = indices(assignments)
     n = problem.n_subtasks
     if placements.ndim != 2 or placements.shape[1] != n:
         raise OffbenchError(f"assignments: shape {placements.shape}, expected (rows, {n})")
-    booked = _NO_ORDERS if orders is None else np.ascontiguousarray(orders, dtype=np.int64)
+    booked = _NO_ORDERS if orders is None else indices(orders)
     if orders is not None and booked.shape != placements.shape:
         raise OffbenchError(f"orders: shape {booked.shape}, expected {placements.shape}")
     totals = np.empty((len(placements), len(TOTALS)))
@@ -135,7 +135,7 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
         raise OffbenchError(f"row {row}: {_explain(problem, placements[row], order, k)}")
-    _require_finite(problem, totals)
+    _require_finite(problem, totals[:, 0].sum())  # finite only if all are
     return totals
 
 
@@ -159,9 +159,11 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     Raises
     ------
     OffbenchError
-        If a row has a subtask on a server that isn't allowed.
+        If a row is too long, or has a subtask on a server that isn't allowed.
     """
     decided = prefixes.shape[1]
+    if decided > problem.n_subtasks:
+        raise OffbenchError(f"{decided} subtasks decided, but the instance has {problem.n_subtasks}")
     totals = np.empty((len(prefixes), len(TOTALS)))
     fault = score(*problem.packed, problem.allowed, prefixes, _NO_ORDERS, decided, totals, _NO_PARTS)
     if fault >= 0:
@@ -170,13 +172,9 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     return totals[:, 0]
 
 
-def _require_finite(problem: Problem, totals: Floats) -> None:
-    # One sum tells: it is finite only if all are.
-    if not math.isfinite(totals[:, 0].sum()):
-        raise OffbenchError(
-            f"instance '{problem.instance.name}': its numbers are too large or its scales too small: "
-            "an objective is not finite"
-        )
+def _require_finite(problem: Problem, objective: float) -> None:
+    if not math.isfinite(objective):
+        raise OffbenchError(f"instance '{problem.instance.name}': its numbers are too large: Q is not finite")
 
 
 def warm_up() -> None:

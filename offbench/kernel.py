@@ -57,7 +57,7 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
     # Plain local arrays: a field of a record costs a reference count wherever a loop reads it.
     (
         client, root, benefits, task_start, waits_at_first, input_start, input_of, reader_start, reader_of,
-        slot_start, kind, peers, gcycles, arrival, input_mb, ghz, usd_per_s, client_power, link, per_scale,
+        slot_start, kind, peers, gcycles, arrival, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
         weights, lambdas,
     ) = unpack(ints, floats)  # fmt: skip
     n = gcycles.size
@@ -93,21 +93,21 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
         slot_free[:] = -np.inf
         if orders.shape[0] > 0:
             fault = _book_in_order(
-                decided, orders[row], waits_for, input_start, input_of, input_mb, reader_start, reader_of, link,
-                slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
+                decided, orders[row], waits_for, input_start, input_of, input_mb, input_gb, reader_start, reader_of,
+                link, slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
             )  # fmt: skip
             if fault >= 0:
                 return row * n + fault
         else:
             _book_first_come(
-                decided, heap_time, heap, waits_for, input_start, input_of, input_mb, reader_start, reader_of, link,
-                slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
+                decided, heap_time, heap, waits_for, input_start, input_of, input_mb, input_gb, reader_start,
+                reader_of, link, slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
             )  # fmt: skip
         for k in range(decided):
             delay[k] = execution[k] + (ready[k] - sent[k]) + (start[k] - ready[k])
             energy[k] += client_power[at[k]] * execution[k]
             cost[k] += usd_per_s[at[k]] * execution[k]
-        _coordinate(decided, delay, energy, cost, coordination, per_scale, lambdas, root, benefits)
+        _coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits)
         imbalances, imbalance = _balance(decided, at, kind, peers, count, more_than, parts)
 
         delay_sum = makespan = energy_sum = cost_sum = coordination_sum = 0.0
@@ -123,11 +123,9 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
             delay_sum += latest - arrival[i]
             makespan = max(makespan, latest)
         system_score = (
-            weights[0] * delay_sum * per_scale[0]
-            + weights[1] * energy_sum * per_scale[1]
-            + weights[2] * cost_sum * per_scale[2]
+            weights[0] * delay_sum / scale[0] + weights[1] * energy_sum / scale[1] + weights[2] * cost_sum / scale[2]
         )
-        balance = imbalances * per_scale[3]
+        balance = imbalances / scale[3]
         totals[row, 0] = weights[3] * system_score - weights[4] * coordination_sum + weights[5] * balance
         totals[row, 1] = delay_sum
         totals[row, 2] = energy_sum
@@ -154,7 +152,7 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
 
 @compiled
 def _book_in_order(
-    decided, order, waits_for, input_start, input_of, input_mb, reader_start, reader_of, link,
+    decided, order, waits_for, input_start, input_of, input_mb, input_gb, reader_start, reader_of, link,
     slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
 ):  # fmt: skip
     """Section 3, a dispatch order; returns a subtask out of order, or -1."""
@@ -163,7 +161,7 @@ def _book_in_order(
         if k < 0 or k >= decided or waits_for[k] != 0:
             return min(max(k, 0), decided - 1)
         waits_for[k] = decided + 1
-        _arrive(k, input_start, input_of, input_mb, link, at, end, ready, sent, energy, cost)
+        _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
         _book(k, False, slot_start, at, execution, ready, start, end, slot_free)
         for i in range(reader_start[k], reader_start[k + 1]):
             if reader_of[i] < decided:
@@ -173,14 +171,14 @@ def _book_in_order(
 
 @compiled
 def _book_first_come(
-    decided, heap_time, heap, waits_for, input_start, input_of, input_mb, reader_start, reader_of, link,
+    decided, heap_time, heap, waits_for, input_start, input_of, input_mb, input_gb, reader_start, reader_of, link,
     slot_start, at, execution, ready, sent, start, end, energy, cost, slot_free,
 ):  # fmt: skip
     """Section 3, first come, first served: by (ready time, subtask index)."""
     size = 0
     for k in range(decided):
         if waits_for[k] == 0:
-            _arrive(k, input_start, input_of, input_mb, link, at, end, ready, sent, energy, cost)
+            _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
             _push(heap_time, heap, size, ready[k], k)
             size += 1
     heap_time[size] = np.inf
@@ -205,7 +203,7 @@ def _book_first_come(
                 continue
             waits_for[reader] -= 1
             if waits_for[reader] == 0:
-                _arrive(reader, input_start, input_of, input_mb, link, at, end, ready, sent, energy, cost)
+                _arrive(reader, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
                 if following < 0:
                     following = reader
                 else:
@@ -217,32 +215,33 @@ def _book_first_come(
 @inlined
 def unpack(ints, floats):
     """Take apart what `problem.Problem.packed` holds."""
-    e = ints[3:22]
+    e = ints[3:23]
     servers = np.int64(e[7]) - np.int64(e[6])
     return (
         np.int64(ints[0]), np.int64(ints[1]), ints[2] > 0,
-        ints[22 : e[0]], ints[e[0] : e[1]], ints[e[1] : e[2]], ints[e[2] : e[3]], ints[e[3] : e[4]],
+        ints[23 : e[0]], ints[e[0] : e[1]], ints[e[1] : e[2]], ints[e[2] : e[3]], ints[e[3] : e[4]],
         ints[e[4] : e[5]], ints[e[5] : e[6]], ints[e[6] : e[7]], ints[e[7] : e[8]],
         floats[: e[9]], floats[e[9] : e[10]], floats[e[10] : e[11]], floats[e[11] : e[12]],
         floats[e[12] : e[13]], floats[e[13] : e[14]],
-        floats[e[14] : e[15]].reshape((servers, servers, 3)),
-        floats[e[15] : e[16]], floats[e[16] : e[17]], floats[e[17] : e[18]],
+        floats[e[14] : e[15]], floats[e[15] : e[16]].reshape((servers, servers, 3)),
+        floats[e[16] : e[17]], floats[e[17] : e[18]], floats[e[18] : e[19]],
     )  # fmt: skip
 
 
 @inlined
-def _arrive(k, input_start, input_of, input_mb, link, at, end, ready, sent, energy, cost):
+def _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost):
     """Section 2: ready time, completion of the critical input (the first, in a tie), transfers."""
     latest = -np.inf
     critical = energy_k = cost_k = 0.0
     for i in range(input_start[k], input_start[k + 1]):
         source = input_of[i]
-        there = end[source] + input_mb[i] * link[at[source], at[k], 0]
+        transfer = input_mb[i] / link[at[source], at[k], 0]
+        there = end[source] + transfer
         if there > latest:
             latest = there
             critical = end[source]
-        energy_k += input_mb[i] * link[at[source], at[k], 1]
-        cost_k += input_mb[i] * link[at[source], at[k], 2]
+        energy_k += link[at[source], at[k], 1] * transfer
+        cost_k += input_gb[i] * link[at[source], at[k], 2]
     ready[k] = latest
     sent[k] = critical
     energy[k] = energy_k
@@ -270,23 +269,29 @@ def _book(k, any_free, slot_start, at, execution, ready, start, end, slot_free):
 
 
 @inlined
-def _coordinate(decided, delay, energy, cost, coordination, per_scale, lambdas, root, benefits):
-    """Eq. 10 and 11 of each subtask; the usual reading in a loop that the compiler vectorises."""
-    per_delay, per_energy, per_cost = per_scale[0], per_scale[1], per_scale[2]
+def _coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits):
+    """Eq. 10 and 11 of each subtask; the usual reading in a loop that the compiler vectorises.
+
+    Indicators are divided, not multiplied by an inverse: one that attains its scale must be exactly
+    1, for a cube root makes 1e-6 of a benefit of 1e-16.
+    """
+    largest_delay, largest_energy, largest_cost = scale[0], scale[1], scale[2]
     of_delay, of_energy, of_cost = lambdas[0], lambdas[1], lambdas[2]
     if root == 2 and not benefits:
         for k in range(decided):
-            t, e, u = delay[k] * per_delay, energy[k] * per_energy, cost[k] * per_cost
+            t, e, u = delay[k] / largest_delay, energy[k] / largest_energy, cost[k] / largest_cost
             total = t + e + u
-            x = t * e * u / (total * total * total) if total > 0 else 0.0
+            share = 1 / total if total > 0 else 0.0
+            x = (t * share) * (e * share) * (u * share)
             coordination[k] = sqrt(3 * sqrt(x) * (of_delay * t + of_energy * e + of_cost * u))
         return
     for k in range(decided):
-        t, e, u = delay[k] * per_delay, energy[k] * per_energy, cost[k] * per_cost
+        t, e, u = delay[k] / largest_delay, energy[k] / largest_energy, cost[k] / largest_cost
         if benefits:
             t, e, u = 1 - min(1.0, t), 1 - min(1.0, e), 1 - min(1.0, u)
         total = t + e + u
-        x = t * e * u / (total * total * total) if total > 0 else 0.0
+        share = 1 / total if total > 0 else 0.0
+        x = (t * share) * (e * share) * (u * share)
         coupling = 3 * (sqrt(x) if root == 2 else np.cbrt(x))
         coordination[k] = sqrt(coupling * (of_delay * t + of_energy * e + of_cost * u))
 

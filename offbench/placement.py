@@ -43,8 +43,8 @@ class Placement:
 
     def __init__(self, servers: ArrayLike, order: ArrayLike | None = None) -> None:
         # Copies, so that a solver may go on changing its own arrays.
-        object.__setattr__(self, "servers", np.array(servers, dtype=np.int64))
-        object.__setattr__(self, "order", None if order is None else np.array(order, dtype=np.int64))
+        object.__setattr__(self, "servers", indices(servers, copy=True))
+        object.__setattr__(self, "order", None if order is None else indices(order, copy=True))
 
     def to_file(self, instance: Instance) -> dict[str, Any]:
         """Return the placement as the JSON object of a placement file."""
@@ -56,6 +56,20 @@ class Placement:
             pairs += [[i, j] for j in range(len(task.layers))]
             first = last
         return {"servers": rows, "order": None if self.order is None else [pairs[k] for k in self.order]}
+
+
+def indices(values: ArrayLike, copy: bool = False) -> NDArray[np.int64]:
+    """Return whole numbers as an array of the kind that the evaluator takes.
+
+    Raises
+    ------
+    OffbenchError
+        If they are no whole numbers.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise OffbenchError(f"placement: servers and orders are whole numbers, not {array.dtype}")
+    return np.array(array, dtype=np.int64, order="C", copy=True if copy else None)
 
 
 def load_placement(path: str | Path, instance: Instance) -> Placement:

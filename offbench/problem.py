@@ -60,6 +60,8 @@ class Arrays(NamedTuple):
     """arrival of each task"""
     input_mb: Floats
     """size of each input"""
+    input_gb: Floats
+    """the same in GB"""
     ghz: Floats
     """speed of each server"""
     usd_per_s: Floats
@@ -67,9 +69,9 @@ class Arrays(NamedTuple):
     client_power_w: Floats
     """what the client draws while a subtask runs on each server"""
     link: Floats
-    """s/MB, J/MB and $/MB from server to server, 0 from one to itself, shape (servers, servers, 3)"""
-    per_scale: Floats
-    """1 / scale of delay, energy, cost, balance; 0 for an indicator that cannot occur"""
+    """MB/s, W and $/GB from server to server; infinite, 0, 0 from one to itself; shape (servers, servers, 3)"""
+    scale: Floats
+    """of delay, energy, cost, balance; infinite for an indicator that cannot occur"""
     weights: Floats
     """of delay, energy, cost; of score, coordination, balance"""
     lambdas: Floats
@@ -98,11 +100,13 @@ class Problem:
         self.instance = instance
         self.allowed = _allowed(instance)
         facts = _servers(instance) | _layers(instance) | _objective(instance)
-        self.scales = instance.scales or _largest_values(facts)
-        scales = (self.scales.delay_s, self.scales.energy_j, self.scales.cost_usd, self.scales.balance)
-        if not np.isfinite(scales).all():
-            raise OffbenchError(f"instance '{instance.name}': its numbers are too large: scales are not finite")
-        facts["per_scale"] = np.array([1 / scale if scale > 0 else 0.0 for scale in scales])
+        largest = _largest_values(facts)
+        scales = largest if instance.scales is None else tuple(instance.scales.model_dump().values())
+        # Also where an instance states its scales: no placement may exceed what a number can hold.
+        if not np.isfinite(largest).all() or any(0 < scale < 1e-300 for scale in scales):
+            raise OffbenchError(f"instance '{instance.name}': its numbers are too large, or its scales too small")
+        self.scales = Scales(delay_s=scales[0], energy_j=scales[1], cost_usd=scales[2], balance=scales[3])
+        facts["scale"] = np.array([scale if scale > 0 else np.inf for scale in scales])
         self.arrays = Arrays(**facts)
         self.packed = _pack(self.arrays)
 
@@ -192,9 +196,10 @@ def rate_mb_per_s(link: Link, servers: tuple[Server, ...], a: int, b: int) -> fl
 def _servers(instance: Instance) -> dict[str, Any]:
     servers = instance.servers
     link = np.zeros((len(servers), len(servers), 3))
+    link[..., 0] = np.inf
     for (a, b), facts in instance.link_table().items():
-        s_per_mb = 1 / rate_mb_per_s(facts, servers, a, b)
-        link[a, b] = link[b, a] = (s_per_mb, facts.transmit_power_w * s_per_mb, facts.price_per_gb / 1000)
+        rate = rate_mb_per_s(facts, servers, a, b)
+        link[a, b] = link[b, a] = (rate, facts.transmit_power_w, facts.price_per_gb)
     kind = [KINDS.index(server.kind) for server in servers]
     return {
         "client": instance.client,
@@ -231,6 +236,7 @@ def _layers(instance: Instance) -> dict[str, Any]:
         "gcycles": _floats([layer.gcycles for layer in layers]),
         "arrival_s": _floats([task.arrival_s for task in instance.tasks]),
         "input_mb": _floats([mb for row in inputs for _, mb in row]),
+        "input_gb": _floats([mb / 1000 for row in inputs for _, mb in row]),
     }
 
 
@@ -266,26 +272,28 @@ def _floats(values: Sequence[float]) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _largest_values(facts: dict[str, Any]) -> Scales:
-    """Return the largest value of each indicator for any one subtask, inputs anywhere, no queueing.
+def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
+    """Return the largest delay, energy and cost of any one subtask, inputs anywhere, no queueing; and Z_ref.
 
-    A task's own input can only be at the client.
+    A task's own input can only be at the client. The arithmetic is the kernel's, step by step, so
+    that a subtask that attains a scale has an indicator of exactly 1.
     """
     n = len(facts["gcycles"])
-    link = facts["link"]
-    execution_s = facts["gcycles"][:, None] / facts["ghz"]
-    from_client = (facts["input_of"] >= n)[:, None, None]
-    per_input = facts["input_mb"][:, None, None] * np.where(from_client, link[facts["client"]], link.max(axis=0))
-    first = facts["input_start"][:-1]
-    slowest_s = np.maximum.reduceat(per_input[..., 0], first)
-    energy_j = np.add.reduceat(per_input[..., 1], first)
-    cost_usd = np.add.reduceat(per_input[..., 2], first)
-    return Scales(
-        delay_s=float((execution_s + slowest_s).max()),
-        energy_j=float((execution_s * facts["client_power_w"] + energy_j).max()),
-        cost_usd=float((execution_s * facts["usd_per_s"] + cost_usd).max()),
-        balance=float(facts["peers"].max() * n),
-    )
+    mb, gb = facts["input_mb"][:, None], facts["input_gb"][:, None]
+    slowest_s, energy_j, cost_usd = np.zeros((3, len(mb), len(facts["kind"])))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for source, (rate, power_w, usd_per_gb) in enumerate(facts["link"].transpose(0, 2, 1)):
+            possible = (facts["input_of"] < n)[:, None] | (source == facts["client"])
+            transfer_s = np.where(possible, mb / rate, 0)
+            slowest_s = np.maximum(slowest_s, transfer_s)
+            energy_j = np.maximum(energy_j, power_w * transfer_s)
+            cost_usd = np.maximum(cost_usd, np.where(possible, gb * usd_per_gb, 0))
+        execution_s = facts["gcycles"][:, None] / facts["ghz"]
+        first = facts["input_start"][:-1]
+        delay = execution_s + np.maximum.reduceat(slowest_s, first)
+        energy = facts["client_power_w"] * execution_s + np.add.reduceat(energy_j, first)
+        cost = facts["usd_per_s"] * execution_s + np.add.reduceat(cost_usd, first)
+        return float(delay.max()), float(energy.max()), float(cost.max()), float(facts["peers"].max() * n)
 
 
 def _pack(arrays: Arrays) -> tuple[Indices, Floats]:

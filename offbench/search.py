@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
 from offbench.evaluator import evaluate_many, prefix_objectives
-from offbench.placement import Placement
+from offbench.placement import Placement, indices
 from offbench.problem import Problem
 
 Floats = NDArray[np.float64]
@@ -223,8 +223,8 @@ class Search:
         SearchEnded, OffbenchError
             As `propose`. Rows scored before the end are kept.
         """
-        placements = np.asarray(assignments, dtype=np.int64)
-        booked = None if orders is None else np.asarray(orders, dtype=np.int64)
+        placements = indices(assignments)
+        booked = None if orders is None else indices(orders)
         objectives = np.empty(len(placements))
         step = max(1, _BLOCK // max(1, self.problem.n_subtasks))
         first = 0

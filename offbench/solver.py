@@ -122,7 +122,11 @@ def _solver_class(thing: object, point: EntryPoint) -> type[Solver]:
 def _read(path: Path, module: str) -> list[Entry]:
     """Read the solvers of one file or folder off its text."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    try:
+        trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    except SyntaxError as error:
+        unreadable = f"can't be read: line {error.lineno}: {error.msg}"
+        return [Entry(_default_name(path.stem), unreadable, "?", path.name, f"{module}:")]
     tree = trees[files.index(path / "__init__.py")] if path.is_dir() else trees[0]
     missing = tuple(sorted({name for each in trees for name in _imports(each) if find_spec(name) is None}))
     entries = []
@@ -183,6 +187,8 @@ def find(name: str) -> type[Solver]:
         return _pick(import_module(source), wanted, source)
     except ImportError as error:
         raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
+    except SyntaxError as error:
+        raise OffbenchError(f"solver '{name}' can't be read: line {error.lineno}: {error.msg}") from error
 
 
 def locate(name: str) -> tuple[str | Path, str]:

@@ -47,7 +47,7 @@ def _shortest_remaining_first(problem: P2, search: Search) -> list[int]:
 
     def ready_s(k: int) -> float:
         sources, mb = _inputs(problem, k)
-        return float((end_s[sources] + mb * a.link[at[sources], servers[k], 0]).max())
+        return float((end_s[sources] + mb / a.link[at[sources], servers[k], 0]).max())
 
     def urgency(k: int) -> tuple[float, float, int]:
         return max(ready[k], slot_free_s[servers[k]].min()), remaining_s[task_of[k]], k

@@ -84,17 +84,26 @@ def test_scales_that_are_not_finite_are_refused() -> None:
         P1(parse(instance))
 
 
-@pytest.mark.parametrize("stated", [True, False])
-def test_link_too_slow_for_arithmetic_is_refused(stated: bool) -> None:
-    # 1 / 1e-310 is infinite, and infinite seconds for no data are not a number.
-    instance = examples.instance(
+def slow_link(input_mb: float, **more: Any) -> Json:
+    """Return an instance with a link on which 1 MB takes longer than a number can say."""
+    return examples.instance(
         [examples.server("client", "client"), examples.server("edge", "edge")],
-        [examples.link("client", "edge", 1e-310)],
-        [examples.task("t", examples.layer("a", 1))],
-        scales={"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1} if stated else None,
+        [examples.link("client", "edge", 1e-310, power=1)],
+        [examples.task("t", examples.layer("a", 1), input_mb=input_mb)],
+        **more,
     )
+
+
+@pytest.mark.parametrize("scales", [None, {"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1}])
+def test_link_too_slow_for_arithmetic_is_refused(scales: Json | None) -> None:
     with pytest.raises(OffbenchError):
-        P1(parse(instance))
+        P1(parse(slow_link(1, scales=scales)))
+
+
+def test_slowest_link_carries_nothing_in_no_time() -> None:
+    result = evaluate(P1(parse(slow_link(0))), [1])
+    assert (result.delay_s, result.energy_j) == (1, 0)
+    assert result.objective == pytest.approx(0.6 * 0.5)
 
 
 @pytest.mark.parametrize("scale", [1e-310, 5e-324])
@@ -109,19 +118,23 @@ def test_minute_scale_gives_no_nan(scale: float) -> None:
     assert not np.isnan(evaluate(problem, problem.everything_on(0)).objective)
 
 
+def transfer(instance: Json) -> tuple[float, float]:
+    """Return the seconds and joules of sending the first layer's input of 2 MB from the phone to edge-1."""
+    first = evaluate(P1(parse(instance)), [1, 0, 0, 0, 0, 0, 0]).subtasks[0]
+    return first["transmission_s"], first["energy_j"] - first["execution_s"]  # 1 W idle while it runs
+
+
 def test_wireless_rate_by_hand() -> None:
     # Signal 0.1 W * 1e-6 of edge-1; edge-2 on the same channel disturbs as much; 1e-9 W of noise.
-    problem = P1(parse(examples.phone()))
     rate = 20e6 * log2(1 + 1e-7 / (1e-9 + 1e-7)) / 8e6
-    assert problem.arrays.link[0, 1, 0] == pytest.approx(1 / rate)
-    assert problem.arrays.link[1, 0, 1] == pytest.approx(0.2 / rate)
+    assert transfer(examples.phone()) == pytest.approx((2 / rate, 0.2 * 2 / rate))
 
 
 def test_wireless_rate_without_disturbance_by_hand() -> None:
     instance = examples.phone()
     instance["servers"][2]["radio"]["channel"] = 2
-    problem = P1(parse(instance))
-    assert problem.arrays.link[0, 1, 0] == pytest.approx(8e6 / (20e6 * log2(1 + 1e-7 / 1e-9)))
+    rate = 20e6 * log2(1 + 1e-7 / 1e-9) / 8e6
+    assert transfer(instance) == pytest.approx((2 / rate, 0.2 * 2 / rate))
 
 
 def test_wireless_link_that_carries_nothing_is_refused() -> None:

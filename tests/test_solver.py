@@ -327,4 +327,4 @@ def test_solver_without_parameters_says_so() -> None:
 
 def test_types_are_shown_as_one_would_write_them(mine: type[Solver]) -> None:
     assert [parameter_type(mine, name) for name in ("tries", "share", "deep")] == ["int", "float", "bool"]
-    assert parameter_type(mine, "rule") == "['first', 'best']"
+    assert parameter_type(mine, "rule") == "first | best"

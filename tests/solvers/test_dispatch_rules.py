@@ -98,6 +98,16 @@ def test_srpt_goes_by_what_is_left_of_a_task() -> None:
     assert solution.placement.to_file(solution.instance)["order"] == [[1, 0], [1, 1], [0, 0], [0, 1]]
 
 
+def test_srpt_counts_no_work_that_is_done() -> None:
+    # When the slot becomes free at 5 s, 1 s of the first task is left, of 6; the second has 3 s.
+    instance, servers = on_client(
+        examples.task("first", examples.layer("a", 5), examples.layer("b", 1, 0, ("a",))),
+        examples.task("second", examples.layer("a", 3), arrival_s=1),
+    )
+    # The first is done at 6 s, the second at 9 s, 8 s after it came.
+    assert delay_s(run("srpt", instance, servers)) == 6 + 8
+
+
 def test_srpt_counts_work_in_seconds_on_the_given_servers() -> None:
     # 8 gcycles left on the fast edge are 1 s; 4 on the client are 4 s. Both wait for the client first.
     instance = examples.instance(
