@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: solve test lint bench clean
+.PHONY: solve test lint bench compare clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -18,6 +18,9 @@ lint: .venv/development
 
 bench: .venv/development
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+
+compare: .venv/package
+	$(BIN)/python tests/benchmarks/compare_solvers.py
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'

@@ -65,6 +65,7 @@ def one_line(error: ValidationError) -> str:
     first = problems[0]
     place = dotted(first["loc"])
     rule = _RULES.get(first["type"], first["msg"]).removeprefix("Value error, ")
+    rule = rule.replace("Input should be", "must be")
     value = first["input"]
     if isinstance(value, str | int | float) and first["type"] not in ("missing", "value_error"):
         rule += f", not {_short(value)}"

@@ -4,6 +4,7 @@ An *exact* instance has numbers whose sums, products and quotients are exact in 
 a tie in any order of arithmetic; the others have numbers at random, where ties have no chance.
 """
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -32,11 +33,11 @@ class _Numbers:
         self.draw = draw
         self.random = None if exact else Random(draw(st.integers(0, 10**6)))
 
-    def __call__(self, values: list[float], low: float = 0.1, high: float = 10) -> float:
+    def __call__(self, values: Sequence[float], low: float = 0.1, high: float = 10) -> float:
         value = self.draw(st.sampled_from(values))
         if self.random is None or value == 0:
             return value
-        return round(low * (high / low) ** self.random.random(), 6)
+        return float(round(low * (high / low) ** self.random.random(), 6))
 
 
 @st.composite
@@ -170,7 +171,7 @@ def orders_for(draw: Draw, instance: Json) -> list[list[int]]:
 
 
 @st.composite
-def placed(draw: Draw, ordered: bool = False, **how: Any) -> tuple[Json, list[list[str]], list[list[int]] | None]:
+def placed(draw: Draw, /, ordered: bool = False, **how: Any) -> tuple[Json, list[list[str]], list[list[int]] | None]:
     """Draw an instance, servers, and a dispatch order or none."""
     instance = draw(instances(**how))
     return instance, draw(servers_for(instance)), draw(orders_for(instance)) if ordered else None

@@ -35,7 +35,7 @@ def test_poisson_gaps_are_exponential_with_the_rate() -> None:
 @pytest.mark.parametrize("how", [{"interval_s": -1}, {"per_s": 0}, {"per_s": -2}], ids=str)
 def test_impossible_arrivals_are_refused(how: dict[str, float]) -> None:
     with pytest.raises(OffbenchError):
-        compose("made", [load("alexnet")], arrivals(3, **how))
+        compose("made", [load("alexnet")], arrivals(3, **how))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("edges", "clouds"), [(0, 0), (0, 3), (2, 0), (1, 1), (10, 1)])

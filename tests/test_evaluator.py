@@ -155,7 +155,7 @@ def test_two_layers_by_hand() -> None:
     h_a = math.sqrt(3 * math.sqrt(t * e * u / (t + e + u) ** 3) * (0.33 * t + 0.33 * e + 0.34 * u))
     t, e, u = 5 / 14, 20 / 403, 1
     h_b = math.sqrt(3 * math.sqrt(t * e * u / (t + e + u) ** 3) * (0.33 * t + 0.33 * e + 0.34 * u))
-    assert (a["coordination"], b["coordination"]) == (pytest.approx(h_a), pytest.approx(h_b))
+    assert [a["coordination"], b["coordination"]] == [pytest.approx(h_a), pytest.approx(h_b)]
     assert (result.balance, result.final_imbalance) == (0, 0)
     assert result.objective == pytest.approx(0.6 * result.score - 0.2 * (h_a + h_b))
 

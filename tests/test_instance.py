@@ -31,7 +31,8 @@ def refusal(path: Path | str) -> str:
 
 def layer(instance: Json, i: int = 0, j: int = 0) -> Json:
     """Return a layer of an instance."""
-    return instance["tasks"][i]["layers"][j]
+    found: Json = instance["tasks"][i]["layers"][j]
+    return found
 
 
 # A name, what breaks a good instance, what the message must say. RAW is what the file shall have in that place.
@@ -229,7 +230,7 @@ def test_names_win_over_kinds_in_links() -> None:
 def test_facts_cannot_be_changed() -> None:
     instance = parse(examples.phone())
     with pytest.raises(ValueError, match="frozen"):
-        instance.name = "other"
+        instance.name = "other"  # type: ignore[misc]
 
 
 @given(instances())

@@ -55,7 +55,8 @@ def infeasible() -> Solution:
 
 def strictly(solution: Solution) -> dict[str, Any]:
     """Return what the solution's JSON says, which must hold no NaN and no infinity."""
-    return json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+    read: dict[str, Any] = json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+    return read
 
 
 def test_solution_as_json() -> None:

@@ -47,18 +47,20 @@ def run_episode(agent: "Agent", env: OffloadingEnv, search: Search) -> None:
 def candidates(agent: "Agent", env: OffloadingEnv, search: Search) -> NDArray[np.int64]:
     """Return placements of the present policy (Eq. 22, 28); nothing is learnt from them.
 
-    The paper doesn't say how the candidates differ. Here the first takes greedy actions only, the last
-    random ones only, and most explore little.
+    The paper doesn't say how its candidates differ. Here they draw actions by the softmax of their
+    Q-values, the first one at temperature 0, so greedily, the last one at the Q-values' standard
+    deviation.
     """
     count = agent.settings.candidates
-    exploration = np.linspace(0, 1, count) ** 3
+    temperature = np.linspace(0, 1, count)[:, None]
     servers = np.zeros((count, env.problem.n_subtasks), dtype=np.int64)
     for k in range(env.problem.n_subtasks):
         search.check()
-        allowed = env.problem.allowed[k]
-        best = agent.best(env.observe(k, servers[:, k - 1]), allowed)
-        drawn = agent.rng.choice(np.flatnonzero(allowed), count)
-        servers[:, k] = np.where(agent.rng.random(count) < exploration, drawn, best)
+        allowed = np.flatnonzero(env.problem.allowed[k])
+        values = agent.values(env.observe(k, servers[:, k - 1]))[:, allowed]
+        # The largest of values with Gumbel noise is a draw from their softmax.
+        noise = agent.rng.gumbel(size=values.shape) * values.std(axis=1, keepdims=True)
+        servers[:, k] = allowed[(values + temperature * noise).argmax(axis=1)]
     return servers
 
 
@@ -97,15 +99,14 @@ class Agent:
     def explore(self, observation: NDArray[np.float32], allowed: NDArray[np.bool_]) -> int:
         """Choose the best action with probability `greedy`, else any allowed one."""
         if self.rng.random() < self.settings.greedy:
-            return int(self.best(observation, allowed))
+            return int(np.where(allowed, self.values(observation), -np.inf).argmax())
         return int(self.rng.choice(np.flatnonzero(allowed)))
 
-    def best(self, observation: NDArray[np.float32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Choose the allowed action of the highest Q-value, for each observation."""
+    def values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the Q-values of every action, for one observation or for rows of them."""
         with torch.inference_mode():
-            values = self.online(torch.from_numpy(observation).to(self.device)).cpu().numpy()
-        chosen: NDArray[np.int64] = np.where(allowed, values, -np.inf).argmax(axis=-1)
-        return chosen
+            values: NDArray[np.float32] = self.online(torch.from_numpy(observation).to(self.device)).cpu().numpy()
+        return values
 
     def learn(self) -> None:
         """Make one update from a batch of the replay, once that holds one."""

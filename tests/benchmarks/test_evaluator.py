@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from offbench import P1, Instance, Placement, evaluate, evaluate_many, load
 from offbench.compose import PAPER_WEIGHTS, paper_links, paper_servers
@@ -37,7 +36,7 @@ def in_turn(things: list[Any], work: Callable[[Any], object]) -> Callable[[], No
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_plain(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -> None:
+def test_plain(name: str, benchmark: Any, speeds: Speeds) -> None:
     instance = load(name)
     prepared = plain.prepare(json.loads(instance.to_text()))
     rows = [Placement(row).to_file(instance)["servers"] for row in assignments(P1(instance), 20)]
@@ -46,7 +45,7 @@ def test_plain(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -> None:
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_one_at_a_time(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -> None:
+def test_one_at_a_time(name: str, benchmark: Any, speeds: Speeds) -> None:
     problem = P1(load(name))
     placements = [Placement(row) for row in assignments(problem, 200)]
     benchmark.pedantic(in_turn(placements, lambda one: evaluate(problem, one)), rounds=20, warmup_rounds=1)
@@ -54,7 +53,7 @@ def test_one_at_a_time(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_population(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -> None:
+def test_population(name: str, benchmark: Any, speeds: Speeds) -> None:
     problem = P1(load(name))
     population = assignments(problem, POPULATION)
     benchmark.pedantic(evaluate_many, (problem, population), rounds=20, warmup_rounds=1)
@@ -62,7 +61,7 @@ def test_population(name: str, benchmark: BenchmarkFixture, speeds: Speeds) -> N
 
 
 @pytest.mark.parametrize(("tasks", "layers"), [(1, 1000), (1, 10_000), (1, 100_000), (100, 1000), (10_000, 10)])
-def test_large(tasks: int, layers: int, benchmark: BenchmarkFixture, speeds: Speeds) -> None:
+def test_large(tasks: int, layers: int, benchmark: Any, speeds: Speeds) -> None:
     problem = P1(large(tasks, layers))
     placement = Placement(assignments(problem, 1)[0])
     benchmark.pedantic(evaluate, (problem, placement), rounds=5, warmup_rounds=1)

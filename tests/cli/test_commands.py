@@ -7,8 +7,7 @@ from typing import Any
 
 import plain
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from offbench import load
 from offbench.cli import app

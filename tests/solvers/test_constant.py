@@ -18,7 +18,7 @@ Json = dict[str, Any]
 def all_on(instance: Json, name: str) -> float:
     """Return Q, in plain Python, of everything on a server."""
     servers = [[name] * len(task["layers"]) for task in instance["tasks"]]
-    return plain.evaluate(plain.prepare(instance), servers)["objective"]
+    return float(plain.evaluate(plain.prepare(instance), servers)["objective"])
 
 
 def free(instance: Json) -> Json:

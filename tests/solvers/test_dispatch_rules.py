@@ -41,6 +41,7 @@ def test_fcfs_is_the_evaluation_without_an_order(example: Placed) -> None:
     data, servers, _ = example
     solution = run("fcfs", data, servers)
     instance = parse(data)
+    assert solution.placement is not None
     expected = evaluate(P2(instance, parse_placement({"servers": servers}, instance)), solution.placement)
     assert solution.placement is not None
     assert solution.placement.order is None

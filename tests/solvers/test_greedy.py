@@ -19,7 +19,7 @@ def prefix_objective(instance: Json, scales: Json, chosen: list[str]) -> float:
     short = examples.cut(instance, len(chosen), scales)
     names = iter(chosen)
     servers = [[next(names) for _ in task["layers"]] for task in short["tasks"]]
-    return plain.evaluate(plain.prepare(short), servers)["objective"]
+    return float(plain.evaluate(plain.prepare(short), servers)["objective"])
 
 
 @given(instances(exact=True, max_layers=4))
