@@ -70,7 +70,7 @@ def one_line(error: ValidationError) -> str:
     if isinstance(value, str | int | float) and first["type"] not in ("missing", "value_error"):
         rule += f", not {_short(value)}"
     if first["type"] == "extra_forbidden":
-        rule = f"unknown field{_nearest_field(error, first['loc'])}"
+        rule = "unknown field"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return (f"{place}: " if place else "") + rule + more
 
@@ -97,12 +97,6 @@ def dotted(location: tuple[int | str, ...]) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def _nearest_field(error: ValidationError, location: tuple[int | str, ...]) -> str:
-    # The model at hand isn't in the error; its field names are those of the sibling problems'
-    # model, so only the name itself is told.
-    return f" '{location[-1]}'"
 
 
 def layout(value: Any, indent: str = "") -> str:

@@ -161,8 +161,8 @@ def _book_in_order(
         if k < 0 or k >= decided or waits_for[k] != 0:
             return min(max(k, 0), decided - 1)
         waits_for[k] = decided + 1
-        _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-        _book(k, False, slot_start, at, execution, ready, start, end, slot_free)
+        time = _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
+        _book(k, time, False, slot_start, at, execution, start, end, slot_free)
         for i in range(reader_start[k], reader_start[k + 1]):
             if reader_of[i] < decided:
                 waits_for[reader_of[i]] -= 1
@@ -178,36 +178,38 @@ def _book_first_come(
     size = 0
     for k in range(decided):
         if waits_for[k] == 0:
-            _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-            _push(heap_time, heap, size, ready[k], k)
+            time = _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
+            _push(heap_time, heap, size, time, k)
             size += 1
     heap_time[size] = np.inf
-    following = -1  # a ready subtask that never enters the heap if it comes next, as in a chain
+    # A ready subtask that never enters the heap if it comes next, as in a chain. Its time is at hand here
+    # because a chain is as slow as the way from one completion to the next.
+    following, following_time = -1, 0.0
     for _ in range(decided):
-        if following >= 0 and (size == 0 or _earlier(ready[following], following, heap_time[0], heap[0])):
-            k = following
+        if following >= 0 and (size == 0 or _earlier(following_time, following, heap_time[0], heap[0])):
+            k, time = following, following_time
         else:
-            k = np.int64(heap[0])
+            k, time = np.int64(heap[0]), heap_time[0]
             if following < 0:
                 size -= 1
-                last_time, following = heap_time[size], np.int64(heap[size])
+                following, following_time = np.int64(heap[size]), heap_time[size]
                 heap_time[size] = np.inf
-            else:
-                last_time = ready[following]
-            _replace_first(heap_time, heap, size, last_time, following)
+            _replace_first(heap_time, heap, size, following_time, following)
         following = -1
-        _book(k, True, slot_start, at, execution, ready, start, end, slot_free)
+        _book(k, time, True, slot_start, at, execution, start, end, slot_free)
         for i in range(reader_start[k], reader_start[k + 1]):
             reader = np.int64(reader_of[i])
             if reader >= decided:
                 continue
             waits_for[reader] -= 1
             if waits_for[reader] == 0:
-                _arrive(reader, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
+                time = _arrive(
+                    reader, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost
+                )
                 if following < 0:
-                    following = reader
+                    following, following_time = reader, time
                 else:
-                    _push(heap_time, heap, size, ready[reader], reader)
+                    _push(heap_time, heap, size, time, reader)
                     size += 1
                     heap_time[size] = np.inf
 
@@ -230,10 +232,16 @@ def unpack(ints, floats):
 
 @inlined
 def _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost):
-    """Section 2: ready time, completion of the critical input (the first, in a tie), transfers."""
-    latest = -np.inf
-    critical = energy_k = cost_k = 0.0
-    for i in range(input_start[k], input_start[k + 1]):
+    """Section 2: completion of the critical input (the first, in a tie), transfers; returns the ready time."""
+    # The first input apart: it is mostly the only one, and then there is nothing to compare.
+    i = input_start[k]
+    source = input_of[i]
+    transfer = input_mb[i] / link[at[source], at[k], 0]
+    critical = end[source]
+    latest = critical + transfer
+    energy_k = link[at[source], at[k], 1] * transfer
+    cost_k = input_gb[i] * link[at[source], at[k], 2]
+    for i in range(input_start[k] + 1, input_start[k + 1]):
         source = input_of[i]
         transfer = input_mb[i] / link[at[source], at[k], 0]
         there = end[source] + transfer
@@ -246,26 +254,28 @@ def _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, 
     sent[k] = critical
     energy[k] = energy_k
     cost[k] = cost_k
+    return latest
 
 
 @inlined
-def _book(k, any_free, slot_start, at, execution, ready, start, end, slot_free):
-    """Section 3: the slot that becomes free first, or *any_free* by the ready time.
+def _book(k, time, any_free, slot_start, at, execution, start, end, slot_free):
+    """Section 3: the slot that becomes free first, or *any_free* at the ready *time*.
 
     Where bookings come in the order of their ready times, a slot that is free now is as good as
     another: all later ones find both free.
     """
     slot = np.int64(slot_start[at[k]])
-    free = slot_free[slot]
-    for other in range(slot + 1, slot_start[at[k] + 1]):
-        if any_free and free <= ready[k]:
-            break
-        if slot_free[other] < free:
-            slot = other
-            free = slot_free[other]
-    start[k] = max(ready[k], free)
-    end[k] = start[k] + execution[k]
-    slot_free[slot] = end[k]
+    if any_free and slot_free[slot] <= time:
+        begin = time
+    else:
+        for other in range(slot + 1, slot_start[at[k] + 1]):
+            if slot_free[other] < slot_free[slot]:
+                slot = other
+        begin = max(time, slot_free[slot])
+    done = begin + execution[k]
+    start[k] = begin
+    end[k] = done
+    slot_free[slot] = done
 
 
 @inlined

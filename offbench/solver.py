@@ -181,14 +181,14 @@ def find(name: str) -> type[Solver]:
         If there is no such solver, or a library of it is not installed.
     """
     source, wanted = locate(name)
-    if isinstance(source, Path):
-        return _pick(_import_file(source), wanted, str(source))
     try:
-        return _pick(import_module(source), wanted, source)
+        module = _import_file(source) if isinstance(source, Path) else import_module(source)
     except ImportError as error:
         raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
-    except SyntaxError as error:
-        raise OffbenchError(f"solver '{name}' can't be read: line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
+        raise OffbenchError(f"solver '{name}' can't be imported: {line}{type(error).__name__}: {error}") from error
+    return _pick(module, wanted, str(source))
 
 
 def locate(name: str) -> tuple[str | Path, str]:
@@ -213,11 +213,7 @@ def _import_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pydantic look there for the names in annotations
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        line = f" line {error.lineno}:" if isinstance(error, SyntaxError) else ""
-        raise OffbenchError(f"{path}:{line} can't be imported: {type(error).__name__}: {error}") from error
+    spec.loader.exec_module(module)
     return module
 
 

@@ -30,7 +30,7 @@ def edited(row: int, at: int, name: str) -> list[list[str]]:
 BAD: list[tuple[str, Any, list[str]]] = [
     ("no object", [], ["object"]),
     ("no servers", {}, ["servers: ", "missing"]),
-    ("unknown field", {"servers": GOOD, "sequence": None}, ["unknown field 'sequence'"]),
+    ("unknown field", {"servers": GOOD, "sequence": None}, ["sequence: unknown field"]),
     ("one row", {"servers": GOOD[:1]}, ["servers: 1 rows", "2 tasks"]),
     ("three rows", {"servers": [*GOOD, []]}, ["servers: 3 rows", "2 tasks"]),
     ("flat", {"servers": GOOD[0]}, ["servers[0]: ", "list"]),

@@ -198,7 +198,7 @@ def test_file_without_a_solver_is_refused_in_one_line(write: Write, text: str, f
     with pytest.raises(OffbenchError) as caught:
         find(str(path))
     message = in_one_line(caught)
-    assert message.startswith(f"{path}:")
+    assert str(path) in message
     assert fragment in message
 
 
