@@ -1,5 +1,5 @@
 # Two commands: `make solve` shows what offbench does, `make test` that it does it right.
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
 .PHONY: solve test lint bench compare clean
