@@ -1,33 +1,31 @@
 """Prints the ratios that the project's targets are about, from the run just measured."""
 
-from collections.abc import Iterator
-
 import pytest
 
-Ratios = pytest.StashKey[dict[tuple[str, str], float]]()
+Line = tuple[str, str, float, float | None]
+_LINES = pytest.StashKey[list[Line]]()
 
 
 class Speeds:
-    """Best seconds for one placement, by instance and way of scoring it."""
+    """What the summary at the end tells: instance, way of scoring, seconds for one placement, multiple."""
 
-    def __init__(self, seconds: dict[tuple[str, str], float]) -> None:
-        self.seconds = seconds
+    def __init__(self, lines: list[Line]) -> None:
+        self.lines = lines
 
-    def keep(self, instance: str, way: str, seconds: float) -> None:
-        self.seconds[instance, way] = seconds
+    def keep(self, instance: str, way: str, seconds: float, multiple: float | None = None) -> None:
+        self.lines.append((instance, way, seconds, multiple))
 
 
 @pytest.fixture
-def speeds(request: pytest.FixtureRequest) -> Iterator[Speeds]:
-    yield Speeds(request.config.stash.setdefault(Ratios, {}))
+def speeds(request: pytest.FixtureRequest) -> Speeds:
+    return Speeds(request.config.stash.setdefault(_LINES, []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    seconds = config.stash.get(Ratios, {})
-    if not seconds:
+    lines = config.stash.get(_LINES, [])
+    if not lines:
         return
     terminalreporter.section("evaluations per second, and multiples of the plain Python evaluator")
-    for (instance, way), value in seconds.items():
-        plain = seconds.get((instance, "plain"))
-        multiple = f"{plain / value:8.0f} x" if plain else ""
-        terminalreporter.write_line(f"{instance:16} {way:22} {1 / value:12,.0f} /s {multiple}")
+    for instance, way, seconds, multiple in lines:
+        times = f"{multiple:8.0f} x" if multiple else ""
+        terminalreporter.write_line(f"{instance:16} {way:22} {1 / seconds:12,.0f} /s {times}")

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -25,39 +26,39 @@ def assignments(problem: P1, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.random.default_rng(0).integers(0, problem.n_servers, (rows, problem.n_subtasks))
 
 
-def in_turn(things: list[Any], work: Callable[[Any], object]) -> Callable[[], None]:
-    """Return a call that does the work for each thing, so that no run sees the same placement again."""
-
-    def call() -> None:
-        for thing in things:
-            work(thing)
-
-    return call
+def seconds(work: Callable[[Any], object], things: list[Any]) -> float:
+    """Return how long the work takes for one of the things."""
+    start = perf_counter()
+    for thing in things:
+        work(thing)
+    return (perf_counter() - start) / len(things)
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_plain(name: str, benchmark: Any, speeds: Speeds) -> None:
+def test_multiples_of_plain_python(name: str, benchmark: Any, speeds: Speeds) -> None:
+    """Take turns in one loop, so that a machine that slows down slows all of them; medians of the ratios."""
     instance = load(name)
+    problem = P1(instance)
     prepared = plain.prepare(json.loads(instance.to_text()))
-    rows = [Placement(row).to_file(instance)["servers"] for row in assignments(P1(instance), 20)]
-    benchmark.pedantic(in_turn(rows, lambda row: plain.evaluate(prepared, row)), rounds=5, warmup_rounds=1)
-    speeds.keep(name, "plain", benchmark.stats.stats.min / len(rows))
-
-
-@pytest.mark.parametrize("name", INSTANCES)
-def test_one_at_a_time(name: str, benchmark: Any, speeds: Speeds) -> None:
-    problem = P1(load(name))
-    placements = [Placement(row) for row in assignments(problem, 200)]
-    benchmark.pedantic(in_turn(placements, lambda one: evaluate(problem, one)), rounds=20, warmup_rounds=1)
-    speeds.keep(name, "one at a time", benchmark.stats.stats.min / len(placements))
-
-
-@pytest.mark.parametrize("name", INSTANCES)
-def test_population(name: str, benchmark: Any, speeds: Speeds) -> None:
-    problem = P1(load(name))
     population = assignments(problem, POPULATION)
-    benchmark.pedantic(evaluate_many, (problem, population), rounds=20, warmup_rounds=1)
-    speeds.keep(name, f"population of {POPULATION}", benchmark.stats.stats.min / POPULATION)
+    placements = [Placement(row) for row in population]
+    rows = [one.to_file(instance)["servers"] for one in placements[:10]]
+    measured: list[tuple[float, float, float]] = []
+
+    def take_turns() -> None:
+        measured.append(
+            (
+                seconds(lambda row: plain.evaluate(prepared, row), rows),
+                seconds(lambda one: evaluate(problem, one), placements[:200]),
+                seconds(lambda many: evaluate_many(problem, many), [population]) / POPULATION,
+            )
+        )
+
+    benchmark.pedantic(take_turns, rounds=21, warmup_rounds=1)
+    slow, one, many = np.array(measured[1:]).T
+    speeds.keep(name, "plain", float(np.median(slow)))
+    speeds.keep(name, "one at a time", float(np.median(one)), float(np.median(slow / one)))
+    speeds.keep(name, f"population of {POPULATION}", float(np.median(many)), float(np.median(slow / many)))
 
 
 @pytest.mark.parametrize(("tasks", "layers"), [(1, 1000), (1, 10_000), (1, 100_000), (100, 1000), (10_000, 10)])
