@@ -3,7 +3,7 @@
 Everything here is a fact from a file, checked at the door; arrays and scales are in `problem`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -317,14 +317,14 @@ def _cycle(task: Task, number: dict[str, int]) -> list[str]:
 
 def shipped() -> list[str]:
     """Names of the instances that come with the package."""
-    return sorted(path.stem for path in _shipped_files())
+    return sorted(_shipped_files())
 
 
-def _shipped_files() -> Iterator[Path]:
+def _shipped_files() -> dict[str, Path]:
     from importlib.resources import files
 
-    folder = files("offbench.instances")
-    return (Path(str(entry)) for entry in folder.iterdir() if entry.name.endswith(".json"))
+    paths = (Path(str(entry)) for entry in files("offbench.instances").iterdir())
+    return {path.stem: path for path in paths if path.suffix == ".json"}
 
 
 def _is_file(path: Path) -> bool:
@@ -350,9 +350,9 @@ def load(instance: str | Path) -> Instance:
     """
     path = Path(instance)
     if path.suffix == "" and path.name == str(instance) and not _is_file(path):
-        found = {file.stem: file for file in _shipped_files()}
+        found = _shipped_files()
         if str(instance) not in found:
-            known = sorted(found)
+            known = shipped()
             raise OffbenchError(
                 f"{instance}: no such file, and no instance of that name"
                 f"{nearest(str(instance), known)}; shipped: {', '.join(known)}"

@@ -6,16 +6,14 @@ Units are those of the names. Nothing here depends on a placement.
 from collections.abc import Sequence
 from itertools import accumulate
 from math import log2
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
 from offbench.instance import KINDS, Instance, Link, Scales, Server
-
-if TYPE_CHECKING:
-    from offbench.placement import Placement
+from offbench.placement import Placement, indices
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.uint32]
@@ -155,9 +153,10 @@ class P2(Problem):
     servers: Ints
     """server of each subtask, shape (n_subtasks,)"""
 
-    def __init__(self, instance: Instance, servers: "ArrayLike | Placement") -> None:
+    def __init__(self, instance: Instance, servers: ArrayLike | Placement) -> None:
         super().__init__(instance)
-        self.servers = np.array(getattr(servers, "servers", servers), dtype=np.int64)
+        chosen = servers.servers if isinstance(servers, Placement) else servers
+        self.servers = indices(chosen, copy=True)
         if self.servers.shape != (self.n_subtasks,):
             raise OffbenchError(f"P2: {self.servers.size} servers given for {self.n_subtasks} subtasks")
         given = np.arange(self.n_servers) == self.servers[:, None]

@@ -1,8 +1,8 @@
 """Double dueling prioritised deep Q-network, the paper's agent (Algorithm 1, section 5.1)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from offbench import P1, Search, Solver
 
@@ -37,6 +37,12 @@ class Ddpqn(Solver):
     """placements that the policy proposes after each episode; the best one counts (B of Eq. 28)"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
+
+    @model_validator(mode="after")
+    def _memory_holds_a_batch(self) -> Self:
+        if self.memory < self.batch:
+            raise ValueError(f"memory: must hold a batch of {self.batch}, not {self.memory}; nothing would be learnt")
+        return self
 
     def solve(self, problem: P1, search: Search) -> None:
         from .training import train

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from offbench import P1, Search
+from offbench import P1, OffbenchError, Search
 from offbench.environment import OffloadingEnv
 
 from .network import DuelingNetwork, double_target
@@ -77,6 +77,11 @@ class Agent:
         How many actions there are.
     rng
         Source of all randomness, the networks' first weights included.
+
+    Raises
+    ------
+    OffbenchError
+        If the device is not there.
     """
 
     def __init__(self, settings: "Ddpqn", observation: int, actions: int, rng: np.random.Generator) -> None:
@@ -85,6 +90,8 @@ class Agent:
         device = settings.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cuda" and not torch.cuda.is_available():
+            raise OffbenchError("solver 'ddpqn': parameter device: torch finds no CUDA device here; say auto or cpu")
         self.device = torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**63)))

@@ -13,7 +13,7 @@ from offbench.solvers.ddpqn.training import Agent, candidates, run_episode
 from scipy.stats import chisquare
 
 import offbench as ob
-from offbench import P1, Search
+from offbench import P1, OffbenchError, Search
 from offbench.environment import OffloadingEnv
 from offbench.instance import parse
 
@@ -141,3 +141,14 @@ def test_same_seed_same_run() -> None:
 def test_settings_are_the_papers() -> None:
     paper = {"hidden": (50, 20), "lr": 0.001, "batch": 256, "gamma": 0.8, "greedy": 0.9, "copy_every": 100}
     assert Ddpqn().model_dump(include=set(paper)) == paper
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_device_that_is_not_there_is_a_users_mistake() -> None:
+    with pytest.raises(OffbenchError, match="no CUDA device"):
+        ob.solve("tiny-chains", "ddpqn", parameters={"device": "cuda"})
+
+
+def test_memory_smaller_than_a_batch_is_refused() -> None:
+    with pytest.raises(OffbenchError, match="parameter memory: must hold a batch of 256, not 100"):
+        ob.solve("tiny-chains", "ddpqn", parameters={"memory": "100"})
