@@ -3,7 +3,9 @@
 Everything here is a fact from a file, checked at the door; arrays and scales are in `problem`.
 """
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +17,9 @@ from offbench.jsonfile import check, layout, read_json
 
 Kind = Literal["client", "edge", "cloud"]
 KINDS: tuple[Kind, ...] = ("client", "edge", "cloud")
+
+REFERENCES = "references.json"
+"""beside the shipped instances, but none of them (`references`)"""
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
@@ -186,6 +191,12 @@ class Instance(Fact):
         """Return the indices of the servers of one kind."""
         return [s for s, server in enumerate(self.servers) if server.kind == kind]
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number."""
+        facts = self.model_dump(mode="json", exclude={"name", "source"})
+        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
     def to_text(self) -> str:
         """Return the instance as a file's text, a line for each server, link and layer."""
         data = self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
@@ -324,7 +335,7 @@ def _shipped_files() -> dict[str, Path]:
     from importlib.resources import files
 
     paths = (Path(str(entry)) for entry in files("offbench.instances").iterdir())
-    return {path.stem: path for path in paths if path.suffix == ".json"}
+    return {path.stem: path for path in paths if path.suffix == ".json" and path.name != REFERENCES}
 
 
 def _is_file(path: Path) -> bool:

@@ -9,6 +9,7 @@ from offbench.evaluator import Evaluation, evaluate, warm_up
 from offbench.instance import Instance, load
 from offbench.placement import Placement
 from offbench.problem import P1, P2, Problem
+from offbench.references import lookup
 from offbench.search import Budget, Clock, Infeasible, Search, SearchEnded
 from offbench.solution import Solution, versions
 from offbench.solver import Solver, configure, find
@@ -49,7 +50,7 @@ def solve(
     target
         Stop at an objective as low as this.
     placement
-        For solvers of P2: the placement whose servers are given.
+        For P2: the placement whose servers are given. A solver of both problems solves P1 without.
     on_start
         Called with the search before the solver starts, to watch it.
 
@@ -72,6 +73,7 @@ def solve(
     if time_limit is None and max_evaluations is None:
         time_limit = DEFAULT_TIME_LIMIT_S
     budget = Budget(time_limit, max_evaluations, target)
+    reference = lookup(instance) if placement is None else None
     warm_up()
 
     # The solver's import and the model's building count: that is what a user waits for.
@@ -94,11 +96,17 @@ def solve(
         if search is None:
             raise
         stopped = "interrupted"
+    except SystemError as error:
+        # The alarm, or Ctrl-C, in the middle of a C function; numba turns what it raises into this.
+        if search is None or not (cause := _signal_behind(error)):
+            raise
+        stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
     seconds = clock.seconds
     if search is None:
         search = Search(P1(instance), budget, seed, clock)
     return Solution(
         instance=instance,
+        problem="P1" if placement is None else "P2",
         solver=made.name if made is not None else solver,
         parameters=made.model_dump(mode="json") if made is not None else dict(parameters or {}),
         seed=seed,
@@ -112,17 +120,25 @@ def solve(
         evaluations=search.evaluations,
         trace=tuple(search.trace),
         versions=versions(),
+        reference=reference,
     )
 
 
 def _problem(instance: Instance, solver: Solver, placement: Placement | None) -> Problem:
-    if solver.solves == "P1":
-        if placement is not None:
+    if placement is not None:
+        if solver.solves == "P1":
             raise OffbenchError(f"solver '{solver.name}' solves P1 and chooses the servers; a placement is for P2")
-        return P1(instance)
-    if placement is None:
+        return P2(instance, placement.servers)
+    if solver.solves == "P2":
         raise OffbenchError(f"solver '{solver.name}' solves P2, the order for given servers: give a placement")
-    return P2(instance, placement.servers)
+    return P1(instance)
+
+
+def _signal_behind(error: BaseException) -> BaseException | None:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SearchEnded | KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _confirmed(search: Search) -> Evaluation | None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
 from offbench.evaluator import evaluate_many, prefix_objectives
+from offbench.gaps import contradict, is_optimal
 from offbench.placement import Placement, indices
 from offbench.problem import Problem
 
@@ -92,16 +93,6 @@ class TracePoint(NamedTuple):
     """of the incumbent; infinite before the first"""
     bound: float
     """the lower bound; minus infinity before the first"""
-
-
-def relative_gap(objective: float, bound: float) -> float:
-    """Return ``(Q - LB) / max(|Q|, 1e-9)``, what a solver's status goes by (MODEL.md section 9)."""
-    return (objective - bound) / max(abs(objective), 1e-9)
-
-
-def is_optimal(objective: float, bound: float) -> bool:
-    """Tell whether bound and objective meet: relative gap <= 1e-6, or a difference <= 1e-9."""
-    return objective - bound <= 1e-9 or relative_gap(objective, bound) <= 1e-6
 
 
 class Search:
@@ -295,8 +286,7 @@ class Search:
         self._record()
 
     def _compare(self) -> None:
-        tolerance = 1e-9 * max(1.0, abs(self.objective))
-        if self.incumbent is not None and self.lower_bound > self.objective + tolerance:
+        if self.incumbent is not None and contradict(self.objective, self.lower_bound):
             raise BoundError(f"lower bound {self.lower_bound!r} lies above the feasible objective {self.objective!r}")
 
     def _record(self) -> None:

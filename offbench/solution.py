@@ -5,12 +5,14 @@ import platform
 import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from offbench.evaluator import Evaluation
+from offbench.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
 from offbench.instance import Instance
 from offbench.placement import Placement
-from offbench.search import TracePoint, is_optimal, relative_gap
+from offbench.references import Reference
+from offbench.search import TracePoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +38,8 @@ class Solution:
     """
 
     instance: Instance
+    problem: Literal["P1", "P2"]
+    """P1: servers and dispatch order were chosen; P2: the order, for given servers"""
     solver: str
     parameters: dict[str, Any]
     seed: int
@@ -58,11 +62,13 @@ class Solution:
     trace: tuple[TracePoint, ...]
     """a point for each improvement"""
     versions: dict[str, str]
+    reference: Reference | None = None
+    """what is known of the instance, if it is a shipped one and P1 was solved"""
 
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
             raise ValueError("a placement comes with its evaluation")
-        if self.lower_bound > self.objective + 1e-9 * max(1.0, abs(self.objective)):
+        if contradict(self.objective, self.lower_bound):
             raise ValueError(f"lower bound {self.lower_bound} above objective {self.objective}")
 
     @property
@@ -78,6 +84,35 @@ class Solution:
         return max(0.0, relative_gap(self.objective, self.lower_bound))
 
     @property
+    def best_known(self) -> float | None:
+        """The lowest objective known, this run's included; None where there is no reference."""
+        return min(self.reference.best_objective, self.objective) if self.reference is not None else None
+
+    @property
+    def missed_improvement(self) -> float | None:
+        """Share of the known improvement over everything on the client that is missed (MODEL.md section 9).
+
+        None where nothing is known, or not offloading is optimal.
+        """
+        if self.evaluation is None or self.best_known is None:
+            return None
+        return missed_improvement(self.objective, self.client_only.objective, self.best_known)
+
+    @property
+    def certified(self) -> float | None:
+        """The same against the best bound known, this run's included: what is missed is at most that.
+
+        None where no bound is known, not offloading is optimal, or P2 was solved, whose bounds are
+        not about everything on the client.
+        """
+        bound = self.lower_bound
+        if self.reference is not None and self.reference.best_bound is not None:
+            bound = max(bound, self.reference.best_bound)
+        if self.evaluation is None or self.problem == "P2" or bound == -math.inf:
+            return None
+        return certified(self.objective, self.client_only.objective, bound)
+
+    @property
     def status(self) -> str:
         """One of optimal (proven), feasible, infeasible (the solver says so), no-placement."""
         if self.evaluation is None:
@@ -89,6 +124,7 @@ class Solution:
         found = self.evaluation is not None
         return {
             "instance": self.instance.name,
+            "problem": self.problem,
             "solver": self.solver,
             "parameters": self.parameters,
             "seed": self.seed,
@@ -98,6 +134,9 @@ class Solution:
             "objective": self.objective if found else None,
             "lower_bound": self.lower_bound if math.isfinite(self.lower_bound) else None,
             "gap": self.gap,
+            "best_known": self.best_known,
+            "missed_improvement": self.missed_improvement,
+            "certified": self.certified,
             "seconds": self.seconds,
             "evaluations": self.evaluations,
             "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,

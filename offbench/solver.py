@@ -26,6 +26,8 @@ from offbench.jsonfile import one_line
 PACKAGE = "offbench.solvers"
 GROUP = "offbench.solvers"
 
+Solves = Literal["P1", "P2", "P1 and P2"]
+
 
 class Solver(BaseModel, ABC):
     """An idea for solving P1 or P2. Its fields are its parameters, with types and defaults.
@@ -40,8 +42,8 @@ class Solver(BaseModel, ABC):
 
     name: ClassVar[str]
     """what users type; the file's name, with hyphens, if absent"""
-    solves: ClassVar[Literal["P1", "P2"]] = "P1"
-    """P1 chooses servers and order, P2 the order for given servers"""
+    solves: ClassVar[Solves] = "P1"
+    """P1 chooses servers and order, P2 the order for given servers; a solver of both gets the one that is asked"""
 
     @abstractmethod
     def solve(self, problem: Any, search: Any) -> None:
@@ -50,7 +52,7 @@ class Solver(BaseModel, ABC):
         Parameters
         ----------
         problem
-            A `P1` or a `P2`, as `solves` says.
+            A `P1` or a `P2`, as `solves` says; of both, a `P2` where a placement is given.
         search
             The run's `Search`: scores proposals, watches the budget, holds the random generator.
 

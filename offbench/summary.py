@@ -10,6 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from offbench.gaps import contradict
+
 if TYPE_CHECKING:
     from offbench.evaluator import Evaluation
     from offbench.instance import Instance
@@ -33,16 +35,16 @@ def summary(solution: Solution) -> RenderableType:
     """Return what `offbench solve` prints."""
     if solution.placement is None or solution.evaluation is None:
         why = solution.reason or f"the run ended ({solution.stopped}) before the solver proposed one"
-        return Text(f"{solution.solver} on {solution.instance.name}: no placement: {why}")
+        return Text(f"{solution.solver} on {solution.instance.name} ({solution.problem}): no placement: {why}")
     head = Text.assemble(
         (solution.solver, "bold"), " on ", (solution.instance.name, "bold"),
-        f": {solution.status}, ended by {_ending(solution.stopped)} after {solution.seconds:.2f} s and "
-        f"{solution.evaluations:,} evaluations, seed {solution.seed}",
+        f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
+        f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
     return Group(
         head,
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        Text(_bound(solution)),
+        *(Text(line) for line in (_bound(solution), _known(solution)) if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
     )
 
@@ -55,6 +57,26 @@ def _bound(solution: Solution) -> str:
     if solution.gap is None:
         return "lower bound: none (this solver proves nothing)"
     return f"lower bound: {solution.lower_bound:.6g}, relative gap {solution.gap:.3%}"
+
+
+def _known(solution: Solution) -> str:
+    """Tell how far the run is from what is known of the instance (MODEL.md section 9)."""
+    parts = []
+    reference = solution.reference
+    if reference is not None:
+        state = "proven optimal" if reference.proven else "not proven optimal"
+        parts.append(f"best known Q: {reference.best_objective:.6g} ({state})")
+        if reference.best_bound is not None and contradict(solution.objective, reference.best_bound):
+            parts.append(f"this run is below its bound, {reference.best_bound:.6g}: one of them is wrong")
+        elif contradict(reference.best_objective, solution.lower_bound):
+            parts.append("this run's bound lies above it: one of them is wrong")
+        elif solution.objective < reference.best_objective:
+            parts.append("this run is better")
+        if solution.missed_improvement is not None:
+            parts.append(f"missed improvement {solution.missed_improvement:z.2%}")
+    if solution.certified is not None:
+        parts.append(f"certified {solution.certified:z.2%}")
+    return ", ".join(parts)
 
 
 def comparison(evaluations: dict[str, Evaluation]) -> Table:

@@ -18,7 +18,7 @@ def watchdog(clock: Clock, time_limit: float | None) -> Iterator[None]:
 
     A search ends at its next proposal; this is for a solver that makes none. It works on a timer
     signal, so only in the main thread of a system that has them, and can't interrupt compiled code:
-    elsewhere a solver ends at its next proposal.
+    elsewhere a solver ends at its next proposal. One inside another's body leaves the outer one armed.
     """
     if (
         time_limit is None
@@ -31,9 +31,12 @@ def watchdog(clock: Clock, time_limit: float | None) -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise SearchEnded
 
+    entered_s = clock.seconds
+    delay_s = time_limit + _GRACE_S - entered_s
+    outer_s, outer_again_s = signal.getitimer(signal.ITIMER_REAL)
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(1e-6, time_limit + _GRACE_S - clock.seconds), _AGAIN_S)
     try:
+        signal.setitimer(signal.ITIMER_REAL, max(1e-6, min(delay_s, outer_s or delay_s)), _AGAIN_S)
         yield
     finally:
         disarmed = False
@@ -44,3 +47,5 @@ def watchdog(clock: Clock, time_limit: float | None) -> Iterator[None]:
                 disarmed = True
             except SearchEnded:  # it went off just now
                 continue
+        if outer_s > 0:
+            signal.setitimer(signal.ITIMER_REAL, max(1e-6, outer_s + entered_s - clock.seconds), outer_again_s)

@@ -83,6 +83,27 @@ def test_p2_takes_the_servers_of_a_placement() -> None:
     assert solution.client_only.objective == evaluate(P1(instance), [0] * 7).objective
 
 
+BOTH = """
+from typing import ClassVar
+from offbench import P1, P2, Placement, Solver
+
+class Both(Solver):
+    '''Tells which problem it was given by the server that it takes.'''
+    solves: ClassVar[str] = "P1 and P2"
+    def solve(self, problem, search):
+        search.propose(Placement(problem.servers) if isinstance(problem, P2) else problem.everything_on(0))
+"""
+
+
+def test_solver_of_both_problems_solves_p2_where_a_placement_is_given(write: Write) -> None:
+    both = str(write("both.py", BOTH))
+    free, given = solve("alexnet", both), solve("alexnet", both, placement=Placement([3] * 11))
+    assert (free.problem, given.problem) == ("P1", "P2")
+    assert free.placement is not None and given.placement is not None
+    assert free.placement.servers.tolist() == [0] * 11
+    assert given.placement.servers.tolist() == [3] * 11
+
+
 def test_on_start_sees_the_search_before_the_solver() -> None:
     seen: list[tuple[Search, int]] = []
     solution = solve("alexnet", "client-only", on_start=lambda search: seen.append((search, search.evaluations)))
@@ -127,3 +148,35 @@ class Proven(Solver):
     assert (solution.status, solution.stopped) == ("optimal", "optimal")
     assert solution.gap == 0
     assert solution.lower_bound == solution.objective
+
+
+@pytest.mark.parametrize(("signal", "stopped"), [("KeyboardInterrupt", "interrupted"), ("SearchEnded", "finished")])
+def test_signal_that_compiled_code_disguises_is_recognised(tmp_path: Path, signal: str, stopped: str) -> None:
+    source = f"""
+from offbench import Solver
+from offbench.search import SearchEnded
+
+class Disguised(Solver):
+    "Raises what CPython makes of a signal within a C function."
+    def solve(self, problem, search):
+        search.propose(problem.everything_on(0))
+        try:
+            raise {signal}
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+"""
+    path = tmp_path / "disguised.py"
+    path.write_text(source)
+    found = solve("alexnet", str(path))
+    assert found.placement is not None
+    assert found.stopped == stopped
+
+
+def test_system_error_of_another_origin_is_raised(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(
+        "from offbench import Solver\nclass Broken(Solver):\n    'x'\n"
+        "    def solve(self, problem, search):\n        raise SystemError('a bug')\n"
+    )
+    with pytest.raises(SystemError, match="a bug"):
+        solve("alexnet", str(path))

@@ -12,11 +12,13 @@ import pytest
 
 import offbench
 from offbench import Placement, Solution, solve
+from offbench.gaps import is_optimal
 from offbench.instance import parse
 from offbench.placement import parse_placement
+from offbench.references import Reference, references
 
 KEYS = {
-    "instance", "solver", "parameters", "seed", "status", "objective", "lower_bound", "gap", "seconds",
+    "instance", "problem", "solver", "parameters", "seed", "status", "objective", "lower_bound", "gap", "seconds",
     "evaluations", "evaluation", "placement", "versions",
 }  # fmt: skip
 
@@ -66,6 +68,7 @@ def test_solution_as_json() -> None:
     assert (data["instance"], data["solver"], data["seed"], data["status"]) == ("made-by-hand", "srpt", 5, "feasible")
     assert data["objective"] == solution.objective == data["evaluation"]["objective"]
     assert (data["lower_bound"], data["gap"]) == (None, None)
+    assert data["problem"] == "P2"
     placement = parse_placement(data["placement"], solution.instance)
     assert solution.placement is not None and placement.order is not None and solution.placement.order is not None
     assert placement.servers.tolist() == solution.placement.servers.tolist()
@@ -84,6 +87,70 @@ def test_gap_is_relative_to_the_objective(write: Callable[[str, Any], Path]) -> 
     assert data["status"] == "feasible"
     assert data["lower_bound"] == pytest.approx(solution.objective - 1)
     assert data["gap"] == pytest.approx(1 / abs(solution.objective))
+
+
+def known(objective: float, bound: float | None) -> Reference:
+    """Return a reference, of which only the numbers count."""
+    reference = references().instances["alexnet"]
+    proven = bound is not None and is_optimal(objective, bound)
+    return reference.model_copy(update={"best_objective": objective, "best_bound": bound, "proven": proven})
+
+
+def run(lower_bound: float = -math.inf, **more: Any) -> Solution:
+    """Return a solution with Q = 0.2116, where everything on the client has 0.9095."""
+    return replace(solve("alexnet", "greedy"), lower_bound=lower_bound, **{"reference": None, **more})
+
+
+def test_gaps_to_what_is_known() -> None:
+    solution = run(reference=known(0.1, 0.05))
+    q, client = solution.objective, solution.client_only.objective
+    assert solution.best_known == 0.1
+    assert solution.missed_improvement == pytest.approx((q - 0.1) / (client - 0.1))
+    assert solution.certified == pytest.approx((q - 0.05) / (client - 0.05))
+    # The run's own bound counts where it is better.
+    bounded = replace(solution, lower_bound=0.08)
+    assert bounded.certified == pytest.approx((q - 0.08) / (client - 0.08))
+    data = strictly(bounded)
+    assert [data[name] for name in ("best_known", "missed_improvement", "certified")] == [
+        0.1, solution.missed_improvement, bounded.certified
+    ]  # fmt: skip
+
+
+def test_gaps_where_little_is_known() -> None:
+    alone = run()
+    assert (alone.best_known, alone.missed_improvement, alone.certified) == (None, None, None)
+    assert run(lower_bound=0.1).certified is not None
+    no_bound = run(reference=known(0.1, None))
+    assert (no_bound.best_known, no_bound.certified) == (0.1, None)
+    nothing_to_gain = run(reference=known(5, 5))
+    assert (nothing_to_gain.best_known, nothing_to_gain.missed_improvement) == (nothing_to_gain.objective, 0)
+    assert (infeasible().missed_improvement, infeasible().certified) == (None, None)
+
+
+def test_run_of_p1_knows_its_reference_and_one_of_p2_has_none() -> None:
+    assert solve("alexnet", "greedy").reference is references().instances["alexnet"]
+    assert solve("alexnet", "fcfs", placement=Placement([0] * 11)).reference is None
+    assert replace(found(), lower_bound=-100.0).certified is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "lower_bound", "told"),
+    [
+        ((0.1, 0.05), -math.inf, "best known Q: 0.1 (not proven optimal), missed improvement 13.79%, certified 18.80%"),
+        ((0.1, 0.1), -math.inf, "best known Q: 0.1 (proven optimal), missed improvement 13.79%, certified 13.79%"),
+        ((0.1, None), -math.inf, "best known Q: 0.1 (not proven optimal), missed improvement 13.79%"),
+        ((0.3, None), -math.inf, "(not proven optimal), this run is better, missed improvement 0.00%"),
+        ((0.3, 0.25), -math.inf, "this run is below its bound, 0.25: one of them is wrong"),
+        ((0.1, None), 0.2, "this run's bound lies above it: one of them is wrong"),
+    ],
+)  # fmt: skip
+def test_summary_tells_what_is_known(reference: tuple[float, float | None], lower_bound: float, told: str) -> None:
+    assert told in run(lower_bound, reference=known(*reference)).summary()
+
+
+def test_summary_tells_no_more_than_is_known() -> None:
+    assert "known" not in run().summary()
+    assert "certified" in run(lower_bound=0.1).summary()
 
 
 def test_infeasible_solution_as_json() -> None:
@@ -123,7 +190,7 @@ def test_summary_shows_as_itself_and_tells_the_numbers() -> None:
     summary = solution.summary()
     assert repr(summary) == str(summary)
     assert isinstance(summary, str)
-    for part in ("srpt", "made-by-hand", f"{solution.objective:.6g}", "cloud-1", "seed 5"):
+    for part in ("srpt", "made-by-hand (P2)", f"{solution.objective:.6g}", "cloud-1", "seed 5"):
         assert part in summary
 
 

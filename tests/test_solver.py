@@ -129,6 +129,11 @@ def test_new_file_in_the_folder_is_a_solver_named_after_it(folder: Path, write: 
     assert find("my-idea").name == "my-idea"
 
 
+def test_solver_of_both_problems_is_listed_as_such(folder: Path, write: Write) -> None:
+    write("both.py", MINE.replace("    tries", '    solves: ClassVar[str] = "P1 and P2"\n    tries'))
+    assert catalogue()["both"].solves == find("both").solves == "P1 and P2"
+
+
 def test_solver_package_in_the_folder_is_found(folder: Path) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "__init__.py").write_text(MINE.replace("pydantic", "offbench.solvers.deep.parts"))

@@ -52,6 +52,27 @@ def test_error_of_the_body_passes_and_disarms() -> None:
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
+def test_inner_one_ends_first_and_leaves_the_outer_one_armed() -> None:
+    clock = Clock()
+    inner_s = None
+    with pytest.raises(SearchEnded), watchdog(clock, 0.6):
+        try:
+            with watchdog(Clock(), 0.05):
+                time.sleep(5)
+        except SearchEnded:
+            inner_s = clock.seconds
+        time.sleep(5)
+    assert inner_s is not None and inner_s < 0.85 <= clock.seconds < 3
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_outer_one_that_is_due_sooner_ends_the_inner_body() -> None:
+    clock = Clock()
+    with pytest.raises(SearchEnded), watchdog(clock, 0.05), watchdog(Clock(), 60):
+        time.sleep(5)
+    assert clock.seconds < 3
+
+
 def test_thread_gets_no_alarm() -> None:
     ended: list[bool] = []
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli import check, evaluate, make, schema, show, solve, solvers
+from offbench.cli import bound, check, evaluate, make, references, schema, show, solve, solvers, update
 from offbench.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("solve")(solve.solve)
 app.command("evaluate")(evaluate.evaluate)
+app.command("bound")(bound.bound)
 app.command("solvers")(solvers.solvers)
 
 instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)
@@ -29,6 +30,14 @@ instance.command("make")(make.make)
 instance.command("show")(show.show)
 instance.command("check")(check.check)
 app.add_typer(instance, name="instance")
+
+known = typer.Typer(
+    help="The best known objectives and bounds of the shipped instances.", no_args_is_help=True, rich_markup_mode=None
+)
+known.command("show")(references.show)
+known.command("check")(references.check)
+known.command("update")(update.update)
+app.add_typer(known, name="references")
 
 app.command("schema")(schema.schema)
 

@@ -1,8 +1,9 @@
-"""The progress bar of a search, for somebody who watches a terminal."""
+"""The progress bar of a run, for somebody who watches a terminal."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bar(solver: str, quiet: bool) -> Iterator["SearchProgress | None"]:
+def bar(title: str, quiet: bool) -> Iterator["LiveBar | None"]:
     """Show a progress bar, or nothing where nobody watches."""
     if quiet:
         yield None
@@ -24,18 +25,18 @@ def bar(solver: str, quiet: bool) -> Iterator["SearchProgress | None"]:
         if console is None:
             yield None
         else:
-            with SearchProgress(solver, console) as progress:
+            with LiveBar(title, console) as progress:
                 yield progress
 
 
-class SearchProgress(Progress):
-    """A bar that reads the search whenever rich draws it, from rich's own thread.
+class LiveBar(Progress):
+    """A bar that looks at what runs whenever rich draws it, from rich's own thread.
 
     So it moves although a solver never yields, and a search knows nothing of it.
     """
 
-    def __init__(self, solver: str, console: Console) -> None:
-        self._search: Search | None = None  # first, for Progress draws while it is made
+    def __init__(self, title: str, console: Console) -> None:
+        self._look: Callable[[], tuple[float, str]] | None = None  # first, for Progress draws while it is made
         super().__init__(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -44,16 +45,30 @@ class SearchProgress(Progress):
             console=console,
             transient=True,
         )
-        self._row = self.add_task(solver, total=1.0, state="starting")
+        self._row = self.add_task(title, total=1.0, state="starting")
+
+    def begin(self, title: str) -> None:
+        """Show that something of this title starts."""
+        self._look = None
+        self.update(self._row, description=title, completed=0.0, state="starting")
 
     def watch(self, search: "Search") -> None:
         """Show *search* from now on."""
-        self._search = search
+        self.follow(partial(_search_state, search))
+
+    def follow(self, look: Callable[[], tuple[float, str]]) -> None:
+        """Show from now on what *look* returns: the share that is done, and the state in words."""
+        self._look = look
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        if self._search is not None:
-            self.update(self._row, completed=_fraction(self._search), state=_state(self._search))
+        if self._look is not None:
+            done, state = self._look()
+            self.update(self._row, completed=done, state=state)
         yield from super().get_renderables()
+
+
+def _search_state(search: "Search") -> tuple[float, str]:
+    return _fraction(search), _state(search)
 
 
 def _fraction(search: "Search") -> float:

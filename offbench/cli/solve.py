@@ -34,7 +34,7 @@ def solve(
     ] = None,
     target: Annotated[float | None, typer.Option(metavar="Q", help="Stop at an objective as low as this.")] = None,
     placement: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="For solvers of P2: the placement whose servers are given.")
+        Path | None, typer.Option(metavar="FILE", help="For P2: the placement whose servers are given.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`.")

@@ -50,7 +50,7 @@ def _show_entries(entries: "list[Entry]") -> None:
     for entry in entries:
         state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
         table.add_row(entry.name, entry.solves, entry.description, state, style="dim" if entry.missing else None)
-    show(table, "P1 chooses servers and dispatch order, P2 the order for given servers.")
+    show(table, "P1 chooses servers and dispatch order, P2 (with --placement) the order for given servers.")
 
 
 def _solver_facts(name: str) -> dict[str, Any]:
@@ -111,7 +111,11 @@ def _show_solver(facts: dict[str, Any]) -> None:
 
     from offbench.cli.console import show
 
-    what = {"P1": "P1: servers and dispatch order", "P2": "P2: the dispatch order, for given servers"}
+    what = {
+        "P1": "P1: servers and dispatch order",
+        "P2": "P2: the dispatch order, for given servers",
+        "P1 and P2": "P1: servers and dispatch order; with --placement P2: the dispatch order, for given servers",
+    }
     show(
         Text.assemble((facts["name"], "bold"), f": {facts['description']}"),
         f"solves {what[facts['solves']]}",

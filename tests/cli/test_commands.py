@@ -87,6 +87,20 @@ def test_solver_of_p2_takes_the_servers_of_a_placement(run: Run) -> None:
     assert sorted(map(tuple, got["placement"]["order"])) == [(i, j) for i in range(2) for j in range(3)]
 
 
+def test_solver_of_both_problems_is_told_as_such(run: Run) -> None:
+    Path("both.py").write_text(
+        "from typing import ClassVar\nfrom offbench import Solver\nclass Both(Solver):\n    '''Both.'''\n"
+        "    solves: ClassVar[str] = 'P1 and P2'\n"
+        "    def solve(self, problem, search):\n        search.propose(problem.allowed.argmax(axis=1))\n",
+        encoding="utf-8",
+    )
+    assert "--placement P2" in run("solvers", "./both.py").stdout
+    assert printed(run("solvers", "--json", "./both.py"))["solves"] == "P1 and P2"
+    written = run("solve", "--solver", "./both.py", "--output", "p.json", "alexnet")
+    assert "(P1)" in written.stdout
+    assert "(P2)" in run("solve", "--solver", "./both.py", "--placement", "p.json", "alexnet").stdout
+
+
 def test_solvers_lists_all_and_tells_parameters(run: Run) -> None:
     listed = run("solvers").stdout
     for name in ("client-only", "best-edge", "best-cloud", "random", "greedy", "ddpqn", "fcfs", "srpt"):

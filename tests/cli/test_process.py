@@ -30,9 +30,10 @@ def test_interrupt_reports_the_incumbent(tmp_path: Path) -> None:
 def test_help_and_lists_import_nothing_heavy() -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from offbench.cli import app\n"
-        "for line in (['--help'], ['solvers'], ['solvers', '--json']):\n"
+        "for line in (['--help'], ['bound', '--help'], ['references', '--help'], ['solvers'], ['solvers', '--json']):\n"
         "    assert CliRunner().invoke(app, line).exit_code == 0, line\n"
-        "    heavy = {'torch', 'numba', 'pandas', 'gymnasium', 'networkx'} & set(sys.modules)\n"
+        "    heavy = {'torch', 'numba', 'pandas', 'gymnasium', 'networkx', 'pyomo', 'ortools', 'highspy'}\n"
+        "    heavy &= set(sys.modules)\n"
         "    assert not heavy, (line, heavy)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,234 @@
+"""The frontier relaxation: dynamic programming over the subtasks in index order.
+
+Behind subtask k, all that matters to the steps still to come is where the *live* subtasks are, those with
+readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
+window forgets are relaxed (`steps`, `windows`); where too many subtasks are live, the server of some is
+forgotten, and their readers find them where they are cheapest. Each makes placements cheaper, never dearer.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from offbench.bounds.steps import Step
+from offbench.bounds.windows import Window
+from offbench.problem import Floats, Ints, Problem
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def"
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One subtask's place in the dynamic program."""
+
+    live: tuple[int, ...]
+    """the subtasks whose servers matter before it, ascending"""
+    cost: Floats
+    """its step by the servers of the live ones, then its own"""
+    into: Ints
+    """the row of the next stage, by row and server"""
+
+
+Case = Sequence[Step]
+"""steps of consecutive subtasks under one assumption"""
+
+
+def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> list[list[list[Stage]]]:
+    """Lay out the dynamic program: for each part of the problem, for each of its cases, a stage for each subtask."""
+    m = problem.n_servers
+    a = problem.arrays
+    weight = {int(k): float(mb) for mb, k in zip(a.input_mb, a.input_of, strict=True)}
+    last_reader = np.full(problem.n_subtasks, -1)
+    for k in range(problem.n_subtasks):
+        sources = a.input_of[a.input_start[k] : a.input_start[k + 1]]
+        last_reader[sources[sources < problem.n_subtasks]] = k
+    live: tuple[int, ...] = ()
+    first, made = 0, []
+    for part in cases:
+        laid = []
+        for case in part:
+            before, chain = live, []
+            for k, step in enumerate(case, first):
+                after = tuple(source for source in (*before, k) if last_reader[source] > k)
+                while m ** len(after) > max(rows, m):
+                    # Whose server is forgotten: the output that is cheapest to send; never the one just placed.
+                    old = after[:-1] if after[-1] == k else after
+                    least = min(old, key=lambda source: weight.get(source, 0.0))
+                    after = tuple(source for source in after if source != least)
+                chain.append(Stage(before, _known(step, before, m), _into(before, k, after, m)))
+                before = after
+            laid.append(chain)
+        made.append(laid)
+        live = before
+        first += len(part[0])
+    return made
+
+
+def _known(step: Step, live: tuple[int, ...], m: int) -> Floats:
+    """Return the step's cost over the live servers; inputs that are forgotten are where they are cheapest."""
+    cost = step.cost
+    for axis in reversed(range(len(step.inputs))):
+        if step.inputs[axis] not in live:
+            cost = cost.min(axis=axis)
+    kept = [source for source in step.inputs if source in live]
+    order = sorted(range(len(kept)), key=lambda axis: kept[axis])
+    cost = cost.transpose(*order, len(kept))
+    shape = [m if source in kept else 1 for source in live]
+    full = np.broadcast_to(cost.reshape(*shape, m), (*[m] * len(live), m))
+    return np.ascontiguousarray(full.reshape(-1, m))
+
+
+def _into(live: tuple[int, ...], k: int, after: tuple[int, ...], m: int) -> Ints:
+    places = (*live, k)
+    row = np.zeros((m,) * len(places), np.int64)
+    for source in after:
+        axis = places.index(source)
+        shape = [m if i == axis else 1 for i in range(len(places))]
+        row = row * m + np.arange(m).reshape(shape)
+    return np.ascontiguousarray(row.reshape(-1, m))
+
+
+class Program:
+    """The relaxation as a dynamic program, for any window.
+
+    Parameters
+    ----------
+    problem
+        P1, or P2 whose servers are given.
+    parts
+        The steps of all subtasks in parts, each with one or several cases of which one must hold.
+    rows
+        How many combinations of live servers may be told apart; at least one for each server.
+    """
+
+    def __init__(self, problem: Problem, parts: Sequence[Sequence[Case]], rows: int = 1) -> None:
+        a = problem.arrays
+        self.problem = problem
+        self._parts = _stages(problem, parts, rows)
+        self.unit = float(a.weights[5] / a.scale[3])
+        """cost of an imbalance of 1 after one subtask"""
+        terms = [
+            max(np.abs(stage.cost[stage.cost < np.inf]).max(initial=0.0) for stage in stages)
+            for part in self._parts
+            for stages in zip(*part, strict=True)
+        ]
+        self.rounding = float(4 * np.finfo(float).eps * len(terms) * (sum(terms) + a.weights[5] * len(terms)))
+        """more than the sums below can be off by"""
+
+    @property
+    def stages(self) -> list[Stage]:
+        """One for each subtask, where there is only one case."""
+        return [stage for (case,) in self._parts for stage in case]
+
+    def to_go(self, window: Window, check: Callable[[], None] = lambda: None) -> list[Floats]:
+        """Return the least cost of the subtasks from the beginning of each part on.
+
+        Parameters
+        ----------
+        window
+            What is known of the counts.
+        check
+            Called between stages; may raise to end it.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            For each part and the end, by row of its first stage and state of the window.
+        """
+        return list(self._backward(window, check))[::-1]
+
+    def lower_bound(self, window: Window) -> float:
+        """Return the relaxation's optimum, less what rounding may have added."""
+        for table in self._backward(window, lambda: None):
+            first = table
+        return self.bound_of([first])
+
+    def bound_of(self, tables: Sequence[Floats]) -> float:
+        """Return the same from what `to_go` returned."""
+        return float(tables[0][0, 0]) - self.rounding
+
+    def _backward(self, window: Window, check: Callable[[], None]) -> Iterator[Floats]:
+        table = np.zeros((1, window.n_states))
+        yield table
+        for part in reversed(self._parts):
+            table = reduce(np.minimum, (self._along(case, table, window, check)[0] for case in part))
+            yield table
+
+    def cheapest(self, window: Window, tables: Sequence[Floats]) -> Ints:
+        """Return a placement that the relaxation finds cheapest; *tables* as `to_go` returns them."""
+        servers: list[int] = []
+        row = state = 0
+        for part, here, after in zip(self._parts, tables[:-1], tables[1:], strict=True):
+            for case in part:
+                along = self._along(case, after, window, lambda: None)
+                if along[0][row, state] == here[row, state]:
+                    break
+            for stage, following in zip(case, [*along[1:], after], strict=True):
+                server, state = _cheapest(
+                    stage.cost[row], stage.into[row], following, state, self.unit, *_steps(window)
+                )
+                servers.append(server)
+                row = int(stage.into[row, server])
+        return np.array(servers)
+
+    def _along(self, case: Sequence[Stage], after: Floats, window: Window, check: Callable[[], None]) -> list[Floats]:
+        tables = [after]
+        for stage in reversed(case):
+            check()
+            tables.append(_before(stage.cost, stage.into, tables[-1], self.unit, *_steps(window)))
+        return tables[:0:-1]
+
+
+def _steps(window: Window) -> tuple[Ints, Ints, NDArray[np.int32]]:
+    return window.imbalance, window.next_start, window.next_of
+
+
+@compiled
+def _cheapest(cost, into, after, state, unit, imbalance, next_start, next_of):
+    m = cost.size
+    best = np.inf
+    server, reached = 0, 0
+    for s in range(m):
+        if cost[s] < np.inf:
+            for i in range(next_start[state * m + s], next_start[state * m + s + 1]):
+                value = cost[s] + unit * imbalance[next_of[i]] + after[into[s], next_of[i]]
+                if value < best:
+                    best, server, reached = value, s, next_of[i]
+    return server, reached
+
+
+@compiled
+def _before(cost, into, after, unit, imbalance, next_start, next_of):
+    """One stage backward; for each server, first what a step there leads to, then the least over servers."""
+    rows, m = cost.shape
+    states = imbalance.size
+    value = np.full((rows, states), np.inf)
+    step = np.empty((after.shape[0], states))
+    needed = np.empty(after.shape[0], np.bool_)
+    for s in range(m):
+        needed[:] = False
+        for row in range(rows):
+            if cost[row, s] < np.inf:
+                needed[into[row, s]] = True
+        for row in range(after.shape[0]):
+            if needed[row]:
+                for w in range(states):
+                    least = np.inf
+                    for i in range(next_start[w * m + s], next_start[w * m + s + 1]):
+                        least = min(least, unit * imbalance[next_of[i]] + after[row, next_of[i]])
+                    step[row, w] = least
+        for row in range(rows):
+            here = cost[row, s]
+            if here < np.inf:
+                ahead = step[into[row, s]]
+                best = value[row]
+                for w in range(states):
+                    best[w] = min(best[w], here + ahead[w])
+    return value

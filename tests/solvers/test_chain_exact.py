@@ -1,0 +1,99 @@
+"""chain-exact: optima known from elsewhere, and brute force on chains too small for labels to hide anything."""
+
+import itertools
+
+import numpy as np
+import pytest
+from flat_chains import OPTIMA, READINGS, flat_chain, repeated_chain, weights_with_balance
+
+from offbench.errors import OffbenchError
+from offbench.evaluator import evaluate_many
+from offbench.graph import contract
+from offbench.instance import Instance, load
+from offbench.problem import P1
+from offbench.run import solve
+
+
+def brute_force(instance: Instance) -> float:
+    problem = P1(instance)
+    every = itertools.product(range(problem.n_servers), repeat=problem.n_subtasks)
+    return float(evaluate_many(problem, np.array(list(every))).min())
+
+
+@pytest.mark.parametrize("name", OPTIMA)
+def test_flat_chains_reach_the_known_optima(name: str) -> None:
+    found = solve(flat_chain(name), "chain-exact")
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(OPTIMA[name], abs=6e-7)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "resnet"])
+def test_coarse_chains_are_proven(name: str) -> None:
+    assert solve(contract(load(name)), "chain-exact").status == "optimal"
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("balance", [0, 0.1, 0.3, 0.7, 1])
+@pytest.mark.parametrize("score_alone", [False, True])
+def test_brute_force_agrees(reading: str, balance: float, score_alone: bool) -> None:
+    weights = weights_with_balance(balance, score_alone=score_alone)
+    chain = flat_chain("vgg19", layers=6, edges=2, clouds=3, weights=weights, coordination=READINGS[reading])
+    found = solve(chain, "chain-exact")
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(brute_force(chain), abs=1e-9)
+
+
+# Where balance counts and coordination doesn't, windows alone are far from the optimum.
+HARD = {"weights": weights_with_balance(0.1, score_alone=True)}
+
+
+def test_labels_prove_what_windows_dont() -> None:
+    found = solve(flat_chain("vgg19", **HARD), "chain-exact")
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(0.347164, abs=6e-7)
+
+
+@pytest.mark.parametrize("labels", [1, 10, 100])
+def test_too_few_labels_leave_a_valid_bound(labels: int) -> None:
+    found = solve(flat_chain("vgg19", **HARD), "chain-exact", parameters={"labels": labels})
+    assert found.lower_bound <= 0.34716396 <= found.objective + 1e-8
+    assert found.stopped == ("finished" if found.status == "feasible" else "optimal")
+
+
+def test_one_layer_one_server_and_no_groups() -> None:
+    assert solve(flat_chain("alexnet", layers=1), "chain-exact").status == "optimal"
+    alone = flat_chain("alexnet", layers=4, edges=1, clouds=0)
+    assert solve(alone, "chain-exact").objective == pytest.approx(brute_force(alone), abs=1e-12)
+
+
+def test_many_servers_are_balanced_in_part_and_solved_in_full() -> None:
+    """Sixteen edges: no window has room for all of their differences."""
+    chain = repeated_chain("wide", ["alexnet"], 3, edges=16, clouds=1)
+    found = solve(chain, "chain-exact")
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(brute_force(chain), abs=1e-9)
+
+
+def test_allowed_is_respected() -> None:
+    chain = flat_chain("alexnet", layers=5, edges=2, clouds=1)
+    layers = tuple(each.model_copy(update={"allowed": ("client", "cloud-1")}) for each in chain.tasks[0].layers)
+    task = chain.tasks[0].model_copy(update={"layers": layers})
+    chain = chain.model_copy(update={"tasks": (task,)})
+    problem = P1(chain)
+    every = np.array(list(itertools.product(np.flatnonzero(problem.allowed[0]), repeat=5)))
+    found = solve(chain, "chain-exact")
+    assert found.objective == pytest.approx(evaluate_many(problem, every).min(), abs=1e-12)
+
+
+def test_what_is_no_chain_is_refused() -> None:
+    with pytest.raises(OffbenchError, match="solves one task; instance 'mixed-4' has 4"):
+        solve("mixed-4", "chain-exact")
+    with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[8\] .* doesn't read exactly the layer before"):
+        solve("googlenet", "chain-exact")
+
+
+def test_time_limit_keeps_bound_and_placement() -> None:
+    hard = flat_chain("resnet", weights=weights_with_balance(0.05, score_alone=True))
+    found = solve(hard, "chain-exact", time_limit=1.5)
+    assert found.seconds < 6
+    assert found.placement is None or found.lower_bound <= found.objective
