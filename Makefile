@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -21,6 +21,22 @@ bench: .venv/development
 
 compare: .venv/package
 	$(BIN)/python tests/benchmarks/compare_solvers.py
+
+# The exact solvers: against brute force, side by side, the largest sizes proven, what is certified. Options: ARGS="--help".
+agreement: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m agreement $(ARGS)
+
+compare-exact: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.compare_exact $(ARGS)
+
+chains: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.chains $(ARGS)
+
+sizes: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.largest_sizes $(ARGS)
+
+certified: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.certified $(ARGS)
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from examples import DELAY_ALONE, instance, layer, link, server, task
 
@@ -36,7 +38,7 @@ def test_shipped_graphs_become_chains(name: str, layers: int) -> None:
     full = load(name)
     chain = contract(full).tasks[0].layers
     assert len(chain) == layers
-    assert all(each.inputs == (before.name,) for before, each in zip(chain, chain[1:], strict=False))
+    assert all(each.inputs == (before.name,) for before, each in pairwise(chain))
     assert sum(each.gcycles for each in chain) == pytest.approx(sum(each.gcycles for each in full.tasks[0].layers))
 
 
@@ -51,7 +53,9 @@ def test_module_whose_layers_may_run_elsewhere_is_refused() -> None:
     with pytest.raises(OffbenchError, match="between 'a' and 'd' differ in `allowed`"):
         contract(
             made(
-                layer("a", 1, 1), {**layer("b", 1, 1, ("a",)), "allowed": ["edge"]}, layer("c", 1, 1, ("a",)),
+                layer("a", 1, 1),
+                {**layer("b", 1, 1, ("a",)), "allowed": ["edge"]},
+                layer("c", 1, 1, ("a",)),
                 layer("d", 1, 1, ("b", "c")),
-            )  # fmt: skip
+            )
         )

@@ -1,0 +1,102 @@
+"""Beam search over the exact counts, guided by the window relaxation; then iterated local search."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from offbench import P1, Search, Solver
+from offbench.bounds import Guide, Program, Steps, Window, flows, sweep, widest
+
+Servers = NDArray[np.int64]
+
+# Widths before the last one, so that a good placement is there early.
+_NARROW = (30, 1_000)
+# A guide's tables have at most this many entries.
+_LARGEST_TABLES = 60_000_000
+_STATES = (250, 7_000)
+# A swap is with a subtask at most this far away in index order.
+_NEAR = 12
+
+
+class Beam(Solver):
+    """Beam search with the relaxation's bound on what is to come; then kicks and descents until time is up.
+
+    The bound is the window relaxation's (`offbench.bounds`), in which nothing queues and each task's
+    delay is spread over its paths. The end of each beam is evaluated, and improved by moving one
+    subtask or swapping two as long as that helps. Then a few neighbours are placed at random and the
+    same is done around them, again and again.
+    """
+
+    width: int = Field(default=1_000, ge=1)
+    """partial placements kept after each subtask"""
+    kick: int = Field(default=5, ge=1)
+    """subtasks placed at random at most"""
+
+    def solve(self, problem: P1, search: Search) -> None:
+        best = problem.everything_on(problem.arrays.client)
+        objective = search.propose(best)
+        everywhere = range(problem.n_subtasks)
+        for servers in self._ends_of_beams(problem, search):
+            improved, value = _descend(problem, search, servers, everywhere)
+            if value < objective:
+                best, objective = improved, value
+        while search.running:
+            first = int(search.rng.integers(problem.n_subtasks))
+            kicked = range(first, min(problem.n_subtasks, first + int(search.rng.integers(1, self.kick + 1))))
+            servers = best.copy()
+            for k in kicked:
+                servers[k] = search.rng.choice(np.flatnonzero(problem.allowed[k]))
+            around = range(max(0, kicked.start - _NEAR), min(problem.n_subtasks, kicked.stop + _NEAR))
+            improved, value = _descend(problem, search, servers, around)
+            if value <= objective:
+                best, objective = improved, value
+
+    def _ends_of_beams(self, problem: P1, search: Search) -> Iterator[Servers]:
+        steps = Steps(problem, queueing=False)
+        for width in (*(width for width in _NARROW if width < self.width), self.width):
+            for flow in flows(problem):
+                program = Program(problem, [[[step]] for step in steps.under(flow)], problem.n_servers**2)
+                for guide in _guides(problem, program, search):
+                    found = sweep(program, [guide], search.check, np.inf, width)
+                    if found.servers is not None:
+                        yield found.servers
+
+
+def _guides(problem: P1, program: Program, search: Search) -> Iterator[Guide]:
+    rows = sum(len(stage.cost) for stage in program.stages)
+    for states in _STATES:
+        groups = widest(problem.arrays, min(states, max(1, _LARGEST_TABLES // rows)))
+        window = Window(problem.arrays, groups[min(1, len(groups) - 1)])
+        yield Guide(window, program.to_go(window, search.check))
+
+
+def _descend(problem: P1, search: Search, servers: Servers, among: Iterable[int]) -> tuple[Servers, float]:
+    """Move one subtask, or swap two near each other, as long as that helps; in random order, the best for each."""
+    objective = search.propose(servers)
+    order = search.rng.permutation(np.array(list(among)))
+    failed = 0
+    while True:
+        for k in order:
+            if failed == len(order):
+                return servers, objective
+            others = _neighbours(problem, servers, int(k))
+            values = search.propose_many(others)
+            best = int(values.argmin())
+            if values[best] < objective - 1e-12:
+                servers, objective, failed = others[best], float(values[best]), 0
+            else:
+                failed += 1
+
+
+def _neighbours(problem: P1, servers: Servers, k: int) -> Servers:
+    targets = np.flatnonzero(problem.allowed[k])
+    moved = np.repeat(servers[None], len(targets), axis=0)
+    moved[:, k] = targets
+    near = np.arange(max(0, k - _NEAR), min(problem.n_subtasks, k + _NEAR + 1))
+    near = near[problem.allowed[k, servers[near]] & problem.allowed[near, servers[k]]]
+    swapped = np.repeat(servers[None], len(near), axis=0)
+    swapped[:, k] = servers[near]
+    swapped[np.arange(len(near)), near] = servers[k]
+    return np.concatenate([moved, swapped])

@@ -1,0 +1,24 @@
+"""Exact solving of P1 and P2 by one mixed-integer linear model."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from offbench import Search, Solver
+from offbench.problem import Problem
+from offbench.solver import Solves
+from offbench.solvers.milp.rounds import prove
+from offbench.solvers.milp.writing import check_path
+
+
+class Milp(Solver):
+    """Proven optimum of P1 or P2 by a mixed-integer linear model, solved by HiGHS through Pyomo."""
+
+    solves: ClassVar[Solves] = "P1 and P2"
+
+    write: Path | None = None
+    """file that the model is written to, `.mps` or `.lp`"""
+
+    def solve(self, problem: Problem, search: Search) -> None:
+        if self.write is not None:
+            check_path(self.write)
+        prove(problem, search, self.write)

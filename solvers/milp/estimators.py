@@ -1,0 +1,104 @@
+"""What waiting adds to the coordination of a subtask, from above, in straight lines.
+
+H as a function of delay is no line, and neither concave nor convex. For each choice of servers an
+interval of waiting times is cut into segments, and on each the least concave function above an
+over-estimate of H is a set of lines, which a linear model takes with one variable. What is promised
+too much at a waiting time that a solution has is taken back by `Estimators.refine`.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from offbench.coordination import coordination, over_estimate
+from offbench.problem import Arrays
+from offbench.solvers.milp.choices import Choices
+
+Key = tuple[int, int]
+"""subtask and choice"""
+
+# Steeper lines are left out: they say little and spoil the model's numbers.
+_STEEPEST = 1e4
+
+
+@dataclass(frozen=True)
+class Segment:
+    """An interval of waiting times, and lines that bound what waiting adds to H there."""
+
+    low_s: float
+    high_s: float
+    lines: list[tuple[float, float]]
+    """slope per second and value at 0 s of waiting"""
+
+    def at(self, wait_s: float) -> float:
+        """Return the least of the lines."""
+        return min(slope * wait_s + base for slope, base in self.lines)
+
+
+@dataclass
+class Estimators:
+    """The segments of every choice, made when asked for."""
+
+    arrays: Arrays
+    tolerance: float = 1e-3
+    pieces: int = 10
+    cuts: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """waiting times at which the interval is cut"""
+    points: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """waiting times at which lines are tight, as far as a concave function can be"""
+
+    def segments(self, key: Key, choices: Choices, longest_s: float) -> list[Segment]:
+        """Return the segments of a choice from no waiting to *longest_s*."""
+        m = key[1]
+        scale_s, t, e, u = float(self.arrays.scale[0]), choices.t[m], choices.e[m], choices.u[m]
+        cuts = {0.0, longest_s, *self.cuts[key]}
+        if self.arrays.benefits and 0 < (1 - t) * scale_s < longest_s:
+            cuts.add(float(1 - t) * scale_s)  # from there on H is 0
+        segments = []
+        for low_s, high_s in pairwise(sorted(cuts)):
+            at = [float(t + wait_s / scale_s) for wait_s in self.points[key] if low_s <= wait_s <= high_s]
+            low, high = float(t + low_s / scale_s), float(t + high_s / scale_s)
+            x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces)
+            lines = _hull(x - t, h - choices.h[m])
+            segments.append(Segment(low_s, high_s, [(slope / scale_s, base) for slope, base in lines]))
+        return segments
+
+    def refine(self, key: Key, choices: Choices, longest_s: float, wait_s: float, tolerance: float) -> bool:
+        """Make the lines tight at a waiting time, by a cut if nothing else helps; tell whether they were not."""
+        if not 0 < wait_s < longest_s:
+            return False
+        m = key[1]
+        t = choices.t[m] + wait_s / self.arrays.scale[0]
+        true = float(coordination(self.arrays, t, choices.e[m], choices.u[m]) - choices.h[m])
+        loose = self._error(key, choices, longest_s, wait_s, true) > tolerance
+        if loose:
+            self.points[key].append(wait_s)
+            if self._error(key, choices, longest_s, wait_s, true) > tolerance:
+                self.cuts[key].append(wait_s)
+        return loose
+
+    def _error(self, key: Key, choices: Choices, longest_s: float, wait_s: float, true: float) -> float:
+        segments = self.segments(key, choices, longest_s)
+        here = bisect_right([segment.low_s for segment in segments], wait_s) - 1
+        return segments[here].at(wait_s) - true
+
+
+def _hull(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    """Return the lines, slope and value at 0, of the least concave function above points."""
+    if len(x) == 1:
+        return [(0.0, float(y[0]))]
+    corners: list[tuple[float, float]] = []
+    for point in zip(x.tolist(), y.tolist(), strict=True):
+        while len(corners) > 1 and _turns_left(corners[-2], corners[-1], point):
+            corners.pop()
+        corners.append(point)
+    lines = [((y2 - y1) / (x2 - x1), y1 - (y2 - y1) / (x2 - x1) * x1) for (x1, y1), (x2, y2) in pairwise(corners)]
+    kept = [line for line in lines if abs(line[0]) <= _STEEPEST]
+    return kept or [(0.0, float(y.max()))]
+
+
+def _turns_left(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) >= (b[1] - a[1]) * (c[0] - a[0])

@@ -1,0 +1,60 @@
+"""The latest times of subtasks in placements that are better than the incumbent."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench.coordination import largest
+from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.times import Times
+
+Floats = NDArray[np.float64]
+
+# No solution shall lie as close to a limit as a solver's tolerances.
+_SLACK = 1e-3
+
+
+def latest_s(times: Times, choices: list[Choices], objective: float) -> Floats:
+    """Return a time for each subtask that no completion is later than where Q is at most *objective*.
+
+    All but the delay costs at least the least of each subtask, energy, cost and coordination together;
+    what is left of the objective pays for the delay of all tasks, that of each subtask's own among them.
+    """
+    problem = times.problem
+    a = problem.arrays
+    n = problem.n_subtasks
+    latest = np.full(n, times.horizon_s * (1 + _SLACK))
+    price = float(a.weights[3] * a.weights[0] / a.scale[0])
+    if not math.isfinite(objective) or price == 0:
+        return latest
+    others = sum(_least(times, k, choices[k] if choices else None) for k in range(n))
+    total_s = (objective - others + 1e-9 * max(1.0, abs(objective))) / price
+    if not math.isfinite(total_s):
+        return latest
+    least_s = [max(times.earliest_s[k] for k in times.layers_of(i)) - a.arrival_s[i] for i in range(len(a.arrival_s))]
+    after_s = np.zeros(n)
+    for k in reversed(range(n)):
+        for i in inputs(a, k):
+            source = int(a.input_of[i])
+            if source < n:
+                after_s[source] = max(after_s[source], times.fastest_s[k] + after_s[k])
+    for i, arrival_s in enumerate(a.arrival_s.tolist()):
+        end_s = arrival_s + total_s - (sum(least_s) - least_s[i])
+        for k in times.layers_of(i):
+            latest[k] = min(latest[k], (end_s - after_s[k]) * (1 + _SLACK))
+    return np.maximum(latest, times.earliest_s * (1 + _SLACK))
+
+
+def _least(times: Times, k: int, choices: Choices | None) -> float:
+    """Return the least that subtask *k* adds to Q beside delay and balance."""
+    if choices is None:
+        return 0.0
+    a = times.problem.arrays
+    _, energy, cost, score, coordination, _ = a.weights.tolist()
+    h = choices.h.copy()
+    longest = times.horizon_s / float(a.scale[0])
+    for c in np.flatnonzero(times.waits_on[k, choices.servers[:, -1]]):
+        t = float(choices.t[c])
+        h[c] = max(h[c], largest(a, float(choices.e[c]), float(choices.u[c]), t, t + longest))
+    return float((score * (energy * choices.e + cost * choices.u) - coordination * h).min())

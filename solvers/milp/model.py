@@ -1,0 +1,252 @@
+"""P1 and P2 as a mixed-integer linear model, in the order of MODEL.md's equations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from offbench.problem import Problem
+from offbench.solvers.milp.balance import add_balance
+from offbench.solvers.milp.booking import add_booking
+from offbench.solvers.milp.choices import Choices, inputs, places
+from offbench.solvers.milp.estimators import Estimators, Segment
+from offbench.solvers.milp.times import Times
+
+Decision = tuple[list[int], list[tuple[int, int]]]
+"""a server for each subtask, and pairs of subtasks on one server, the one booked earlier first"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model is built from."""
+
+    problem: Problem
+    times: Times
+    choices: list[Choices]
+    """of each subtask; none where coordination doesn't count"""
+    latest_s: Any
+    """no completion of each subtask is later in a solution that matters"""
+
+    @property
+    def unit_s(self) -> float:
+        """The model's unit of time, so that its numbers are about 1."""
+        return float(self.times.slowest_s.max()) or 1.0
+
+    def longest_s(self, k: int) -> float:
+        """Return how long subtask *k* can wait at most."""
+        return float(self.latest_s[k] - self.times.earliest_s[k])
+
+
+def build(facts: Facts, estimators: Estimators, excluded: Sequence[Decision] = ()) -> pyo.ConcreteModel:
+    """Return the model without the placements that are *excluded*."""
+    problem, times = facts.problem, facts.times
+    a = problem.arrays
+    n, servers = problem.n_subtasks, range(problem.n_servers)
+    delay, energy, cost, score, coordination, balance = a.weights.tolist()
+    model = pyo.ConcreteModel(name=problem.instance.name)
+
+    # x[k, s]: subtask k is on server s (Eq. 13).
+    model.x = pyo.Var([(k, s) for k in range(n) for s in servers if problem.allowed[k, s]], domain=pyo.Binary)
+    own = {k: [s for s in servers if problem.allowed[k, s]] for k in range(n)}
+    model.placed_once = pyo.Constraint(range(n), rule=lambda m, k: sum(m.x[k, s] for s in own[k]) == 1)
+
+    # y[i, p, s]: input i comes from server p to s.
+    reader = {i: k for k in range(n) for i in inputs(a, k)}
+    source = {i: int(a.input_of[i]) for i in reader}
+    origins = {i: places(problem, source[i]) for i in reader}
+    model.y = pyo.Var([(i, p, s) for i, k in reader.items() for p in origins[i] for s in own[k]], bounds=(0, 1))
+    model.arrives = pyo.Constraint(
+        [(i, s) for i, k in reader.items() for s in own[k]],
+        rule=lambda m, i, s: sum(m.y[i, p, s] for p in origins[i]) == m.x[reader[i], s],
+    )
+    model.leaves = pyo.Constraint(
+        [(i, p) for i in reader if source[i] < n for p in origins[i]],
+        rule=lambda m, i, p: sum(m.y[i, p, s] for s in own[reader[i]]) == m.x[source[i], p],
+    )
+
+    # Eq. 1 and 3: execution, transfers.
+    def execution_s(m: Any, k: int) -> Any:
+        return sum(float(a.gcycles[k] / a.ghz[s]) * m.x[k, s] for s in own[k])
+
+    def transfer_s(m: Any, i: int) -> Any:
+        return sum(
+            float(a.input_mb[i] / a.link[p, s, 0]) * m.y[i, p, s] for p in origins[i] for s in own[reader[i]] if p != s
+        )
+
+    # Eq. 4 and 5: ready, waiting, completion. A chain that never waits needs no clock.
+    if times.single_file:
+        total_delay_s = sum(execution_s(model, k) + sum(transfer_s(model, i) for i in inputs(a, k)) for k in range(n))
+    else:
+        total_delay_s = facts.unit_s * _add_clock(model, facts, execution_s, transfer_s)
+
+    # Eq. 6 to 9: energy, cost.
+    total_energy_j = sum(
+        float(a.client_power_w[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
+    ) + sum(float(a.link[p, s, 1] * a.input_mb[i] / a.link[p, s, 0]) * y for (i, p, s), y in model.y.items())
+    total_cost_usd = sum(
+        float(a.usd_per_s[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
+    ) + sum(float(a.input_gb[i] * a.link[p, s, 2]) * y for (i, p, s), y in model.y.items())
+
+    # Eq. 10 and 11: coordination.
+    total_h = _add_coordination(model, facts, estimators) if facts.choices else 0.0
+
+    # Eq. 12: balance.
+    total_z = add_balance(model, problem)
+
+    # Eq. 14 to 18: the objective.
+    weighted = (
+        score
+        * (
+            delay / float(a.scale[0]) * total_delay_s
+            + energy / float(a.scale[1]) * total_energy_j
+            + cost / float(a.scale[2]) * total_cost_usd
+        )
+        - coordination * total_h
+        + balance / float(a.scale[3]) * total_z
+    )
+    model.objective = pyo.Objective(expr=weighted, sense=pyo.minimize)
+
+    # Placements that need not be found again differ from a solution in a server or in the order on one.
+    def differs(m: Any, number: int) -> Any:
+        on, earlier = excluded[number]
+        return sum(1 - m.x[k, s] for k, s in enumerate(on)) + sum(1 - m.first[pair] for pair in earlier) >= 1
+
+    model.differs = pyo.Constraint(range(len(excluded)), rule=differs)
+    return model
+
+
+def _add_clock(model: pyo.ConcreteModel, facts: Facts, execution_s: Any, transfer_s: Any) -> Any:
+    """Add ready times, waiting and completions; return the tasks' total delay, in the model's unit."""
+    problem, times, unit_s = facts.problem, facts.times, facts.unit_s
+    a = problem.arrays
+    n = problem.n_subtasks
+    latest = [float(facts.latest_s[k]) / unit_s for k in range(n)]
+    may_wait = [k for k in range(n) if times.waits_on[k].any()]
+    model.ready = pyo.Var(range(n), bounds=lambda m, k: (0, latest[k]))
+    model.waiting = pyo.Var(may_wait, bounds=lambda m, k: (0, facts.longest_s(k) / unit_s))
+    model.completion = pyo.Var(range(n), bounds=lambda m, k: (float(times.earliest_s[k]) / unit_s, latest[k]))
+
+    def arrival(m: Any, i: int) -> Any:
+        """Completion of the source plus transfer."""
+        source = int(a.input_of[i])
+        sent = m.completion[source] if source < n else float(a.arrival_s[source - n]) / unit_s
+        return sent + transfer_s(m, i) / unit_s
+
+    # The critical input is one of those that come last (section 2).
+    several = [(k, i) for k in range(n) if len(inputs(a, k)) > 1 for i in inputs(a, k)]
+    model.critical = pyo.Var(several, domain=pyo.Binary)
+    model.one_critical = pyo.Constraint(
+        sorted({k for k, _ in several}), rule=lambda m, k: sum(m.critical[k, i] for i in inputs(a, k)) == 1
+    )
+    model.ready_after = pyo.Constraint(
+        [(k, i) for k in range(n) for i in inputs(a, k)],
+        rule=lambda m, k, i: m.ready[k] >= arrival(m, i) if (k, i) in m.critical else m.ready[k] == arrival(m, i),
+    )
+    model.ready_with = pyo.Constraint(
+        several, rule=lambda m, k, i: m.ready[k] <= arrival(m, i) + latest[k] * (1 - m.critical[k, i])
+    )
+    model.complete = pyo.Constraint(
+        range(n),
+        rule=lambda m, k: (
+            m.completion[k] == m.ready[k] + (m.waiting[k] if k in may_wait else 0) + execution_s(m, k) / unit_s
+        ),
+    )
+    if may_wait:
+        add_booking(model, problem, times, facts.latest_s, unit_s)
+
+    tasks = range(len(a.arrival_s))
+    model.finish = pyo.Var(tasks, domain=pyo.NonNegativeReals)
+    model.finish_after = pyo.Constraint(
+        [(i, k) for i in tasks for k in times.layers_of(i) if a.reader_start[k] == a.reader_start[k + 1]],
+        rule=lambda m, i, k: m.finish[i] >= m.completion[k] - float(a.arrival_s[i]) / unit_s,
+    )
+    return sum(model.finish[i] for i in tasks)
+
+
+def _add_coordination(model: pyo.ConcreteModel, facts: Facts, estimators: Estimators) -> Any:
+    """Add the choices of subtasks and what waiting adds to each; return the total of H."""
+    problem, times, unit_s = facts.problem, facts.times, facts.unit_s
+    a = problem.arrays
+    chosen = _add_choices(model, facts)
+    total = sum(
+        float(facts.choices[k].h[c]) * variable for k, row in enumerate(chosen) for c, variable in enumerate(row)
+    )
+    if not times.waits_on.any():
+        return total
+
+    pieces: dict[tuple[int, int, int], Segment] = {}
+    for k, choices in enumerate(facts.choices):
+        for c in range(len(choices.t)):
+            if times.waits_on[k, choices.servers[c, -1]] and facts.longest_s(k) > 0:
+                for piece, segment in enumerate(estimators.segments((k, c), choices, facts.longest_s(k))):
+                    pieces[k, c, piece] = segment
+    of_subtask: dict[int, list[tuple[int, int, int]]] = {}
+    of_choice: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    for k, c, piece in pieces:
+        of_subtask.setdefault(k, []).append((k, c, piece))
+        of_choice.setdefault((k, c), []).append((k, c, piece))
+
+    # late[k, c, piece]: subtask k has choice c and waits, in that segment; lateness is how long, gain what H gains.
+    model.late = pyo.Var(
+        list(pieces), domain=lambda m, k, c, p: pyo.Binary if len(of_choice[k, c]) > 1 else pyo.UnitInterval
+    )
+    model.lateness = pyo.Var(list(pieces), domain=pyo.NonNegativeReals)
+    model.gain = pyo.Var(list(pieces))
+    model.late_waits = pyo.Constraint(
+        list(of_subtask), rule=lambda m, k: sum(m.late[each] for each in of_subtask[k]) == m.waits[k]
+    )
+    model.late_chosen = pyo.Constraint(
+        list(of_choice), rule=lambda m, k, c: sum(m.late[each] for each in of_choice[k, c]) <= chosen[k][c]
+    )
+    model.lateness_sum = pyo.Constraint(
+        list(of_subtask), rule=lambda m, k: sum(m.lateness[each] for each in of_subtask[k]) == m.waiting[k]
+    )
+    model.lateness_low = pyo.Constraint(
+        [each for each, segment in pieces.items() if segment.low_s > 0],
+        rule=lambda m, *each: m.lateness[each] >= pieces[each].low_s / unit_s * m.late[each],
+    )
+    model.lateness_high = pyo.Constraint(
+        list(pieces), rule=lambda m, *each: m.lateness[each] <= pieces[each].high_s / unit_s * m.late[each]
+    )
+    model.gain_below = pyo.Constraint(
+        [(*each, line) for each, segment in pieces.items() for line in range(len(segment.lines))],
+        rule=lambda m, k, c, p, line: (
+            m.gain[k, c, p]
+            <= pieces[k, c, p].lines[line][0] * unit_s * m.lateness[k, c, p]
+            + pieces[k, c, p].lines[line][1] * m.late[k, c, p]
+        ),
+    )
+    return total + sum(model.gain.values())
+
+
+def _add_choices(model: pyo.ConcreteModel, facts: Facts) -> list[list[Any]]:
+    """Return a variable for each choice of each subtask; with one input that is its y."""
+    a = facts.problem.arrays
+    several = {k: choices for k, choices in enumerate(facts.choices) if len(inputs(a, k)) > 1}
+    model.z = pyo.Var([(k, c) for k, choices in several.items() for c in range(len(choices.t))], bounds=(0, 1))
+    model.z_critical = pyo.Constraint(
+        [(k, i) for k in several for i in inputs(a, k)],
+        rule=lambda m, k, i: (
+            sum(m.z[k, int(c)] for c in np.flatnonzero(several[k].critical == i - inputs(a, k).start))
+            == m.critical[k, i]
+        ),
+    )
+    # Choices for each input, its server and the subtask's own.
+    agreeing: dict[tuple[int, int, int, int], list[int]] = {}
+    for k, choices in several.items():
+        for c, row in enumerate(choices.servers.tolist()):
+            for i, p in zip(inputs(a, k), row[:-1], strict=True):
+                agreeing.setdefault((k, i, p, row[-1]), []).append(c)
+    model.z_flows = pyo.Constraint(
+        list(agreeing), rule=lambda m, k, i, p, s: sum(m.z[k, c] for c in agreeing[k, i, p, s]) == m.y[i, p, s]
+    )
+    variables = []
+    for k, choices in enumerate(facts.choices):
+        if k in several:
+            variables.append([model.z[k, c] for c in range(len(choices.t))])
+        else:
+            i = inputs(a, k).start
+            variables.append([model.y[i, p, s] for p, s in choices.servers.tolist()])
+    return variables

@@ -1,0 +1,123 @@
+"""From a placement to the model's variables and back."""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from offbench import Evaluation, Placement
+from offbench.problem import Problem
+from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.model import Facts
+
+Pairs = list[tuple[int, int]]
+
+
+def placement_of(problem: Problem, x: dict[Any, float], first: dict[Any, float] | None) -> Placement:
+    """Return the placement of a solution: where x is 1, booked in an order that keeps to `first`.
+
+    Where nobody can wait there is no `first`, and every order is as good as first come, first served.
+    """
+    servers = np.zeros(problem.n_subtasks, dtype=np.int64)
+    for (k, s), value in x.items():
+        if value > 0.5:
+            servers[k] = s
+    if first is None:
+        return Placement(servers)
+    return Placement(servers, _order(problem, [pair for pair, value in first.items() if value > 0.5]))
+
+
+def _order(problem: Problem, before: Pairs) -> list[int]:
+    """Return the order in which inputs come before readers and pairs in order, lower indices first."""
+    a, n = problem.arrays, problem.n_subtasks
+    pairs = {(int(j), k) for k in range(n) for i in inputs(a, k) if (j := a.input_of[i]) < n} | set(before)
+    followers: dict[int, list[int]] = {}
+    for j, k in sorted(pairs):
+        followers.setdefault(j, []).append(k)
+    waits_for = np.bincount([k for _, k in pairs], minlength=n)
+    ready = deque(np.flatnonzero(waits_for == 0).tolist())
+    order = []
+    while ready:
+        order.append(ready.popleft())
+        for k in followers.get(order[-1], []):
+            waits_for[k] -= 1
+            if waits_for[k] == 0:
+                ready.append(k)
+    return order
+
+
+def booked_first(facts: Facts, placement: Placement, evaluation: Evaluation) -> Pairs:
+    """Return the rivals that share a contested server, the one booked earlier first."""
+    place = {k: p for p, k in enumerate(_booking(placement, evaluation))}
+    on = placement.servers
+    contested = facts.times.waits_on.any(axis=0)
+    return [(j, k) for j, k in facts.times.rivals if on[j] == on[k] and contested[on[k]] and place[j] < place[k]]
+
+
+def _booking(placement: Placement, evaluation: Evaluation) -> list[int]:
+    if placement.order is not None:
+        return [int(k) for k in placement.order]
+    # First come, first served: on each server, starts are in the order of booking.
+    start_s = [row["start_s"] for row in evaluation.subtasks]
+    return sorted(range(len(start_s)), key=lambda k: (start_s[k], k))
+
+
+def choice_of(choices: Choices, servers: list[int], arrivals_s: list[float]) -> int:
+    """Return which choice of a subtask a placement makes.
+
+    Parameters
+    ----------
+    choices
+        Of the subtask.
+    servers
+        Of its inputs, then its own.
+    arrivals_s
+        When each input is there.
+    """
+    critical = int(np.argmax(arrivals_s))
+    agree = (choices.servers == servers).all(axis=1) & (choices.critical == critical)
+    return int(np.flatnonzero(agree)[0])
+
+
+def choices_of(facts: Facts, placement: Placement, evaluation: Evaluation) -> list[int]:
+    """Return the choice that each subtask makes in a placement."""
+    a, n = facts.problem.arrays, facts.problem.n_subtasks
+    on = [*placement.servers.tolist(), *[a.client] * len(a.arrival_s)]
+    end_s = [*(row["completion_s"] for row in evaluation.subtasks), *a.arrival_s.tolist()]
+    made = []
+    for k, choices in enumerate(facts.choices):
+        sources = [int(a.input_of[i]) for i in inputs(a, k)]
+        arrivals_s = [
+            end_s[source] + a.input_mb[i] / a.link[on[source], on[k], 0]
+            for i, source in zip(inputs(a, k), sources, strict=True)
+        ]
+        made.append(choice_of(choices, [*(on[source] for source in sources), on[k]], arrivals_s))
+    return made
+
+
+def set_start(model: pyo.ConcreteModel, facts: Facts, placement: Placement, evaluation: Evaluation) -> None:
+    """Give the binary variables of where and in which order the values of a placement."""
+    for (k, s), x in model.x.items():
+        x.set_value(int(placement.servers[k] == s))
+    if not hasattr(model, "first"):
+        return
+    earlier = booked_first(facts, placement, evaluation)
+    for pair, variable in model.first.items():
+        variable.set_value(int(pair in earlier))
+    end_s = [row["completion_s"] for row in evaluation.subtasks]
+    a = facts.problem.arrays
+    pool = np.diff(a.slot_start.astype(np.int64))
+    for variable in (*model.beside.values(), *model.upon.values()):
+        variable.set_value(0)
+    for k, waits in model.waits.items():
+        row = evaluation.subtasks[k]
+        waits.set_value(int(row["queueing_s"] > 0))
+        rivals = sorted((j for j, other in earlier if other == k), key=lambda j: -end_s[j])
+        slots = int(pool[placement.servers[k]])
+        if row["queueing_s"] > 0 and len(rivals) >= slots:
+            model.upon[rivals[slots - 1], k].set_value(1)
+            rivals = rivals[: slots - 1]
+        for j in rivals:
+            if end_s[j] > row["start_s"] or row["queueing_s"] > 0:
+                model.beside[j, k].set_value(1)

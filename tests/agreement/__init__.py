@@ -1,0 +1,1 @@
+"""Solvers that prove optimality, held against brute force on random tiny instances."""

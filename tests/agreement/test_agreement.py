@@ -1,0 +1,127 @@
+"""Brute force itself, what catches a wrong solver, and a sample of the seeds for the real ones.
+
+All 500 seeds: ``make agreement``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import plain
+import pytest
+
+from offbench.evaluator import evaluate
+from offbench.instance import Instance
+from offbench.placement import Placement
+from offbench.problem import P1, P2
+
+from .brute_force import assignments, best
+from .checks import SOLVERS, Check, Kind, applies, check, problem_of
+from .tiny import READINGS, SEEDS, WEIGHTS, is_chain, tiny_instance, tiny_servers
+
+HERE = Path(__file__).parent
+
+# Every SAMPLE-th seed, about a minute in all; coprime to the turns that weights and readings take.
+SAMPLE = SEEDS[::25]
+
+
+def as_json(instance: Instance) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(instance.to_text())
+    return data
+
+
+# The instances
+
+
+def test_seeds_cover_what_solvers_may_stumble_over() -> None:
+    instances = [tiny_instance(seed) for seed in SEEDS]
+    layers = [layer for instance in instances for task in instance.tasks for layer in task.layers]
+    assert {len(instance.tasks) for instance in instances} == {1, 2, 3}
+    assert {len(instance.servers) for instance in instances} == {2, 3, 4}
+    assert {server.pool for instance in instances for server in instance.servers} == {1, 2, 3}
+    assert {instance.weights.balance for instance in instances} == {w.balance for w in WEIGHTS.values()}
+    assert {(instance.coordination.indicators, instance.coordination.root) for instance in instances} == {
+        (reading.indicators, reading.root) for reading in READINGS
+    }
+    assert any(layer.gcycles == 0 for layer in layers)
+    assert any(layer.output_mb == 0 for layer in layers)
+    assert any(layer.allowed for layer in layers)
+    assert any(len(layer.inputs) > 1 for layer in layers)
+    assert any(instance.scales for instance in instances)
+    assert any(task.arrival_s > 0 for instance in instances for task in instance.tasks)
+    assert sum(is_chain(instance) for instance in instances) >= 50
+
+
+def test_dispatch_orders_matter_on_many_seeds() -> None:
+    problems = [P2(tiny_instance(seed), tiny_servers(seed)) for seed in SEEDS]
+    assert sum(best(p2)[0] < evaluate(p2, p2.servers).objective - 1e-9 for p2 in problems) >= 50
+
+
+# Brute force
+
+
+@pytest.mark.parametrize("seed", SEEDS[:60:6])
+def test_brute_force_agrees_with_plain_python_on_p2(seed: int) -> None:
+    instance, servers = tiny_instance(seed), tiny_servers(seed)
+    expected, _ = plain.brute_force_orders(as_json(instance), servers.to_file(instance)["servers"])
+    objective, placement = best(P2(instance, servers))
+    assert objective == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert placement.servers.tolist() == servers.servers.tolist()
+
+
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS[:60] if tiny_instance(seed).subtasks <= 3][:8])
+def test_brute_force_agrees_with_plain_python_on_p1(seed: int) -> None:
+    instance = tiny_instance(seed)
+    every = [Placement(servers).to_file(instance)["servers"] for servers in assignments(P1(instance))]
+    expected = min(plain.brute_force_orders(as_json(instance), servers)[0] for servers in every)
+    objective, placement = best(P1(instance))
+    assert objective == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert evaluate(P1(instance), placement).objective == objective
+
+
+@pytest.mark.parametrize("seed", SEEDS[::10])
+@pytest.mark.parametrize("problem", ["P1", "P2"])
+def test_first_come_first_served_is_one_of_the_orders(problem: Kind, seed: int) -> None:
+    made = problem_of(seed, problem)
+    objective, placement = best(made)
+    assert objective <= evaluate(made, placement.servers).objective
+
+
+# What the comparison catches
+
+
+def stand_in(name: str, problem: Kind, seed: int) -> Check:
+    return check(f"{HERE / 'stand_ins.py'}:{name}", problem, seed, time_limit=60)
+
+
+def test_right_solver_agrees() -> None:
+    for seed in SEEDS[:10]:
+        assert not stand_in("Enumerate", "P1", seed).faults
+    found = stand_in("Enumerate", "P1", 0)
+    assert (found.status, found.difference, found.violation) == ("optimal", 0, 0)
+
+
+def test_solver_without_dispatch_orders_is_caught() -> None:
+    assert any("objective" in str(stand_in("Careless", "P1", seed).faults) for seed in SEEDS[:20])
+
+
+def test_bound_above_the_optimum_is_caught() -> None:
+    assert any("above the optimum" in str(stand_in("Boastful", "P1", seed).faults) for seed in SEEDS[:20])
+
+
+# The solvers
+
+
+@pytest.mark.parametrize(
+    ("solver", "problem", "seed"),
+    [
+        (solver, problem, seed)
+        for solver, problems in SOLVERS.items()
+        for problem in problems
+        for seed in SAMPLE
+        if applies(solver, problem, seed)
+    ],
+)
+def test_solver_agrees_with_brute_force(solver: str, problem: Kind, seed: int) -> None:
+    found = check(solver, problem, seed, time_limit=60)
+    assert not found.faults, str(found)
