@@ -4,7 +4,7 @@ All of them relax queueing, the spread of each task's delay and the choice of cr
 whatever these can be, a placement is at least as dear.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from offbench.bounds import blocks
@@ -40,13 +40,18 @@ def _paths(problem: Problem) -> Iterator[float]:
 
 def _windows(problem: Problem) -> Iterator[float]:
     """Also the counts, as far as a window shows their differences (`windows`)."""
-    yield from _in_windows(problem, _single)
+    # Where there are residual blocks, large windows are worth more with their cases.
+    yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
 
 
 def _blocks(problem: Problem) -> Iterator[float]:
     """Also which input of each residual block is critical (`blocks`)."""
-    if any(True for _ in blocks.find_blocks(problem)):
-        yield from _in_windows(problem, lambda steps, flow: blocks.parts(problem, steps, flow))
+    if _has_blocks(problem):
+        yield from _in_windows(problem, lambda steps, flow: blocks.parts(problem, steps, flow), _STATES)
+
+
+def _has_blocks(problem: Problem) -> bool:
+    return any(True for _ in blocks.find_blocks(problem))
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +64,7 @@ def _single(steps: Steps, flow: Flow) -> Parts:
     return [[[step]] for step in steps.under(flow)]
 
 
-def _in_windows(problem: Problem, parts: Callable[[Steps, Flow], Parts]) -> Iterator[float]:
+def _in_windows(problem: Problem, parts: Callable[[Steps, Flow], Parts], sizes: Sequence[int]) -> Iterator[float]:
     """Yield bounds from ever larger windows, then with more live subtasks told apart."""
     steps = _steps(problem)
     made = [parts(steps, flow) for flow in flows(problem)]
@@ -69,7 +74,7 @@ def _in_windows(problem: Problem, parts: Callable[[Steps, Flow], Parts]) -> Iter
         # Which flow is better shows in the first window; larger ones are worth their time only with that.
         programs = [Program(problem, each, rows) for each in made]
         values: list[float] = []
-        for states in _STATES:
+        for states in sizes:
             for groups in widest(problem.arrays, states)[:2]:
                 window = Window(problem.arrays, groups)
                 work = rows * m * window.n_states * problem.n_subtasks

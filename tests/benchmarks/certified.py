@@ -73,7 +73,7 @@ def bound_row(name: str, limit: float) -> Row:
     if done.returncode != 0:
         return Row(name, "bound", (done.stderr.strip().splitlines() or ["no message"])[-1])
     facts = json.loads(done.stdout)
-    return Row(name, f"bound ({facts['relaxation']})", "bound", bound=facts["bound"], seconds=facts["seconds"])
+    return Row(name, f"bound ({facts['by']})", "bound", bound=facts["bound"], seconds=facts["seconds"])
 
 
 def together(name: str, rows: list[Row]) -> Row:

@@ -44,18 +44,18 @@ def test_brute_force_agrees(reading: str, balance: float, score_alone: bool) -> 
 
 
 # Where balance counts and coordination doesn't, windows alone are far from the optimum.
-HARD = {"weights": weights_with_balance(0.1, score_alone=True)}
+HARD = weights_with_balance(0.1, score_alone=True)
 
 
 def test_labels_prove_what_windows_dont() -> None:
-    found = solve(flat_chain("vgg19", **HARD), "chain-exact")
+    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact")
     assert found.status == "optimal"
     assert found.objective == pytest.approx(0.347164, abs=6e-7)
 
 
 @pytest.mark.parametrize("labels", [1, 10, 100])
 def test_too_few_labels_leave_a_valid_bound(labels: int) -> None:
-    found = solve(flat_chain("vgg19", **HARD), "chain-exact", parameters={"labels": labels})
+    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact", parameters={"labels": labels})
     assert found.lower_bound <= 0.34716396 <= found.objective + 1e-8
     assert found.stopped == ("finished" if found.status == "feasible" else "optimal")
 
