@@ -75,10 +75,11 @@ def gain(
 
 worths = st.sampled_from([0.0, 0.2, 1.0])
 slopes = st.one_of(st.just(0.0), st.floats(1e-3, 3))
+longer = st.one_of(st.just(0.0), st.floats(1e-9, 50))
 
 
 @settings(max_examples=200)
-@given(readings, indicator, indicator, delay, st.floats(0, 50), worths, slopes)
+@given(readings, indicator, indicator, delay, longer, worths, slopes)
 def test_gains_are_at_least_what_queueing_gains(
     arrays: Arrays, e: float, u: float, t: float, longer: float, worth: float, per_t: float
 ) -> None:
