@@ -58,11 +58,11 @@ def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:
     def had(m: Any, k: int, s: int, l: int) -> Any:
         if l < 0:
             return 1
-        return m.has[k - 1, s, l] if (k - 1, s, l) in m.has else 0
+        return m.has.get((k - 1, s, l), 0)
 
     model.has_more = pyo.Constraint(
         list(model.has),
-        rule=lambda m, k, s, l: m.has[k, s, l] == had(m, k, s, l) + (m.place[k, s, l] if (k, s, l) in m.place else 0),
+        rule=lambda m, k, s, l: m.has[k, s, l] == had(m, k, s, l) + (m.place.get((k, s, l), 0)),
     )
     model.has_less = pyo.Constraint(
         list(model.place),
@@ -71,7 +71,7 @@ def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:
 
     # reach[k, g, l, N]: after subtask k, N servers of group g have more than l. rise: subtask k makes N one more.
     def most(k: int, g: int, l: int) -> int:
-        """The largest N there can be."""
+        """Return the largest N there can be."""
         return min(len(teams[g]), int(together[k, g]) // (l + 1)) if k >= 0 else 0
 
     steps = [(k, g, l) for g in teams for l in levels[g] for k in range(n) if most(k, g, l) > 0]
@@ -82,11 +82,11 @@ def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:
 
     def before(m: Any, k: int, g: int, l: int, N: int) -> Any:
         if most(k - 1, g, l) > 0:
-            return m.reach[k - 1, g, l, N] if N <= most(k - 1, g, l) else 0
+            return m.reach[k - 1, g, l, N] if most(k - 1, g, l) >= N else 0
         return int(N == 0)
 
     def rise(m: Any, *step: int) -> Any:
-        return m.rise[step] if step in m.rise else 0
+        return m.rise.get(step, 0)
 
     model.path = pyo.Constraint(
         list(model.reach),

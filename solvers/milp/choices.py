@@ -11,9 +11,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.problem import Problem
 from offbench.coordination import coordination
-from offbench.problem import Arrays
+from offbench.problem import Arrays, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

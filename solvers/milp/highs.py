@@ -13,7 +13,6 @@ from typing import Any
 
 import highspy
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 from pyomo.contrib.solver.common.results import Results
 from pyomo.contrib.solver.solvers.highs import Highs
@@ -24,7 +23,7 @@ Callbacks = highspy.cb.HighsCallbackType
 _POLL_S = 0.02
 
 
-class StreamingHighs(Highs):  # type: ignore[misc]
+class StreamingHighs(Highs):
     """Pyomo's HiGHS, telling improving solutions and bounds while it runs."""
 
     factor: float = 1.0
@@ -78,10 +77,9 @@ class StreamingHighs(Highs):  # type: ignore[misc]
         def tell(kind: Any, message: str, out: Any, answer: Any, data: Any) -> None:
             if kind == Callbacks.kCallbackMipImprovingSolution:
                 news.put(("solution", np.array(out.mip_solution)))
-            elif kind == Callbacks.kCallbackMipInterrupt:
-                if out.mip_dual_bound > best_bound[0]:
-                    best_bound[0] = out.mip_dual_bound
-                    news.put(("bound", out.mip_dual_bound / self.factor))
+            elif kind == Callbacks.kCallbackMipInterrupt and out.mip_dual_bound > best_bound[0]:
+                best_bound[0] = out.mip_dual_bound
+                news.put(("bound", out.mip_dual_bound / self.factor))
             if answer is not None and stop.is_set():
                 answer.user_interrupt = True
 

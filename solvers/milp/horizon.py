@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-
-from offbench.coordination import largest
 from offbench.solvers.milp.choices import Choices, inputs
 from offbench.solvers.milp.times import Times
+
+from offbench.coordination import largest
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,8 @@ def latest_s(times: Times, choices: list[Choices], objective: float) -> Floats:
         end_s = arrival_s + total_s - (sum(least_s) - least_s[i])
         for k in times.layers_of(i):
             latest[k] = min(latest[k], (end_s - after_s[k]) * (1 + _SLACK))
-    return np.maximum(latest, times.earliest_s * (1 + _SLACK))
+    largest: Floats = np.maximum(latest, times.earliest_s * (1 + _SLACK))
+    return largest
 
 
 def _least(times: Times, k: int, choices: Choices | None) -> float:

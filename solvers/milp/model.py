@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-
-from offbench.problem import Problem
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
 from offbench.solvers.milp.choices import Choices, inputs, places
 from offbench.solvers.milp.estimators import Estimators, Segment
 from offbench.solvers.milp.times import Times
+
+from offbench.problem import Problem
 
 Decision = tuple[list[int], list[tuple[int, int]]]
 """a server for each subtask, and pairs of subtasks on one server, the one booked earlier first"""
@@ -167,8 +167,7 @@ def _add_clock(model: pyo.ConcreteModel, facts: Facts, execution_s: Any, transfe
 
 def _add_coordination(model: pyo.ConcreteModel, facts: Facts, estimators: Estimators) -> Any:
     """Add the choices of subtasks and what waiting adds to each; return the total of H."""
-    problem, times, unit_s = facts.problem, facts.times, facts.unit_s
-    a = problem.arrays
+    _problem, times, unit_s = facts.problem, facts.times, facts.unit_s
     chosen = _add_choices(model, facts)
     total = sum(
         float(facts.choices[k].h[c]) * variable for k, row in enumerate(chosen) for c, variable in enumerate(row)

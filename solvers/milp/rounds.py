@@ -19,10 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pyomo.environ as pyo
-from pyomo.contrib.solver.common.results import TerminationCondition
-
-from offbench import Infeasible, Placement, Search, evaluate
-from offbench.problem import Problem
 from offbench.solvers.milp.choices import choices
 from offbench.solvers.milp.estimators import Estimators
 from offbench.solvers.milp.highs import Floats, StreamingHighs
@@ -31,6 +27,10 @@ from offbench.solvers.milp.model import Facts, build
 from offbench.solvers.milp.times import times
 from offbench.solvers.milp.translate import Pairs, booked_first, choices_of, placement_of, set_start
 from offbench.solvers.milp.writing import write_model
+from pyomo.contrib.solver.common.results import TerminationCondition
+
+from offbench import Infeasible, Placement, Search, evaluate
+from offbench.problem import Problem
 
 _SIZE = 100.0
 _SMALLEST_Q = 1e-3

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from offbench.solvers.milp.choices import inputs, places
 
 from offbench.problem import Problem
-from offbench.solvers.milp.choices import inputs, places
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

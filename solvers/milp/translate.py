@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.model import Facts
 
 from offbench import Evaluation, Placement
 from offbench.problem import Problem
-from offbench.solvers.milp.choices import Choices, inputs
-from offbench.solvers.milp.model import Facts
 
 Pairs = list[tuple[int, int]]
 
@@ -82,7 +82,7 @@ def choice_of(choices: Choices, servers: list[int], arrivals_s: list[float]) -> 
 
 def choices_of(facts: Facts, placement: Placement, evaluation: Evaluation) -> list[int]:
     """Return the choice that each subtask makes in a placement."""
-    a, n = facts.problem.arrays, facts.problem.n_subtasks
+    a, _n = facts.problem.arrays, facts.problem.n_subtasks
     on = [*placement.servers.tolist(), *[a.client] * len(a.arrival_s)]
     end_s = [*(row["completion_s"] for row in evaluation.subtasks), *a.arrival_s.tolist()]
     made = []

@@ -1,0 +1,64 @@
+"""Exact solving by constraint programming: OR-Tools' CP-SAT."""
+
+from functools import partial
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from offbench import Search, Solver
+from offbench.problem import Problem
+
+
+class CpSat(Solver):
+    """CP-SAT on servers, dispatch order and queues: proven optima of several tasks, and of graphs."""
+
+    name: ClassVar[str] = "cp-sat"
+    solves: ClassVar[Literal["P1", "P2", "P1 and P2"]] = "P1 and P2"
+
+    workers: int = Field(default=1, ge=1)
+    """threads of CP-SAT; with several, runs are not repeatable"""
+    precision: float = Field(default=1e-7, gt=0, lt=1)
+    """how much of the objective rounding to whole numbers may weaken bounds by, roughly"""
+    log: bool = False
+    """whether CP-SAT's log is printed"""
+
+    def solve(self, problem: Problem, search: Search) -> None:
+        from .engine import Settings, run
+        from .model import Detail, Model, horizon_s
+        from .pruning import Relaxed
+        from .start import improve
+        from .units import Units
+
+        settings = Settings(self.workers, int(search.rng.integers(2**31 - 1)), self.log)
+        improve(problem, search)
+        relaxed = Relaxed(problem, search.check)
+        search.bound(relaxed.bound)
+        detail = Detail()
+        precision = self.precision
+        latest_s = horizon_s(problem)
+        for _ in range(20):
+            target = search.objective - 0.4 * max(1e-6 * abs(search.objective), 1e-9)
+            units = Units.of(problem, search.objective, precision, latest_s)
+            model = Model(problem, units, relaxed, target, detail, latest_s, search.check)
+            if model.empty:
+                search.bound(target)
+                return
+            outcome = run(
+                model,
+                search,
+                settings,
+                search.remaining_s,
+                partial(_bound, search, target),
+            )
+            search.bound(min(outcome.bound, target))
+            if outcome.ended == "stopped":
+                return
+            if not detail.refine(outcome.met, units.tick_s):
+                if precision < 1e-10:
+                    return
+                precision /= 8
+
+
+def _bound(search: Search, target: float, bound: float) -> None:
+    """Report a bound of a model that holds only what is better than *target*."""
+    search.bound(min(bound, target))

@@ -1,0 +1,282 @@
+"""The whole model of one problem: choices, times, bookings, balance, objective."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from offbench import Placement
+from offbench.coordination import largest
+from offbench.problem import Problem
+
+from .balance import imbalances
+from .booking import Bookings, capacities, unrelated
+from .choices import Choices
+from .lines import Fineness, Queue, Run, queueing_cost
+from .options import Key, Option
+from .pruning import Relaxed
+from .queueing import Worth, worth
+from .times import Spans, Times
+from .units import Units
+
+
+@dataclass
+class Detail:
+    """How finely the model sees things, and what earlier rounds have shown to matter."""
+
+    tolerance: float = 1.5e-5
+    """how far coordination may be over-estimated"""
+    lines: Fineness = field(default_factory=lambda: Fineness(48, 2**20))
+    """of the lines for the queueing of one subtask"""
+    options: int = 3_000
+    """options of one subtask told apart at most"""
+    bookings: int = 4_000
+    """pairs of subtasks that are booked one after the other, at most; with more, subtasks may wait on purpose"""
+    met: dict[tuple[int, Key], set[float]] = field(default_factory=dict)
+    """how long a subtask with an option was found to queue, s: there the lines are to be exact"""
+    splits: dict[int, set[float]] = field(default_factory=dict)
+    """where they can't be, for want of convexity, without a new interval"""
+
+    def refine(self, met: "list[Met]", tick_s: float) -> bool:
+        """Take in what `Model.met` returns; tell whether anything of it is new."""
+        new = False
+        for each in met:
+            new |= _add(self.met.setdefault((each.subtask, each.key), set()), each.queued_s, tick_s)
+            if each.short:
+                new |= _add(self.splits.setdefault(each.subtask, set()), each.queued_s, tick_s)
+        self.tolerance = max(1e-7, self.tolerance / 8)
+        self.lines = Fineness(min(100, 2 * self.lines.lines), min(2**40, 8 * self.lines.ticks))
+        return new
+
+
+class Met(NamedTuple):
+    """A subtask that queues in a solution."""
+
+    subtask: int
+    key: Key
+    """of its option"""
+    queued_s: float
+    short: bool
+    """whether lines fall short there for good"""
+
+
+def _add(there: set[float], value: float, tick_s: float) -> bool:
+    new = all(abs(value - known) > tick_s for known in there)
+    if new:
+        there.add(value)
+    return new
+
+
+class Model:
+    """The model of a problem, as far as it can have a placement better than *target*.
+
+    Parameters
+    ----------
+    problem
+        P1 or P2.
+    units
+        Ticks and units of the objective.
+    relaxed
+        What choices can come to.
+    target
+        Placements that are no better are left out where that helps.
+    detail
+        How finely.
+    horizon_s
+        No time is later.
+    check
+        Called now and then; may raise to end it.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        units: Units,
+        relaxed: Relaxed,
+        target: float,
+        detail: Detail,
+        horizon_s: float,
+        check: Callable[[], None],
+    ) -> None:
+        self.problem, self.units = problem, units
+        self.proto = model = cp_model.CpModel()
+        possible = [table < target for table in relaxed.choice]
+        self.empty = not all(table.any() for table in possible)
+        """whether there is no better placement"""
+        if self.empty:
+            return
+        self.choices = choices = Choices(model, problem, possible, detail.options, horizon_s)
+        check()
+        a = problem.arrays
+        chains = _chains(problem)
+        shares = relaxed.flow.subtask
+        self._worths = worths = [
+            _worths(problem, choices, relaxed, k, target, detail, horizon_s, bool(chains[k]), float(shares[k]))
+            for k in range(problem.n_subtasks)
+        ]
+        check()
+        spans = Spans.of(problem, units, choices, [max(most_s for _, most_s in each) for each in worths])
+        self.times = times = Times(model, problem, units, choices, spans)
+        check()
+        capacities(model, problem, units, choices, times)
+        pairs = unrelated(problem, choices)
+        self.booked = len(pairs) <= detail.bookings
+        """whether the model has the booking rule in full"""
+        self.bookings = Bookings(model, problem, units, choices, times, pairs) if self.booked else None
+        check()
+        terms: list[cp_model.LinearExprT] = []
+        weights: list[int] = []
+        self.offset = 0.0
+        per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+        of_energy, of_cost = float(a.weights[3] * a.weights[1]), float(a.weights[3] * a.weights[2])
+        for k in range(problem.n_subtasks):
+            for literal, option in zip(choices.options[k], choices.ways[k].options, strict=True):
+                value = of_energy * option.energy + of_cost * option.cost - float(a.weights[4]) * option.coordination
+                terms.append(literal)
+                weights.append(units.down(value + (per_s * option.delay_s if chains[k] else 0)))
+            if choices.ways[k].loose:
+                self._transfers(k, of_energy, of_cost, terms, weights)
+            queues = times.queues[k]
+            if queues is not None:
+                queue = Queue(times.queued[k], queues, int(spans.queued[k]))
+                options = [
+                    Run(literal, each, sorted(detail.met.get((k, option.key), ())))
+                    for literal, option, (each, _) in zip(
+                        choices.options[k], choices.ways[k].options, worths[k], strict=True
+                    )
+                ]
+                splits = sorted(detail.splits.get(k, ()))
+                terms.append(queueing_cost(model, units, queue, options, splits, detail.lines))
+                weights.append(1)
+        for i in range(len(a.arrival_s)):
+            first, last = int(a.task_start[i]), int(a.task_start[i + 1])
+            if not chains[first] and per_s > 0:
+                done = model.new_int_var(int(spans.end[first:last, 0].max()), int(spans.end[first:last, 1].max()), "")
+                for k in range(first, last):
+                    if a.reader_start[k] == a.reader_start[k + 1]:
+                        model.add(done >= times.end[k])
+                terms.append(done)
+                weights.append(units.delay)
+                self.offset -= per_s * float(a.arrival_s[i])
+        imbalance = int(units.down(float(a.weights[5] / a.scale[3])))
+        if imbalance > 0:
+            each = imbalances(model, problem, choices)
+            terms += each
+            weights += [imbalance] * len(each)
+        objective = cp_model.LinearExpr.weighted_sum(terms, weights)
+        model.add(objective <= math.ceil((target - self.offset) / units.unit))
+        model.minimize(objective)
+
+    def _transfers(
+        self, k: int, of_energy: float, of_cost: float, terms: list[cp_model.LinearExprT], weights: list[int]
+    ) -> None:
+        """Add energy and cost of the transfers to a subtask with loose options."""
+        a = self.problem.arrays
+        for i in range(int(a.input_start[k]), int(a.input_start[k + 1])):
+            seconds = a.input_mb[i] / a.link[..., 0]
+            energy = a.link[..., 1] * seconds / a.scale[1]
+            cost = a.input_gb[i] * a.link[..., 2] / a.scale[2]
+            for (q, s), literal in self.choices.pairs[i].items():
+                terms.append(literal)
+                weights.append(self.units.down(float(of_energy * energy[q, s] + of_cost * cost[q, s])))
+
+    def q(self, value: float) -> float:
+        """Return the part of Q that an objective of the model stands for: at most a placement's Q."""
+        return value * self.units.unit + self.offset - 1e-12 * abs(self.offset)
+
+    def placements(self, value: Callable[[cp_model.LinearExprT], int]) -> list[Placement]:
+        """Return what a solution says: its servers, in the order of its positions and in that of its starts."""
+        servers = [next(s for s, literal in row.items() if value(literal)) for row in self.choices.servers]
+        starts = [(value(self.times.start[k]), value(self.times.end[k]), k) for k in range(len(servers))]
+        found = [Placement(np.array(servers), np.array([k for *_, k in sorted(starts)]))]
+        if self.bookings is not None:
+            positions = [(value(position), k) for k, position in enumerate(self.bookings.position)]
+            found.append(Placement(np.array(servers), np.array([k for _, k in sorted(positions)])))
+        return found
+
+    def met(self, value: Callable[[cp_model.LinearExprT], int]) -> list[Met]:
+        """Return which subtasks queue in a solution."""
+        found = []
+        for k, queued in enumerate(self.times.queued):
+            if not isinstance(queued, int) and value(queued) > 0:
+                queued_s = value(queued) * self.units.tick_s
+                x = next(x for x, literal in enumerate(self.choices.options[k]) if value(literal))
+                here = self._worths[k][x][0]
+                short = here.at(queued_s) - here.between(0, float(here.queued_s[-1])).at(queued_s)
+                key = self.choices.ways[k].options[x].key
+                found.append(Met(k, key, queued_s, short > 2 * self.units.unit))
+        return found
+
+
+def _chains(problem: Problem) -> list[bool]:
+    """Tell for each subtask whether its task is a chain."""
+    a = problem.arrays
+    made: list[bool] = []
+    for first, last in zip(a.task_start[:-1].tolist(), a.task_start[1:].tolist(), strict=True):
+        reads = [a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist() for k in range(first, last)]
+        chain = all(len(sources) == 1 for sources in reads) and all(
+            sources == [k - 1] for k, sources in enumerate(reads[1:], first + 1)
+        )
+        made += [chain] * (last - first)
+    return made
+
+
+def _worths(
+    problem: Problem,
+    choices: Choices,
+    relaxed: Relaxed,
+    k: int,
+    target: float,
+    detail: Detail,
+    horizon_s: float,
+    chain: bool,
+    share: float,
+) -> list[tuple[Worth, float]]:
+    """Return for each option what its queueing adds to the objective, and how long it can be, s.
+
+    All that a placement with an option adds to the relaxation's bound of it must leave it below the target.
+    """
+    a = problem.arrays
+    per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+    of_energy, of_cost = float(a.weights[3] * a.weights[1]), float(a.weights[3] * a.weights[2])
+    inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+    found = []
+    for option in choices.ways[k].options:
+        most_s = horizon_s
+        if per_s * share > 0 and not option.loose and len(inputs) == 1:
+            i = inputs[0]
+            least = min(
+                float(relaxed.choice[i][q, option.server] - relaxed.step[i][q, option.server])
+                for q in choices.ways[k].classes[0][option.server][option.classes[0]]
+                if choices.possible[i][q, option.server]
+            )
+            own = per_s * share * option.delay_s + of_energy * option.energy + of_cost * option.cost
+            most_s = _longest_s(problem, option, target - least - own, per_s * share, horizon_s)
+        at = detail.met.get((k, option.key), ())
+        found.append((worth(problem, option, per_s if chain else 0.0, most_s, detail.tolerance, at), most_s))
+    return found
+
+
+def _longest_s(problem: Problem, option: Option, left: float, per_s: float, horizon_s: float) -> float:
+    """Return how long an option can queue: then its delay costs more than coordination and what is *left* allow."""
+    a = problem.arrays
+    t = option.delay_s / float(a.scale[0])
+    most_s = horizon_s
+    for _ in range(3):
+        gain = float(a.weights[4]) * largest(a, option.energy, option.cost, t, t + most_s / float(a.scale[0]))
+        most_s = min(most_s, max(0.0, left + gain) / per_s * (1 + 1e-9))
+    return most_s
+
+
+def horizon_s(problem: Problem) -> float:
+    """Return what no time exceeds: after the last arrival something runs or is sent until all is done."""
+    a = problem.arrays
+    sent = (a.input_mb[:, None, None] / a.link[..., 0]).max(axis=(1, 2))
+    runs = (a.gcycles[:, None] / a.ghz).max(axis=1)
+    return float(a.arrival_s.max() + sent.sum() + runs.sum()) * (1 + 1e-9)
+
+
+__all__: Sequence[str] = ["Detail", "Model", "horizon_s"]

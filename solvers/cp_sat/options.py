@@ -1,0 +1,154 @@
+"""Options: the ways to run one subtask that differ in delay, energy or cost before it queues.
+
+An option is the subtask's server, for each input the *class* of servers that its source is on, and which
+inputs may be the critical one. A class holds the servers from which the transfer is the same in every
+figure, so options are few where links depend on the kinds of server.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench.coordination import coordination
+from offbench.problem import Floats, Problem
+
+Key = tuple[int, float, float, float]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to run a subtask; delays in seconds, energy and cost over their scales."""
+
+    server: int
+    classes: tuple[int, ...]
+    """for each input, the index of the class of its source's server in `Ways.classes`"""
+    critical: tuple[int, ...]
+    """the inputs of which one is critical, counted from the subtask's first"""
+    delay_s: float
+    """execution, and transfer of the critical input"""
+    energy: float
+    cost: float
+    coordination: float
+    """H if it doesn't queue; where the option is `loose`, at least H however long it queues"""
+    loose: bool = False
+    """stands for all classes and critical inputs on its server; energy and cost are of execution alone"""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other options, also in another model of the problem."""
+        return self.server, self.delay_s, self.energy, self.cost
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a subtask can be run."""
+
+    subtask: int
+    classes: list[dict[int, list[tuple[int, ...]]]]
+    """for each input and own server, the classes: servers of the source that are all the same to the transfer"""
+    options: list[Option]
+    loose: bool
+
+
+def ways(problem: Problem, k: int, possible: list[NDArray[np.bool_]], most: int, horizon_s: float) -> Ways:
+    """Return the options of subtask *k*.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    k
+        The subtask.
+    possible
+        For each of its inputs, by servers of source and subtask: what is not ruled out.
+    most
+        With more options than this, one loose option for each server stands for them.
+    horizon_s
+        No delay is longer.
+    """
+    a = problem.arrays
+    inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+    servers = [s for s in range(problem.n_servers) if all(table[:, s].any() for table in possible)]
+    transfers = [_transfers(problem, i) for i in inputs]
+    classes = [
+        {s: _classes(transfer[:, s], np.flatnonzero(table[:, s])) for s in servers}
+        for transfer, table in zip(transfers, possible, strict=True)
+    ]
+    count = sum(int(np.prod([len(each[s]) for each in classes])) * len(inputs) for s in servers)
+    if count > most:
+        return Ways(k, classes, [_loose(problem, k, s, classes, transfers, horizon_s) for s in servers], True)
+    options = []
+    for s in servers:
+        for chosen in product(*(range(len(each[s])) for each in classes)):
+            sent = np.array([
+                transfer[each[s][c][0], s] for transfer, each, c in zip(transfers, classes, chosen, strict=True)
+            ])  # fmt: skip
+            options += _options(problem, k, s, chosen, sent)
+    return Ways(k, classes, options, False)
+
+
+def _transfers(problem: Problem, i: int) -> Floats:
+    """Return seconds, energy and cost of an input's transfer, shape (servers, servers, 3)."""
+    a = problem.arrays
+    seconds = a.input_mb[i] / a.link[..., 0]
+    return np.stack((seconds, a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]), axis=-1)
+
+
+def _classes(to_here: Floats, sources: NDArray[np.int64]) -> list[tuple[int, ...]]:
+    """Group the servers of the source by what the transfer takes."""
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for q in sources.tolist():
+        groups.setdefault(tuple(to_here[q].tolist()), []).append(q)
+    return [tuple(group) for group in groups.values()]
+
+
+def _options(problem: Problem, k: int, s: int, chosen: tuple[int, ...], sent: Floats) -> list[Option]:
+    """Return an option for each transmission delay that there can be, by which input is critical.
+
+    The arithmetic is the evaluator's, step by step: where benefits vanish, the last digit counts.
+    """
+    a = problem.arrays
+    execution_s = float(a.gcycles[k] / a.ghz[s])
+    energy_j = sum(sent[:, 1].tolist()) + float(a.client_power_w[s]) * execution_s
+    cost_usd = sum(sent[:, 2].tolist()) + float(a.usd_per_s[s]) * execution_s
+    energy, cost = energy_j / float(a.scale[1]), cost_usd / float(a.scale[2])
+    options = []
+    for delay_s in np.unique(sent[:, 0]).tolist():
+        critical = tuple(np.flatnonzero(sent[:, 0] == delay_s).tolist())
+        total_s = execution_s + delay_s
+        h = float(coordination(a, total_s / float(a.scale[0]), energy, cost))
+        options.append(Option(s, chosen, critical, total_s, energy, cost, h))
+    return options
+
+
+def _loose(
+    problem: Problem,
+    k: int,
+    s: int,
+    classes: list[dict[int, list[tuple[int, ...]]]],
+    transfers: list[Floats],
+    horizon_s: float,
+) -> Option:
+    """Return an option whose coordination is at least that of any inputs and any queueing.
+
+    Of benefits none is above 1, and by the inequality of the means the coupling is at most
+    ``3 / 27^(1/root)``. Of costs, H^2 is 3 (t e u)^(1/root) times ``Y / (t + e + u)``, which is no more than the
+    largest λ, and for root 2 over ``(t + e + u)^(1/2)``, which is no less than ``t^(1/2)``.
+    """
+    a = problem.arrays
+    execution_s = float(a.gcycles[k] / a.ghz[s])
+    energy = float(a.client_power_w[s] * execution_s / a.scale[1])
+    cost = float(a.usd_per_s[s] * execution_s / a.scale[2])
+    if a.benefits:
+        square = 3 * 27 ** (-1 / a.root) * a.lambdas.sum()
+    else:
+        sent = [
+            transfer[[c[0] for c in each[s]], s, 1:].max(axis=0)
+            for transfer, each in zip(transfers, classes, strict=True)
+        ]
+        e, u = np.sum(sent, axis=0) / a.scale[1:3] + (energy, cost)
+        t = horizon_s / a.scale[0] if a.root == 3 else 1.0
+        square = 3 * (t * e * u) ** (1 / a.root) * a.lambdas.max()
+    return Option(s, (), (), execution_s, energy, cost, float(np.sqrt(square)), loose=True)

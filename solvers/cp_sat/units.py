@@ -1,0 +1,90 @@
+"""Units: seconds as ticks, and Q as whole numbers, so that nothing feasible gets dearer.
+
+CP-SAT knows integers alone. Every duration is rounded *down* to ticks. A placement's times are compositions
+of sums, maxima and the p-th largest of times (the booking rule), all of which are monotone and don't stretch
+differences. So, booked in the same order with the rounded durations, each time is at most the true one,
+and less than it by less than `slack` ticks: on the way to it stand at most one arrival, and the transfer and the
+execution of each subtask once. The rounded schedule is itself booked by the rule, so the model has it; what
+depends on a time that is not exactly known (the queueing delay in H, whether a subtask queues at all, which
+input is critical) is relaxed by `slack` there. Costs are rounded down. So the model's value of a placement, times
+`unit`, is at most the placement's Q, and the model's bound is one on Q.
+
+Where all durations are whole multiples of 2^-20 s, nothing is rounded and `slack` is 0.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from offbench.problem import Problem
+
+_DYADIC = 2.0**20
+# A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.
+_SAFE = 1e-3
+_MOST_TICKS = 2.0**40
+
+
+@dataclass(frozen=True)
+class Units:
+    """What a tick and a unit of the model's objective are.
+
+    Parameters
+    ----------
+    tick_s
+        Seconds.
+    unit
+        Of Q.
+    delay
+        Units of a tick of delay, for a task whose delay counts.
+    slack
+        Ticks by which rounding can bring a time forward, less than that.
+    """
+
+    tick_s: float
+    unit: float
+    delay: int
+    slack: int
+
+    @classmethod
+    def of(cls, problem: Problem, objective: float, precision: float, horizon_s: float) -> "Units":
+        """Choose units for a problem.
+
+        Parameters
+        ----------
+        problem
+            The problem.
+        objective
+            About what its Q is.
+        precision
+            By how much of it rounding may weaken bounds, roughly.
+        horizon_s
+            The longest time that there is.
+        """
+        a = problem.arrays
+        n = problem.n_subtasks
+        error = max(precision * abs(objective), 1e-12)
+        per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+        durations = np.concatenate((
+            (a.gcycles[:, None] / a.ghz).ravel(), (a.input_mb[:, None, None] / a.link[..., 0]).ravel(), a.arrival_s,
+        ))  # fmt: skip
+        if (durations * _DYADIC % 1 == 0).all() and horizon_s * _DYADIC < _MOST_TICKS:
+            tick_s, slack = 1 / _DYADIC, 0
+        else:
+            slack = 2 * n + 2
+            steepest = max(per_s, float(a.weights[4] / a.scale[0]))
+            tick_s = error / (slack * max(steepest, 1e-12) * min(n, 10))
+            tick_s = min(max(tick_s, horizon_s / _MOST_TICKS), horizon_s / 1000)
+        if per_s == 0:
+            return cls(tick_s, error / n, 0, slack)
+        delay = max(1, math.ceil(per_s * tick_s * n / error))
+        return cls(tick_s, per_s * tick_s / delay, delay, slack)
+
+    def ticks(self, seconds: float) -> int:
+        """Return a duration in ticks, rounded down."""
+        exact = seconds / self.tick_s
+        return round(exact) if self.slack == 0 else max(0, math.floor(exact - _SAFE))
+
+    def down(self, value: float) -> int:
+        """Return a part of Q in units, rounded down."""
+        return math.floor(value / self.unit - _SAFE)
