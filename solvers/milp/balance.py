@@ -58,11 +58,11 @@ def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:
     def had(m: Any, k: int, s: int, l: int) -> Any:
         if l < 0:
             return 1
-        return m.has.get((k - 1, s, l), 0)
+        return m.has[k - 1, s, l] if (k - 1, s, l) in m.has else 0
 
     model.has_more = pyo.Constraint(
         list(model.has),
-        rule=lambda m, k, s, l: m.has[k, s, l] == had(m, k, s, l) + (m.place.get((k, s, l), 0)),
+        rule=lambda m, k, s, l: m.has[k, s, l] == had(m, k, s, l) + (m.place[k, s, l] if (k, s, l) in m.place else 0),
     )
     model.has_less = pyo.Constraint(
         list(model.place),
@@ -86,7 +86,7 @@ def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:
         return int(N == 0)
 
     def rise(m: Any, *step: int) -> Any:
-        return m.rise.get(step, 0)
+        return m.rise[step] if step in m.rise else 0
 
     model.path = pyo.Constraint(
         list(model.reach),
