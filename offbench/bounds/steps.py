@@ -124,27 +124,32 @@ class Steps:
 
         shape = (m,) * (len(placed) + 1)
         of_delay, of_energy, of_cost = a.weights[3] * a.weights[:3]
-        t1, e, u = (np.broadcast_to(values, shape) for values in own)
         possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
-        spread = share * t1
+        spread = np.broadcast_to(share * own[0], shape)
+        # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
+        # cube root of a benefit of 1e-16 is no small thing.
+        energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
         still = np.broadcast_to(self.never_queues[k], shape)
         most = self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[0])
         arriving = {}
         for i in inputs:
-            sent_s, *rest = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
-            e, u, spread = e + rest[1], u + rest[2], spread + transfers[i] * rest[0]
+            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
+            energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
+            spread = spread + transfers[i] * (sent_s / a.scale[0])
             possible &= sent_s <= assumed.transfer_s
             if assumed.critical == i:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
-                arriving[i] = rest[0]
+                arriving[i] = (execution + sent_s) / a.scale[0]
+        e = (energy_j + a.client_power_w * execution) / a.scale[1]
+        u = (cost_usd + a.usd_per_s * execution) / a.scale[2]
         gain = np.full(shape, -np.inf)
         for i, t in arriving.items():
             # The same for every flow that has all of the delay here, and takes longest.
             known = (k, i, share, most)
             if known not in self._known:
                 self._known[known] = _gains(
-                    (t1 + t).ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[4], of_delay * share, most,
+                    t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[4], of_delay * share, most,
                     a.lambdas, a.root, a.benefits,
                 ).reshape(shape)  # fmt: skip
             gain = np.maximum(gain, self._known[known])
@@ -161,7 +166,7 @@ class Steps:
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
         most = np.array([np.full(len(a.ghz), self._horizon), own[1], own[2]])
         for i in inputs:
-            _, t, e, u = _transfer(a, i)
+            t, e, u = (table / scale for table, scale in zip(_transfer(a, i), a.scale, strict=False))
             cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
@@ -210,11 +215,10 @@ def _horizon(problem: Problem) -> float:
     return float((together + a.arrival_s.max() - a.arrival_s.min()) / a.scale[0])
 
 
-def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the seconds of an input's transfer, and its standardised delay, energy and cost, from server to server."""
+def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:
+    """Return seconds, joules and dollars of an input's transfer, from server to server."""
     seconds = a.input_mb[i] / a.link[..., 0]
-    energy, cost = a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]
-    return seconds, seconds / a.scale[0], energy / a.scale[1], cost / a.scale[2]
+    return seconds, a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]
 
 
 def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:
