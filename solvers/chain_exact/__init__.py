@@ -1,17 +1,15 @@
 """Exact solving of one chain: bounds from windows of the counts, then label setting."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from pydantic import Field
 
 from offbench import P1, OffbenchError, Search, Solver
-from offbench.bounds import Flow, Guide, Program, Steps, Window, sweep, widest
+from offbench.bounds import Flow, Group, Guide, Program, Steps, Window, sweep, widest
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
 _STATES = (1_500, 50_000)
-# Passes of label setting with little room first: they find good placements at once.
+# Passes of label setting with little room first: they find good placements at once, and short chains need no more.
 _ROOM = (1_000, 30_000)
 
 
@@ -32,19 +30,32 @@ class ChainExact(Solver):
         # In a chain all of the delay passes through every subtask.
         flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
         program = Program(problem, [[[step]] for step in Steps(problem).under(flow)])
-        bounds: list[Guide] = []
-        for window in _windows(problem):
-            tables = program.to_go(window, search.check)
-            bounds.append(Guide(window, tables))
-            search.propose(program.cheapest(window, tables))
-            search.bound(program.bound_of(tables))
-        for room in (*(room for room in _ROOM if room < self.labels), self.labels):
-            # What meets the incumbent but for the tolerance of a proof need not be followed.
-            enough = search.objective - 5e-7 * abs(search.objective)
-            found = sweep(program, bounds, search.check, enough, room)
-            if found.servers is not None:
-                search.propose(found.servers)
-            search.bound(min(found.lower_bound - program.rounding, search.objective))
+        guides: list[Guide] = []
+        seen: set[tuple[Group, ...]] = set()
+        for states, rooms in zip(_STATES, (_ROOM, (*_ROOM, self.labels)), strict=True):
+            for groups in widest(problem.arrays, min(states, _fitting(problem))):
+                if groups not in seen:
+                    seen.add(groups)
+                    window = Window(problem.arrays, groups)
+                    guides.append(Guide(window, program.to_go(window, search.check)))
+                    search.propose(program.cheapest(*guides[-1]))
+                    search.bound(program.bound_of(guides[-1].tables))
+            for room in sorted({min(room, self.labels) for room in rooms}):
+                _sweep(program, guides, search, room)
+
+
+def _sweep(program: Program, guides: list[Guide], search: Search, room: int) -> None:
+    # What meets the incumbent but for the tolerance of a proof need not be followed.
+    enough = search.objective - 5e-7 * abs(search.objective)
+    found = sweep(program, guides, search.check, enough, room)
+    if found.servers is not None:
+        search.propose(found.servers)
+    search.bound(min(found.lower_bound - program.rounding, search.objective))
+
+
+def _fitting(problem: P1) -> int:
+    """Return how many states a window may have for its table to fit."""
+    return max(1, _TABLE_BYTES // (8 * problem.n_servers * (problem.n_subtasks + 1)))
 
 
 def refuse_other_than_chain(problem: P1) -> None:
@@ -61,13 +72,3 @@ def refuse_other_than_chain(problem: P1) -> None:
                 f"solver 'chain-exact' solves chains; {problem.subtask_name(k)} of instance "
                 f"'{problem.instance.name}' doesn't read exactly the layer before"
             )
-
-
-def _windows(problem: P1) -> Iterator[Window]:
-    fit = _TABLE_BYTES // (8 * problem.n_servers * (problem.n_subtasks + 1))
-    seen = set()
-    for states in _STATES:
-        for groups in widest(problem.arrays, max(1, min(states, fit))):
-            if groups not in seen:
-                seen.add(groups)
-                yield Window(problem.arrays, groups)
