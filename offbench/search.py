@@ -140,6 +140,13 @@ class Search:
         return math.inf if self.budget.time_limit is None else self.budget.time_limit - self.seconds
 
     @property
+    def progress(self) -> float:
+        """Share of the budget used: of its time or its evaluations, whichever is more; 0 without limits."""
+        time_limit, most = self.budget.time_limit, self.budget.max_evaluations
+        of_time = 0.0 if time_limit is None else self.seconds / time_limit
+        return max(of_time, 0.0 if most is None else self.evaluations / most)
+
+    @property
     def running(self) -> bool:
         """Whether there is budget left and something to gain: ``while search.running: ...``."""
         return self.ended_by is None

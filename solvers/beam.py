@@ -1,9 +1,11 @@
-"""Beam search over the exact counts, guided by the window relaxation; then iterated local search."""
+"""Beam search over the exact counts, guided by the window relaxation; then local search, over orders too."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from offbench.solvers.annealing import around_incumbent
+from offbench.solvers.moves import move, swap
 from pydantic import Field
 
 from offbench import P1, Search, Solver
@@ -16,8 +18,12 @@ _NARROW = (30, 1_000)
 # A guide's tables have at most this many entries.
 _LARGEST_TABLES = 60_000_000
 _STATES = (250, 7_000)
-# A swap is with a subtask at most this far away in index order.
+# After a kick, subtasks at most this far away in index order move too.
 _NEAR = 12
+# Share of the budget after which dispatch orders are searched, if subtasks wait.
+_SERVERS_ONLY = 2 / 3
+# First and last temperature then, in median differences.
+_HOT, _COLD = 0.01, 0.001
 
 
 class Beam(Solver):
@@ -26,7 +32,8 @@ class Beam(Solver):
     The bound is the window relaxation's (`offbench.bounds`), in which nothing queues and each task's
     delay is spread over its paths. The end of each beam is evaluated, and improved by moving one
     subtask or swapping two as long as that helps. Then a few neighbours are placed at random and the
-    same is done around them, again and again.
+    same is done around them, again and again. If subtasks wait in the best placement by then, the last
+    third of the budget goes to its dispatch order together with its servers (`annealing`).
     """
 
     width: int = Field(default=1_000, ge=1)
@@ -42,7 +49,14 @@ class Beam(Solver):
             improved, value = _descend(problem, search, servers, everywhere)
             if value < objective:
                 best, objective = improved, value
+        servers_only = True
         while search.running:
+            if servers_only and search.progress >= _SERVERS_ONLY:
+                servers_only = False
+                bath = around_incumbent(problem, search)
+                if bath.order is not None:
+                    typical = bath.typical_difference()
+                    bath.cool(_HOT * typical, _COLD * typical, 1)
             first = int(search.rng.integers(problem.n_subtasks))
             kicked = range(first, min(problem.n_subtasks, first + int(search.rng.integers(1, self.kick + 1))))
             servers = best.copy()
@@ -81,22 +95,10 @@ def _descend(problem: P1, search: Search, servers: Servers, among: Iterable[int]
         for k in order:
             if failed == len(order):
                 return servers, objective
-            others = _neighbours(problem, servers, int(k))
+            others = np.concatenate([move(problem, servers, int(k)), swap(problem, servers, int(k))])
             values = search.propose_many(others)
             best = int(values.argmin())
             if values[best] < objective - 1e-12:
                 servers, objective, failed = others[best], float(values[best]), 0
             else:
                 failed += 1
-
-
-def _neighbours(problem: P1, servers: Servers, k: int) -> Servers:
-    targets = np.flatnonzero(problem.allowed[k])
-    moved = np.repeat(servers[None], len(targets), axis=0)
-    moved[:, k] = targets
-    near = np.arange(max(0, k - _NEAR), min(problem.n_subtasks, k + _NEAR + 1))
-    near = near[problem.allowed[k, servers[near]] & problem.allowed[near, servers[k]]]
-    swapped = np.repeat(servers[None], len(near), axis=0)
-    swapped[:, k] = servers[near]
-    swapped[np.arange(len(near)), near] = servers[k]
-    return np.concatenate([moved, swapped])

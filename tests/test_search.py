@@ -350,3 +350,17 @@ def test_error_of_a_solver_is_not_hidden(write: Callable[[str, Any], Path]) -> N
     path = write("broken.py", HEAD + "        raise LookupError('inside')\n")
     with pytest.raises(LookupError, match="inside"):
         solve(parse(examples.phone()), str(path), time_limit=10)
+
+
+@pytest.mark.parametrize(("limits", "progress"), [({}, 0), ({"max_evaluations": 8}, 0.25), ({"time_limit": 1e9}, 0)])
+def test_progress_is_the_share_of_the_budget_used(limits: dict[str, Any], progress: float) -> None:
+    search = searching(**limits)
+    search.propose_many([search.problem.everything_on(0)] * 2)
+    assert search.progress == pytest.approx(progress, abs=1e-6)
+
+
+def test_progress_is_that_of_the_limit_that_is_nearer() -> None:
+    search = searching(time_limit=100, max_evaluations=10)
+    search.clock._start -= 50
+    search.propose(search.problem.everything_on(0))
+    assert search.progress == pytest.approx(0.5, abs=0.01)

@@ -8,6 +8,7 @@ from offbench.bounds import Flow, Group, Guide, Program, Steps, Window, sweep, w
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
+_STATES_PER_SUBTASK = 20
 _STATES = (1_500, 50_000)
 # Passes of label setting with little room first: they find good placements at once, and short chains need no more.
 _ROOM = (1_000, 30_000)
@@ -32,7 +33,8 @@ class ChainExact(Solver):
         program = Program(problem, [[[step]] for step in Steps(problem).under(flow)])
         guides: list[Guide] = []
         seen: set[tuple[Group, ...]] = set()
-        for states, rooms in zip(_STATES, (_ROOM, (*_ROOM, self.labels)), strict=True):
+        small = min(_STATES[0], _STATES_PER_SUBTASK * problem.n_subtasks)
+        for states, rooms in ((small, _ROOM), (_STATES[1], (*_ROOM, self.labels))):
             for groups in widest(problem.arrays, min(states, _fitting(problem))):
                 if groups not in seen:
                     seen.add(groups)

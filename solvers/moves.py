@@ -1,0 +1,93 @@
+"""Neighbours of a placement: one subtask, a run of them, two that change places, one served earlier or later.
+
+Each returns the rows of a population with the placement itself among them.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench import Placement, Search, evaluate
+from offbench.problem import Problem
+
+Ints = NDArray[np.int64]
+
+# How far away, in index order or in the dispatch order, a partner is looked for.
+NEAR = 12
+
+
+def move(problem: Problem, servers: Ints, k: int) -> Ints:
+    """Return the placements with subtask *k* on each of its servers."""
+    targets = np.flatnonzero(problem.allowed[k])
+    rows = np.repeat(servers[None], len(targets), axis=0)
+    rows[:, k] = targets
+    return rows
+
+
+def move_run(problem: Problem, servers: Ints, run: slice) -> Ints:
+    """Return the placement, and for each server the one with a run of subtasks there, where they may be."""
+    rows = np.repeat(servers[None], problem.n_servers + 1, axis=0)
+    targets = np.arange(problem.n_servers)[:, None]
+    rows[1:, run] = np.where(problem.allowed[run].T, targets, servers[run])
+    return rows
+
+
+def swap(problem: Problem, servers: Ints, k: int) -> Ints:
+    """Return the placements in which subtask *k* and another near it, or itself, change places."""
+    near = np.arange(max(0, k - NEAR), min(problem.n_subtasks, k + NEAR + 1))
+    near = near[(near == k) | problem.allowed[k, servers[near]] & problem.allowed[near, servers[k]]]
+    rows = np.repeat(servers[None], len(near), axis=0)
+    rows[:, k] = servers[near]
+    rows[np.arange(len(near)), near] = servers[k]
+    return rows
+
+
+class Reorder:
+    """Moves of a subtask within a dispatch order, between its inputs and its readers.
+
+    Parameters
+    ----------
+    problem
+        Whose graph it is.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        a, n = problem.arrays, problem.n_subtasks
+        sources = [a.input_of[i:j].astype(np.int64) for i, j in pairwise(a.input_start.tolist())]
+        self._inputs = [each[each < n] for each in sources]
+        self._readers = [a.reader_of[i:j].astype(np.int64) for i, j in pairwise(a.reader_start.tolist())]
+
+    def __call__(self, order: Ints, k: int) -> Ints:
+        """Return the orders with subtask *k* at each place near its own that it can have, shape (places, subtasks)."""
+        n = len(order)
+        at = np.empty(n, dtype=np.int64)
+        at[order] = np.arange(n)
+        first = max(int(at[k]) - NEAR, int(at[self._inputs[k]].max(initial=-1)) + 1)
+        last = min(int(at[k]) + NEAR, int(at[self._readers[k]].min(initial=n)) - 1)
+        others = np.delete(order[first : last + 1], at[k] - first)
+        rows = np.repeat(order[None], last - first + 1, axis=0)
+        size = last - first
+        # In row i, k is at place i of the window; the others keep their order around it.
+        place = np.arange(size + 1)
+        rows[:, first : last + 1] = k
+        row, column = np.nonzero(place[:, None] != place)
+        rows[row, first + column] = np.tile(others, size + 1)
+        return rows
+
+
+def order_of(problem: Problem, servers: Ints) -> Ints:
+    """Return the dispatch order in which first come, first served starts the subtasks; ties as they were booked."""
+    evaluation = evaluate(problem, Placement(servers))
+    start = np.array([row["start_s"] for row in evaluation.subtasks])
+    ready = start - np.array([row["queueing_s"] for row in evaluation.subtasks])
+    return np.lexsort((np.arange(len(servers)), ready))
+
+
+def start(problem: Problem, search: Search) -> Ints:
+    """Propose the greedy's placement and everything on each server; return the best of them."""
+    greedy = np.zeros(problem.n_subtasks, dtype=np.int64)
+    for k in range(problem.n_subtasks):
+        greedy[k] = search.next_objectives(greedy, k).argmin()
+    rows = np.array([greedy, *(problem.everything_on(s) for s in range(problem.n_servers))])
+    return rows[search.propose_many(rows).argmin()]

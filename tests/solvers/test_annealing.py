@@ -1,0 +1,94 @@
+"""Annealing: its draws, its temperatures, the optima of tiny instances."""
+
+from pathlib import Path
+from typing import Any
+
+import examples
+import numpy as np
+import offbench.instances
+import plain
+import pytest
+from agreement.brute_force import best, placements
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from offbench.solvers.annealing import HeatBath
+from scipy.stats import chisquare
+from strategies import instances
+
+from offbench import P1, Budget, Search, evaluate_many, load, solve
+from offbench.instance import parse
+from offbench.jsonfile import read_json
+
+FOLDER = Path(next(iter(offbench.instances.__path__)))
+
+
+@pytest.mark.parametrize("name", ["tiny-chains", "tiny-graphs", "tiny-wireless"])
+def test_tiny_optimum_is_reached(name: str) -> None:
+    optimum = plain.brute_force(read_json(FOLDER / f"{name}.json"))[0]
+    assert solve(name, "annealing", max_evaluations=20_000).objective <= optimum + 1e-12
+
+
+@settings(max_examples=25)
+@given(instances(max_tasks=2, max_layers=3, max_edges=2, max_clouds=2), st.integers(0, 9))
+def test_never_below_the_optimum(made: dict[str, Any], seed: int) -> None:
+    instance = parse(made)
+    problem = P1(instance)
+    assume(placements(problem) <= 100_000)
+    optimum = best(problem)[0]
+    assert solve(instance, "annealing", seed=seed, max_evaluations=3_000).objective >= optimum - 1e-12
+
+
+def test_stays_where_it_is_probable() -> None:
+    """At one temperature, single moves lead to placements as often as Boltzmann says."""
+    problem = P1(load("tiny-chains").model_copy(update={"tasks": load("tiny-chains").tasks[:1]}))
+    layers = problem.n_subtasks
+    search = Search(problem, Budget(), seed=1)
+    temperature = 0.2
+    bath = HeatBath(problem, search, problem.everything_on(0), None, longest_run=2)
+    seen: dict[tuple[int, ...], int] = {}
+    for step in range(60_000):
+        bath.move(int(search.rng.integers(layers)), temperature)
+        if step % 20 == 0:  # far enough apart to count as independent
+            key = tuple(bath.servers.tolist())
+            seen[key] = seen.get(key, 0) + 1
+    rows = np.array(np.meshgrid(*[np.flatnonzero(row) for row in problem.allowed])).reshape(layers, -1).T
+    weight = np.exp(-evaluate_many(problem, rows) / temperature)
+    expected = weight / weight.sum() * 3_000
+    observed = np.array([seen.get(tuple(row), 0) for row in rows.tolist()])
+    often = expected >= 5
+    observed = np.append(observed[often], observed[~often].sum())
+    expected = np.append(expected[often], expected[~often].sum())
+    assert chisquare(observed[expected > 0], expected[expected > 0]).pvalue > 1e-3
+
+
+def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = P1(load("alexnet"))
+    search = Search(problem, Budget(max_evaluations=20_000))
+    bath = HeatBath(problem, search, problem.everything_on(0), None, longest_run=4)
+    seen: list[float] = []
+    step = HeatBath.step
+
+    def watched(self: HeatBath, temperature: float) -> None:
+        seen.append(temperature)
+        step(self, temperature)
+
+    monkeypatch.setattr(HeatBath, "step", watched)
+    bath.cool(1.0, 0.01, until=0.9)
+    assert seen == sorted(seen, reverse=True)
+    assert seen[0] == 1.0
+    assert seen[-1] == pytest.approx(0.01, rel=0.05)
+    halfway = seen[len(seen) // 2]
+    assert halfway == pytest.approx(0.1, rel=0.2)  # geometric
+
+
+def test_orders_are_searched_where_subtasks_wait() -> None:
+    """A long layer and a short one on a slot: the short one first, though it comes second."""
+    made = examples.instance(
+        [examples.server("client", "client", ghz=1)],
+        [],
+        [examples.task(name, examples.layer("a", gcycles)) for name, gcycles in (("long", 8), ("short", 1))],
+        weights=examples.DELAY_ALONE,
+    )
+    solution = solve(parse(made), "annealing", max_evaluations=2_000)
+    assert solution.evaluation is not None
+    assert solution.evaluation.delay_s == pytest.approx(1 + 9)

@@ -1,0 +1,74 @@
+"""Moves: what they reach, and that they never leave what is allowed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement.brute_force import dispatch_orders
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from offbench.solvers.moves import NEAR, Reorder, move, move_run, order_of, swap
+from strategies import instances
+
+from offbench import P1, Placement, evaluate
+from offbench.instance import parse
+
+Json = dict[str, Any]
+
+
+def drawn(problem: P1, data: st.DataObject) -> np.ndarray:
+    """Draw an allowed server for each subtask."""
+    return np.array([data.draw(st.sampled_from(np.flatnonzero(row).tolist())) for row in problem.allowed])
+
+
+@given(instances(), st.data())
+def test_servers_that_a_move_reaches(made: Json, data: st.DataObject) -> None:
+    problem = P1(parse(made))
+    servers = drawn(problem, data)
+    n = problem.n_subtasks
+    k = data.draw(st.integers(0, n - 1))
+    last = data.draw(st.integers(k + 1, n))
+
+    moved = move(problem, servers, k)
+    assert sorted(moved[:, k].tolist()) == np.flatnonzero(problem.allowed[k]).tolist()
+    assert (np.delete(moved, k, axis=1) == np.delete(servers, k)).all()
+
+    runs = move_run(problem, servers, slice(k, last))
+    assert runs[0].tolist() == servers.tolist()
+    for s, row in enumerate(runs[1:]):
+        for j in range(n):
+            goes = k <= j < last and problem.allowed[j, s]
+            assert row[j] == (s if goes else servers[j])
+
+    swapped = swap(problem, servers, k)
+    expected = set()
+    for j in range(max(0, k - NEAR), min(n, k + NEAR + 1)):
+        row = servers.copy()
+        row[[j, k]] = row[[k, j]]
+        if problem.allowed[np.arange(n), row].all():
+            expected.add(tuple(row.tolist()))
+    assert {tuple(row) for row in swapped.tolist()} == expected
+
+
+@given(instances(max_tasks=2, max_layers=3), st.data())
+def test_orders_that_a_move_reaches(made: Json, data: st.DataObject) -> None:
+    problem = P1(parse(made))
+    orders = dispatch_orders(problem)
+    order = orders[data.draw(st.integers(0, len(orders) - 1))]
+    k = data.draw(st.integers(0, problem.n_subtasks - 1))
+    reached = {tuple(row) for row in Reorder(problem)(order, k).tolist()}
+    without = [j for j in order.tolist() if j != k]
+    assert reached == {
+        tuple(other) for other in orders.tolist() if [j for j in other if j != k] == without
+    }  # fmt: skip
+
+
+@given(instances(), st.data())
+def test_order_of_first_come_first_served_gives_the_same(made: Json, data: st.DataObject) -> None:
+    problem = P1(parse(made))
+    assume(all(layer.gcycles > 0 for task in problem.instance.tasks for layer in task.layers))
+    servers = drawn(problem, data)
+    order = order_of(problem, servers)
+    assert evaluate(problem, Placement(servers, order)).objective == pytest.approx(
+        evaluate(problem, Placement(servers)).objective, abs=1e-9
+    )
