@@ -90,4 +90,5 @@ def start(problem: Problem, search: Search) -> Ints:
     for k in range(problem.n_subtasks):
         greedy[k] = search.next_objectives(greedy, k).argmin()
     rows = np.array([greedy, *(problem.everything_on(s) for s in range(problem.n_servers))])
-    return rows[search.propose_many(rows).argmin()]
+    best: Ints = rows[search.propose_many(rows).argmin()]
+    return best
