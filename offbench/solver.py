@@ -9,6 +9,7 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from offbench.errors import OffbenchError, nearest
 from offbench.jsonfile import one_line
@@ -44,6 +45,8 @@ class Solver(BaseModel, ABC):
     """what users type; the file's name, with hyphens, if absent"""
     solves: ClassVar[Solves] = "P1"
     """P1 chooses servers and order, P2 the order for given servers; a solver of both gets the one that is asked"""
+    presets: ClassVar[dict[str, tuple[str, dict[str, Any]]]] = {}
+    """other names that it is found by, each with a one-line description and other defaults; a literal"""
 
     @abstractmethod
     def solve(self, problem: Any, search: Any) -> None:
@@ -135,22 +138,21 @@ def _read(path: Path, module: str) -> list[Entry]:
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] == "Solver" for base in node.bases):
             facts = _class_facts(node)
-            name = facts.get("name", _default_name(path.stem))
-            description = (ast.get_docstring(node) or "").split("\n")[0]
-            target = f"{module}:{node.name}"
-            entries.append(Entry(name, description, facts.get("solves", "P1"), path.name, target, missing))
+            names = {facts.get("name", _default_name(path.stem)): (ast.get_docstring(node) or "").split("\n")[0]}
+            names |= {name: description for name, (description, _) in facts.get("presets", {}).items()}
+            solves, target = facts.get("solves", "P1"), f"{module}:{node.name}"
+            entries += [Entry(name, text, solves, path.name, target, missing) for name, text in names.items()]
     return entries
 
 
-def _class_facts(node: ast.ClassDef) -> dict[str, str]:
+def _class_facts(node: ast.ClassDef) -> dict[str, Any]:
     return {
-        line.target.id: line.value.value
+        line.target.id: ast.literal_eval(line.value)
         for line in node.body
         if isinstance(line, ast.AnnAssign)
         and isinstance(line.target, ast.Name)
-        and line.target.id in ("name", "solves")
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
+        and line.target.id in ("name", "solves", "presets")
+        and line.value is not None
     }
 
 
@@ -190,7 +192,23 @@ def find(name: str) -> type[Solver]:
     except Exception as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise OffbenchError(f"solver '{name}' can't be imported: {line}{type(error).__name__}: {error}") from error
-    return _pick(module, wanted, str(source))
+    solver = _pick(module, wanted, str(source))
+    return _preset(solver, name) if name in solver.presets else solver
+
+
+@cache
+def _preset(solver: type[Solver], name: str) -> type[Solver]:
+    """Return the solver under another name, with that name's defaults."""
+    description, defaults = solver.presets[name]
+    fields: dict[str, Any] = {}
+    for field_name, value in defaults.items():
+        info = copy(solver.model_fields[field_name])
+        info.default = value
+        fields[field_name] = (info.annotation, info)
+    preset = create_model(solver.__name__, __base__=solver, __module__=solver.__module__, **fields)
+    preset.name = name
+    preset.__doc__ = description
+    return preset
 
 
 def locate(name: str) -> tuple[str | Path, str]:

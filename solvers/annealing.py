@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers.moves import Reorder, move, move_run, order_of, start, swap
+from offbench.solvers._moves import Reorder, move, move_run, order_of, start, swap
 from pydantic import Field
 
 from offbench import P1, Search, Solver, evaluate

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from offbench.solvers._moves import move, swap
 from offbench.solvers.annealing import around_incumbent
-from offbench.solvers.moves import move, swap
 from pydantic import Field
 
 from offbench import P1, Search, Solver

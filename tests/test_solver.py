@@ -147,6 +147,22 @@ def test_class_states_its_own_name(folder: Path, write: Write) -> None:
     assert find("the-other").name == "the-other"
 
 
+def test_preset_is_the_solver_under_another_name_with_other_defaults(folder: Path, write: Write) -> None:
+    presets = '    presets: ClassVar[dict] = {"deep-mine": ("It goes deep.", {"deep": True, "tries": 3})}\n'
+    write("plain.py", MINE.replace("    tries", f"{presets}    tries", 1))
+    entry = catalogue()["deep-mine"]
+    assert (entry.description, entry.solves, entry.where) == ("It goes deep.", "P1", "plain.py")
+    assert catalogue()["plain"].description == "One line about it."
+    plain, preset = find("plain"), find("deep-mine")
+    assert (preset.name, describe(preset)) == ("deep-mine", "It goes deep.")
+    assert configure(preset, "deep-mine", {}).model_dump() == {"tries": 3, "share": 0.5, "rule": "first", "deep": True}
+    assert configure(preset, "deep-mine", {"deep": "no"}).model_dump()["deep"] is False
+    with pytest.raises(OffbenchError, match="less than or equal to 1000"):
+        configure(preset, "deep-mine", {"tries": 1001})
+    assert plain.name == "plain"
+    assert configure(plain, "plain", {}).model_dump()["tries"] == 10
+
+
 def test_solver_without_its_library_is_listed_as_missing_and_breaks_nothing(folder: Path, write: Write) -> None:
     write("ghost.py", "import no_such_library\n" + MINE)
     found = catalogue()

@@ -7,7 +7,7 @@ import pytest
 from agreement.brute_force import dispatch_orders
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from offbench.solvers.moves import NEAR, Reorder, move, move_run, order_of, swap
+from offbench.solvers._moves import NEAR, Reorder, move, move_run, order_of, swap
 from strategies import instances
 
 from offbench import P1, Placement, evaluate
