@@ -41,21 +41,20 @@ def test_observation_is_previous_action_then_data_and_work_to_the_tasks_end() ->
     assert observation == pytest.approx([1, 0.1, 0.2, 0.3, 0.05, 0.1, 0.4])
 
 
-def test_rows_of_observations_are_those_of_one_at_a_time() -> None:
-    env = OffloadingEnv(P1(load("tiny-graphs")))
-    before = np.array([2, 0, 1])
-    for decided in range(7):
-        rows = env.observe(decided, before)
-        for row, server in zip(rows, before, strict=True):
-            assert row.tolist() == env.observe(decided, int(server)).tolist()
-
-
 def test_action_that_is_not_allowed_is_refused() -> None:
     env = OffloadingEnv(P1(load("tiny-graphs")))
     env.reset()
     assert env.action_masks().tolist() == [True, True, False]
     with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[0\] \('stem'\) may not run on 'edge-2'"):
         env.step(2)
+
+
+@pytest.mark.parametrize("action", [-1, 3])
+def test_action_that_is_no_server_is_refused(action: int) -> None:
+    env = OffloadingEnv(P1(load("tiny-graphs")))
+    env.reset()
+    with pytest.raises(OffbenchError, match=f"action {action}, but there are 3 servers"):
+        env.step(action)
 
 
 def test_step_past_the_end_is_refused() -> None:

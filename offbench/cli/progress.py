@@ -68,14 +68,7 @@ class LiveBar(Progress):
 
 
 def _search_state(search: "Search") -> tuple[float, str]:
-    return _fraction(search), _state(search)
-
-
-def _fraction(search: "Search") -> float:
-    budget = search.budget
-    by_time = search.seconds / budget.time_limit if budget.time_limit else 0.0
-    by_count = search.evaluations / budget.max_evaluations if budget.max_evaluations else 0.0
-    return min(1.0, max(by_time, by_count))
+    return min(1.0, search.progress), _state(search)
 
 
 def _state(search: "Search") -> str:

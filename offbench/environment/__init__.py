@@ -1,0 +1,29 @@
+"""Offloading as a Markov decision process (MODEL.md section 7).
+
+Subtasks are decided in index order; an action is a server, an episode a placement. The reward of a step
+is what it takes off the objective, ``-(Q after it - Q before it)``, by the shared evaluator on the decided
+prefix, so the rewards of an episode sum to ``-Q``.
+
+>>> import gymnasium, offbench.environment
+>>> env = gymnasium.make("offbench/Offloading-v0", instance="alexnet", observation="full")
+"""
+
+import gymnasium
+
+from offbench.environment.episodes import Episodes
+from offbench.environment.observation import LAYOUTS, Layout
+from offbench.environment.single import OffloadingEnv
+from offbench.environment.vector import OffloadingVectorEnv
+
+__all__ = ["LAYOUTS", "Episodes", "Layout", "OffloadingEnv", "OffloadingVectorEnv"]
+
+ENV_ID = "offbench/Offloading-v0"
+
+if ENV_ID not in gymnasium.registry:
+    gymnasium.register(
+        ENV_ID,
+        entry_point="offbench.environment.single:make",
+        vector_entry_point="offbench.environment.vector:make",
+        order_enforce=False,
+        disable_env_checker=False,
+    )

@@ -1,0 +1,214 @@
+"""Many episodes at once, compiled: what both Gymnasium environments and our own agents run on."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from offbench.environment.observation import SERVER_FEATURES, Layout, Observation, compose, observer
+from offbench.errors import OffbenchError
+from offbench.kernel import PARTS, TOTALS, score, unpack
+from offbench.problem import Floats, Ints, Problem
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+_NO_ORDERS = np.empty((0, 0), dtype=np.int64)
+_COMPLETION = PARTS.index("completion_s")
+_N_TOTALS, _N_PARTS, _N_FEATURES = len(TOTALS), len(PARTS), len(SERVER_FEATURES)
+
+
+class Episodes:
+    """Placements in the making, a row each.
+
+    Parameters
+    ----------
+    problem
+        What is decided.
+    count
+        How many episodes.
+    layout
+        Of the observations.
+
+    Raises
+    ------
+    OffbenchError
+        If a subtask may run on no server.
+    """
+
+    def __init__(self, problem: Problem, count: int, layout: Layout = "paper") -> None:
+        n, m = problem.n_subtasks, problem.n_servers
+        self.problem = problem
+        self.observer = observer(problem, layout)
+        self.servers = np.zeros((count, n), dtype=np.int64)
+        """the actions of each episode so far, shape ``(count, n_subtasks)``"""
+        self.decided = np.zeros(count, dtype=np.int64)
+        """how many subtasks are decided in each"""
+        self.objective = np.zeros(count)
+        """Q of the decided ones"""
+        self._completion = np.zeros((count, n))
+        self._allowed = np.concatenate([problem.allowed, np.ones((1, m), dtype=np.bool_)])
+        self._full = layout == "full"
+
+    def __len__(self) -> int:
+        return len(self.decided)
+
+    def reset(self, rows: NDArray[np.bool_] | slice = slice(None)) -> None:
+        """Begin these episodes: nothing is decided."""
+        self.decided[rows] = 0
+        self.objective[rows] = 0
+
+    def step(self, actions: Ints, active: NDArray[np.bool_] | None = None) -> tuple[Floats, NDArray[np.bool_]]:
+        """Put the subtask at hand of each episode on a server.
+
+        Parameters
+        ----------
+        actions
+            Servers, shape ``(count,)``.
+        active
+            Which episodes go on; all of them by default. The others stay, with a reward of 0.
+
+        Returns
+        -------
+        tuple
+            Rewards, and which episodes ended just now; both of shape ``(count,)``.
+
+        Raises
+        ------
+        OffbenchError
+            If a server isn't allowed, or an episode is over.
+        """
+        if active is None:
+            active = np.ones(len(self), dtype=np.bool_)
+        rewards = np.zeros(len(self))
+        fault = _step(
+            *self.problem.packed, self.problem.allowed, np.asarray(actions, dtype=np.int64), active, self.servers,
+            self.decided, self.objective, rewards, self._completion,
+        )  # fmt: skip
+        if fault >= 0:
+            raise OffbenchError(self._explain(fault, int(actions[fault])))
+        return rewards, active & (self.decided == self.problem.n_subtasks)
+
+    def place(self, actions: Ints) -> None:
+        """Do the same without rewards, for the paper's layout, whose observations don't depend on them."""
+        rows = np.arange(len(self))
+        self.servers[rows, self.decided] = actions
+        self.decided += 1
+
+    def masks(self) -> NDArray[np.bool_]:
+        """Return which servers the subtask at hand may run on, shape ``(count, n_servers)``; any past the end."""
+        return self._allowed[self.decided]
+
+    def masks_of(self, decided: Ints) -> NDArray[np.bool_]:
+        """Return the masks after so many decided subtasks."""
+        return self._allowed[decided]
+
+    def dynamic(self) -> Observation:
+        """Return the dynamic parts of the observations, shape ``(count, observer.dynamic)``."""
+        found = np.empty((len(self), self.observer.dynamic), dtype=np.float32)
+        _dynamic(
+            *self.problem.packed, self.observer.task_end, self.servers, self.decided, self._completion, self._full, found
+        )
+        return found
+
+    def compose(self, dynamic: Observation, decided: Ints, out: Observation | None = None) -> Observation:
+        """Return observations from their dynamic parts, shape ``(rows, observer.width)``."""
+        if out is None:
+            out = np.empty((len(dynamic), self.observer.width), dtype=np.float32)
+        compose(dynamic, decided, self.observer.task_end, self.observer.pairs, out)
+        return out
+
+    def observe(self) -> Observation:
+        """Return what is seen in each episode, shape ``(count, observer.width)``."""
+        return self.compose(self.dynamic(), self.decided)
+
+    def _explain(self, row: int, action: int) -> str:
+        k = int(self.decided[row])
+        if k == self.problem.n_subtasks:
+            return "environment: the episode is over; reset it"
+        names = [server.name for server in self.problem.instance.servers]
+        if not 0 <= action < len(names):
+            return f"environment: action {action}, but there are {len(names)} servers, counted from 0"
+        may = ", ".join(name for name, ok in zip(names, self.problem.allowed[k], strict=True) if ok)
+        return f"environment: {self.problem.subtask_name(k)} may not run on '{names[action]}'; allowed: {may}"
+
+
+@compiled
+def _step(ints, floats, allowed, actions, active, servers, decided, objective, rewards, completion):
+    """Score every episode with one subtask more; returns an episode with an action that can't be, or -1."""
+    n, m = allowed.shape
+    for row in range(decided.size):
+        if active[row]:
+            if decided[row] >= n or actions[row] < 0 or actions[row] >= m or not allowed[decided[row], actions[row]]:
+                return row
+    totals = np.empty((1, _N_TOTALS))
+    parts = np.empty((n, _N_PARTS))
+    orders = np.empty((0, 0), np.int64)
+    for row in range(decided.size):
+        if not active[row]:
+            continue
+        servers[row, decided[row]] = actions[row]
+        decided[row] += 1
+        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts)
+        rewards[row] = objective[row] - totals[0, 0]
+        objective[row] = totals[0, 0]
+        for k in range(decided[row]):
+            completion[row, k] = parts[k, _COMPLETION]
+    return -1
+
+
+@compiled
+def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
+    (
+        client, _, _, task_start, _, input_start, input_of, _, _, slot_start, _, _, gcycles, arrival, input_mb,
+        input_gb, ghz, usd_per_s, client_power, link, scale, _, _,
+    ) = unpack(ints, floats)  # fmt: skip
+    n, m = gcycles.size, ghz.size
+    free = np.empty(slot_start[-1])
+    work = gcycles.sum()
+    for row in range(decided.size):
+        k = decided[row]
+        is_first = k == 0 or (k < n and task_end[k - 1] == k)
+        found[row, 0] = 1 + (client if is_first else servers[row, k - 1])
+        if not full:
+            continue
+        features = found[row, 1:]
+        features[:] = 0
+        # The slots of a server become free at the largest of its completions, whichever slots these were on.
+        free[:] = 0
+        for j in range(k):
+            s = servers[row, j]
+            features[7 * s] += m / n
+            features[7 * s + 1] += gcycles[j] / work if work > 0 else 0
+            at = np.int64(slot_start[s])
+            for slot in range(at + 1, slot_start[s + 1]):
+                if free[slot] < free[at]:
+                    at = slot
+            free[at] = max(free[at], completion[row, j])
+        if k == n:
+            continue
+        latest = -np.inf
+        for i in range(input_start[k], input_start[k + 1]):
+            source = input_of[i]
+            latest = max(latest, arrival[source - n] if source >= n else completion[row, source])
+        for s in range(m):
+            ready, sent, energy, cost = -np.inf, 0.0, 0.0, 0.0
+            for i in range(input_start[k], input_start[k + 1]):
+                source = input_of[i]
+                origin = client if source >= n else servers[row, source]
+                end = arrival[source - n] if source >= n else completion[row, source]
+                transfer = input_mb[i] / link[origin, s, 0]
+                if end + transfer > ready:
+                    ready, sent = end + transfer, end
+                energy += link[origin, s, 1] * transfer
+                cost += input_gb[i] * link[origin, s, 2]
+            next_free = np.inf
+            for slot in range(slot_start[s], slot_start[s + 1]):
+                next_free = min(next_free, free[slot])
+            execution = gcycles[k] / ghz[s]
+            features[7 * s + 2] = max(0.0, next_free - latest) / scale[0]
+            features[7 * s + 3] = execution / scale[0]
+            features[7 * s + 4] = (ready - sent) / scale[0]
+            features[7 * s + 5] = (energy + client_power[s] * execution) / scale[1]
+            features[7 * s + 6] = (cost + usd_per_s[s] * execution) / scale[2]

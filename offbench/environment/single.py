@@ -1,0 +1,90 @@
+"""The Gymnasium environment: one episode at a time."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench.environment.episodes import Episodes
+from offbench.environment.observation import Layout, Observation, Observer
+from offbench.instance import Instance, load
+from offbench.problem import P1, Problem
+
+
+class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
+    """One placement in the making.
+
+    Servers that a layer isn't allowed on are masked: `action_masks`, as sb3-contrib reads it, and
+    ``info["action_mask"]``. A step on one of them is an error.
+
+    Parameters
+    ----------
+    problem
+        What is decided.
+    observation
+        The layout: ``paper`` or ``full`` (`offbench.environment.observation`).
+    """
+
+    def __init__(self, problem: Problem, observation: Layout = "paper") -> None:
+        self.problem = problem
+        self._episodes = Episodes(problem, 1, observation)
+        self.observation_space = observation_space(self._episodes.observer, problem.n_servers)
+        self.action_space = gymnasium.spaces.Discrete(problem.n_servers)
+
+    @property
+    def servers(self) -> NDArray[np.int64]:
+        """The actions of this episode so far."""
+        return self._episodes.servers[0]
+
+    @property
+    def decided(self) -> int:
+        """How many subtasks are decided."""
+        return int(self._episodes.decided[0])
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode: nothing is decided."""
+        super().reset(seed=seed)
+        self._episodes.reset()
+        return self._episodes.observe()[0], self._info()
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Put the subtask at hand on a server.
+
+        Raises
+        ------
+        OffbenchError
+            If the server isn't allowed, or the episode is over.
+        """
+        rewards, ended = self._episodes.step(np.array([action]))
+        return self._episodes.observe()[0], float(rewards[0]), bool(ended[0]), False, self._info()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which servers the subtask at hand may run on, shape ``(n_servers,)``."""
+        return self._episodes.masks()[0]
+
+    def _info(self) -> dict[str, Any]:
+        return {"action_mask": self.action_masks(), "objective": float(self._episodes.objective[0])}
+
+
+def observation_space(observer: Observer, n_servers: int) -> gymnasium.spaces.Box:
+    """Return the bounds of each number in an observation."""
+    high = np.ones(observer.width, dtype=np.float32)
+    high[0] = n_servers
+    high[1 : observer.dynamic] = np.inf
+    low = np.zeros_like(high)
+    low[0] = 1
+    return gymnasium.spaces.Box(low, high, dtype=np.float32)
+
+
+def make(instance: Instance | str | Path, observation: Layout = "paper") -> OffloadingEnv:
+    """Return the environment of an instance, or of a file or shipped name: what `gymnasium.make` calls."""
+    return OffloadingEnv(problem_of(instance), observation)
+
+
+def problem_of(instance: Instance | str | Path) -> P1:
+    """Return P1 of an instance, or of a file or shipped name."""
+    return P1(instance if isinstance(instance, Instance) else load(instance))
