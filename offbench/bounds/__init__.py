@@ -9,10 +9,11 @@ from offbench.bounds.frontier import Program
 from offbench.bounds.labels import Guide, sweep
 from offbench.bounds.relaxation import Bounds, Outcome, Relaxation, tightest
 from offbench.bounds.relaxations import RELAXATIONS
+from offbench.bounds.splitting import Split
 from offbench.bounds.steps import Flow, Steps
-from offbench.bounds.windows import Group, Window, widest
+from offbench.bounds.windows import Group, Window, alone, widest
 
 __all__ = [
-    "RELAXATIONS", "Bounds", "Flow", "Group", "Guide", "Outcome", "Program", "Relaxation", "Steps", "Window",
-    "flows", "sweep", "tightest", "widest",
+    "RELAXATIONS", "Bounds", "Flow", "Group", "Guide", "Outcome", "Program", "Relaxation", "Split", "Steps", "Window",
+    "alone", "flows", "sweep", "tightest", "widest",
 ]  # fmt: skip

@@ -59,6 +59,8 @@ class Guide(NamedTuple):
     window: Window
     tables: Sequence[Floats]
     """least cost from each subtask on, by server of the one before and state"""
+    adds: bool = False
+    """whether it comes on top of the guide before it, instead of counting where it says more"""
 
 
 def sweep(
@@ -94,6 +96,7 @@ def sweep(
     state_of = np.concatenate([guide.window.state_of for guide in guides])
     first_code = np.cumsum([0, *(len(guide.window.state_of) for guide in guides)])
     states = np.array([guide.window.n_states for guide in guides])
+    adds = np.array([guide.adds for guide in guides])
     labels = Labels(
         np.zeros((1, m), np.uint16), np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int64),
         np.zeros(1), np.zeros(1), np.zeros(1, np.int32),
@@ -107,7 +110,8 @@ def sweep(
         first_row = np.cumsum([0, *(guide.tables[k + 1].size for guide in guides)])
         expanded = expand(
             labels.above, labels.row, labels.imbalance, labels.cost, stage.cost, stage.into, program.unit, group,
-            widths, radixes, state_of, first_code, states, ahead, first_row, incumbent,
+            widths, radixes, state_of, first_code, states, ahead, first_row, adds,
+            incumbent,
         )  # fmt: skip
         labels = Labels(*expanded[:-1])
         dropped = min(dropped, expanded[-1])
@@ -138,7 +142,7 @@ def _take(labels: Labels, kept: NDArray[np.int64]) -> Labels:
 @compiled
 def expand(
     above, row, imbalance, cost, step, into, unit, group, widths, radixes, state_of, first_code, states, ahead,
-    first_row, incumbent,
+    first_row, adds, incumbent,
 ):  # fmt: skip
     """Place one more subtask behind each label; of equal labels the cheapest stays."""
     n, m = above.shape
@@ -167,12 +171,16 @@ def expand(
             z = imbalance[label] + _place(counts, s, group)
             total = cost[label] + added + unit * z
             bound = -np.inf
+            sum_of_guides = -np.inf
             for w in range(widths.shape[0]):
                 code = np.int64(0)
                 for b in range(m):
                     code += min(np.int64(counts[b]), widths[w, b]) * radixes[w, b]
                 state = state_of[first_code[w] + code]
-                bound = max(bound, ahead[first_row[w] + place * states[w] + state])
+                known = ahead[first_row[w] + place * states[w] + state]
+                sum_of_guides = sum_of_guides + known if adds[w] else known
+                if w + 1 == widths.shape[0] or not adds[w + 1]:
+                    bound = max(bound, sum_of_guides)
             value = total + bound
             if value >= incumbent:
                 dropped = min(dropped, value)

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from offbench.problem import Arrays
 
@@ -108,6 +109,28 @@ def widest(arrays: Arrays, states: int) -> list[tuple[Group, ...]]:
     return [
         tuple(Group(kind, width) for kind, width in zip(kinds, pair, strict=False) if width > 0) for pair in maximal
     ]
+
+
+def alone(arrays: Arrays, states: int) -> list[Group]:
+    """Return the widest group of each kind with at most so many *states*; of too many servers, the first ones."""
+    found = []
+    for kind in balanced_groups(arrays):
+        servers = kind[: max(2, states.bit_length() - 1)]
+        wide = [width for width in range(1, _WIDEST + 1) if Group(servers, width).states <= states]
+        found.append(Group(servers, max(wide, default=1)))
+    return found
+
+
+def narrowed(wide: Window, narrow: Window) -> NDArray[np.int32]:
+    """Return the state of the *narrow* window that each state of the *wide* one, of the same servers, is in."""
+    codes = np.flatnonzero(wide.state_of >= 0)
+    code = np.zeros_like(codes)
+    for group in narrow.groups:
+        for server in group.servers:
+            difference = codes // wide.radix[server] % (wide.width[server] + 1)
+            code += np.minimum(difference, group.width) * narrow.radix[server]
+    found: NDArray[np.int32] = narrow.state_of[code]
+    return found
 
 
 @compiled

@@ -4,7 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from offbench import P1, OffbenchError, Search, Solver
-from offbench.bounds import Flow, Group, Guide, Program, Steps, Window, sweep, widest
+from offbench.bounds import Flow, Group, Guide, Program, Split, Steps, Window, alone, sweep, widest
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
@@ -12,6 +12,10 @@ _STATES_PER_SUBTASK = 20
 _STATES = (1_500, 50_000)
 # Passes of label setting with little room first: they find good placements at once, and short chains need no more.
 _ROOM = (1_000, 30_000)
+# Between the small windows and the wide ones: each kind's states at first, and what is left to gain when evening
+# the costs out no longer pays.
+_SPLIT_STATES = 5_000
+_GAIN = 0.05
 
 
 class ChainExact(Solver):
@@ -20,7 +24,8 @@ class ChainExact(Solver):
     In a chain nothing queues, so without balance Q is a sum of costs that depend on the servers of a
     subtask and the one before, and with it of these and the differences of the counts. Windows of the
     counts (`offbench.bounds.windows`) give bounds, and placements that mostly meet them. Where they
-    don't, labels are set over all counts, guided by the windows.
+    don't, labels are set over all counts, guided by the windows: by small ones of both kinds together,
+    then by wide ones of each kind, between which the costs are split (`offbench.bounds.splitting`).
     """
 
     labels: int = Field(default=1_000_000, ge=1)
@@ -35,24 +40,45 @@ class ChainExact(Solver):
         seen: set[tuple[Group, ...]] = set()
         small = min(_STATES[0], _STATES_PER_SUBTASK * problem.n_subtasks)
         for states, rooms in ((small, _ROOM), (_STATES[1], (*_ROOM, self.labels))):
+            if states != small:
+                self._split(problem, program, search)
             for groups in widest(problem.arrays, min(states, _fitting(problem))):
                 if groups not in seen:
                     seen.add(groups)
                     window = Window(problem.arrays, groups)
                     guides.append(Guide(window, program.to_go(window, search.check)))
-                    search.propose(program.cheapest(*guides[-1]))
+                    search.propose(program.cheapest(*guides[-1][:2]))
                     search.bound(program.bound_of(guides[-1].tables))
             for room in sorted({min(room, self.labels) for room in rooms}):
-                _sweep(program, guides, search, room)
+                _sweep(program, guides, search, room, program.rounding)
+
+    def _split(self, problem: P1, program: Program, search: Search) -> None:
+        """Set labels under split costs, with ever wider windows."""
+        split = Split(program, alone(problem.arrays, min(_SPLIT_STATES, _fitting(problem) // 2)))
+        more = True
+        while more:
+            gain = 1.0
+            while gain > _GAIN:
+                before = split.lower_bound
+                split.improve(_enough(search), search.check)
+                search.bound(min(split.lower_bound - split.rounding, _enough(search)))
+                gain = (split.lower_bound - before) / max(_enough(search) - before, 1e-12)
+            for room in sorted({min(room, self.labels) for room in _ROOM}):
+                _sweep(program, split.guides, search, room, split.rounding)
+            more = split.wider(_TABLE_BYTES, search.check)
+        _sweep(program, split.guides, search, self.labels, split.rounding)
 
 
-def _sweep(program: Program, guides: list[Guide], search: Search, room: int) -> None:
-    # What meets the incumbent but for the tolerance of a proof need not be followed.
-    enough = search.objective - 5e-7 * abs(search.objective)
-    found = sweep(program, guides, search.check, enough, room)
+def _enough(search: Search) -> float:
+    """Return what meets the incumbent but for the tolerance of a proof: from there on nothing need be followed."""
+    return search.objective - 5e-7 * abs(search.objective)
+
+
+def _sweep(program: Program, guides: list[Guide], search: Search, room: int, rounding: float) -> None:
+    found = sweep(program, guides, search.check, _enough(search), room)
     if found.servers is not None:
         search.propose(found.servers)
-    search.bound(min(found.lower_bound - program.rounding, search.objective))
+    search.bound(min(found.lower_bound - rounding, search.objective))
 
 
 def _fitting(problem: P1) -> int:
