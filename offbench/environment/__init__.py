@@ -6,16 +6,19 @@ prefix, so the rewards of an episode sum to ``-Q``.
 
 >>> import gymnasium, offbench.environment
 >>> env = gymnasium.make("offbench/Offloading-v0", instance="alexnet", observation="full")
+
+Gymnasium knows the name once this package is imported; ``gymnasium.make("offbench.environment:offbench/Offloading-v0",
+instance="alexnet")`` imports it.
 """
 
 import gymnasium
 
 from offbench.environment.episodes import Episodes
-from offbench.environment.observation import LAYOUTS, Layout
+from offbench.environment.observation import LAYOUTS, Layout, Observer
 from offbench.environment.single import OffloadingEnv
 from offbench.environment.vector import OffloadingVectorEnv
 
-__all__ = ["LAYOUTS", "Episodes", "Layout", "OffloadingEnv", "OffloadingVectorEnv"]
+__all__ = ["LAYOUTS", "Episodes", "Layout", "Observer", "OffloadingEnv", "OffloadingVectorEnv"]
 
 ENV_ID = "offbench/Offloading-v0"
 

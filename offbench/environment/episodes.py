@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from offbench.environment.observation import SERVER_FEATURES, Layout, Observation, compose, observer
+from offbench.environment.observation import Observation, Observer
 from offbench.errors import OffbenchError
 from offbench.kernel import PARTS, TOTALS, score, unpack
 from offbench.problem import Floats, Ints, Problem
@@ -14,9 +14,8 @@ from offbench.problem import Floats, Ints, Problem
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
-_NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 _COMPLETION = PARTS.index("completion_s")
-_N_TOTALS, _N_PARTS, _N_FEATURES = len(TOTALS), len(PARTS), len(SERVER_FEATURES)
+_N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
 
 
 class Episodes:
@@ -28,28 +27,26 @@ class Episodes:
         What is decided.
     count
         How many episodes.
-    layout
-        Of the observations.
-
-    Raises
-    ------
-    OffbenchError
-        If a subtask may run on no server.
+    observer
+        How they are observed; in the paper's layout by default.
+    index
+        Which of the observer's problems this one is.
     """
 
-    def __init__(self, problem: Problem, count: int, layout: Layout = "paper") -> None:
-        n, m = problem.n_subtasks, problem.n_servers
+    def __init__(self, problem: Problem, count: int, observer: Observer | None = None, index: int = 0) -> None:
         self.problem = problem
-        self.observer = observer(problem, layout)
-        self.servers = np.zeros((count, n), dtype=np.int64)
+        self.observer = observer or Observer([problem])
+        self.servers = np.zeros((count, problem.n_subtasks), dtype=np.int64)
         """the actions of each episode so far, shape ``(count, n_subtasks)``"""
         self.decided = np.zeros(count, dtype=np.int64)
         """how many subtasks are decided in each"""
         self.objective = np.zeros(count)
         """Q of the decided ones"""
-        self._completion = np.zeros((count, n))
-        self._allowed = np.concatenate([problem.allowed, np.ones((1, m), dtype=np.bool_)])
-        self._full = layout == "full"
+        self._first_state = int(self.observer.first_state[index])
+        self._completion = np.zeros((count, problem.n_subtasks))
+        self._task_end: Ints = np.repeat(problem.arrays.task_start[1:], np.diff(problem.arrays.task_start)).astype(
+            np.int64
+        )
 
     def __len__(self) -> int:
         return len(self.decided)
@@ -92,36 +89,28 @@ class Episodes:
 
     def place(self, actions: Ints) -> None:
         """Do the same without rewards, for the paper's layout, whose observations don't depend on them."""
-        rows = np.arange(len(self))
-        self.servers[rows, self.decided] = actions
+        self.servers[np.arange(len(self)), self.decided] = actions
         self.decided += 1
 
-    def masks(self) -> NDArray[np.bool_]:
-        """Return which servers the subtask at hand may run on, shape ``(count, n_servers)``; any past the end."""
-        return self._allowed[self.decided]
+    @property
+    def states(self) -> Ints:
+        """The observer's state of each episode, shape ``(count,)``."""
+        return self.decided + self._first_state
 
-    def masks_of(self, decided: Ints) -> NDArray[np.bool_]:
-        """Return the masks after so many decided subtasks."""
-        return self._allowed[decided]
+    def masks(self) -> NDArray[np.bool_]:
+        """Return which servers the subtask at hand may run on, shape ``(count, n_servers)``; any at the end."""
+        return self.observer.masks(self.states)
 
     def dynamic(self) -> Observation:
         """Return the dynamic parts of the observations, shape ``(count, observer.dynamic)``."""
         found = np.empty((len(self), self.observer.dynamic), dtype=np.float32)
-        _dynamic(
-            *self.problem.packed, self.observer.task_end, self.servers, self.decided, self._completion, self._full, found
-        )
+        full = self.observer.layout == "full"
+        _dynamic(*self.problem.packed, self._task_end, self.servers, self.decided, self._completion, full, found)
         return found
-
-    def compose(self, dynamic: Observation, decided: Ints, out: Observation | None = None) -> Observation:
-        """Return observations from their dynamic parts, shape ``(rows, observer.width)``."""
-        if out is None:
-            out = np.empty((len(dynamic), self.observer.width), dtype=np.float32)
-        compose(dynamic, decided, self.observer.task_end, self.observer.pairs, out)
-        return out
 
     def observe(self) -> Observation:
         """Return what is seen in each episode, shape ``(count, observer.width)``."""
-        return self.compose(self.dynamic(), self.decided)
+        return self.observer.compose(self.dynamic(), self.states)
 
     def _explain(self, row: int, action: int) -> str:
         k = int(self.decided[row])
@@ -139,9 +128,9 @@ def _step(ints, floats, allowed, actions, active, servers, decided, objective, r
     """Score every episode with one subtask more; returns an episode with an action that can't be, or -1."""
     n, m = allowed.shape
     for row in range(decided.size):
-        if active[row]:
-            if decided[row] >= n or actions[row] < 0 or actions[row] >= m or not allowed[decided[row], actions[row]]:
-                return row
+        k, action = decided[row], actions[row]
+        if active[row] and (k >= n or action < 0 or action >= m or not allowed[k, action]):
+            return row
     totals = np.empty((1, _N_TOTALS))
     parts = np.empty((n, _N_PARTS))
     orders = np.empty((0, 0), np.int64)
@@ -161,7 +150,7 @@ def _step(ints, floats, allowed, actions, active, servers, decided, objective, r
 @compiled
 def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
     (
-        client, _, _, task_start, _, input_start, input_of, _, _, slot_start, _, _, gcycles, arrival, input_mb,
+        client, _, _, _, _, input_start, input_of, _, _, slot_start, _, _, gcycles, arrival, input_mb,
         input_gb, ghz, usd_per_s, client_power, link, scale, _, _,
     ) = unpack(ints, floats)  # fmt: skip
     n, m = gcycles.size, ghz.size

@@ -1,20 +1,22 @@
 """What an agent sees of a placement in the making (MODEL.md section 7).
 
 An observation has a *dynamic* part, which depends on the actions so far, and a *static* one, which
-follows from how many subtasks are decided. Whoever keeps many observations keeps the dynamic part and that
-number, and puts them together when they are needed.
+follows from the *state*: of which instance how many subtasks are decided. Whoever keeps many observations
+keeps dynamic parts and states, and puts them together when they are needed.
 """
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from offbench.problem import Problem
+from offbench.errors import OffbenchError, nearest
+from offbench.problem import Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -26,7 +28,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SERVER_FEATURES = ("count", "booked", "free", "execution", "transmission", "energy", "cost")
 
 
-class Observer(NamedTuple):
+class Observer:
     """Where the numbers of an observation stand, and those that never change.
 
     `paper` (section 4.1.2) is the previous action, then for the subtask at hand and those after it in its task
@@ -35,47 +37,90 @@ class Observer(NamedTuple):
     the instance's largest.
 
     `full` puts between the two, for each server: the count of subtasks on it, times servers over
-    subtasks; the time booked on it, over that of running everything there; how long after
-    the latest input is complete its next slot is free; and for the subtask at hand the execution time, transfer,
-    energy and cost there. Times, energy and cost are divided by the instance's scales.
+    subtasks; the work booked on it, over all work; how long after the latest input is complete its next
+    slot is free; and for the subtask at hand the execution time, transfer, energy and cost there. Times, energy
+    and cost are divided by the instance's scales.
+
+    Parameters
+    ----------
+    problems
+        What is observed: one problem, or several with the same number of servers.
+    layout
+        `paper` or `full`.
+    longest
+        Subtasks that there is room for; those of the longest task by default.
+
+    Raises
+    ------
+    OffbenchError
+        If there is no such layout, the problems differ in their servers, or a task is longer than *longest*.
     """
 
-    layout: Layout
-    dynamic: int
-    """numbers that depend on the actions"""
-    longest: int
-    """subtasks of the longest task"""
-    task_end: NDArray[np.int64]
-    """where the task of each subtask ends; for the end itself 0"""
-    pairs: Observation
-    """data and work of each subtask, shape ``(subtasks, 2)``"""
+    def __init__(self, problems: Sequence[Problem], layout: Layout = "paper", longest: int | None = None) -> None:
+        if layout not in LAYOUTS:
+            raise OffbenchError(f"observation: unknown layout '{layout}'{nearest(layout, list(LAYOUTS))}")
+        servers = {problem.n_servers for problem in problems}
+        if len(servers) > 1:
+            raise OffbenchError(f"observation: instances with {sorted(servers)} servers can't share one")
+        lengths = [task_lengths(problem) for problem in problems]
+        most = max(int(each.max()) for each in lengths)
+        if longest is not None and most > longest:
+            raise OffbenchError(f"observation: has room for tasks of {longest} subtasks, not for one of {most}")
+        self.layout: Layout = layout
+        self.n_servers = servers.pop()
+        self.longest = longest or most
+        self.dynamic = 1 + (len(SERVER_FEATURES) * self.n_servers if layout == "full" else 0)
+        """numbers that depend on the actions"""
+        self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
+        """states of problem i, from none to all subtasks decided, stand at ``first_state[i]:first_state[i + 1]``"""
+        self._pairs = np.concatenate([_pairs(problem) for problem in problems])
+        ends = [np.append(np.repeat(np.cumsum(each), each), 0) for each in lengths]
+        self._task_end: Ints = np.concatenate(
+            [np.where(end > 0, end + first, 0) for end, first in zip(ends, self.first_state, strict=False)]
+        )
+        everywhere = np.ones((1, self.n_servers), dtype=np.bool_)
+        self._allowed = np.concatenate([part for problem in problems for part in (problem.allowed, everywhere)])
 
     @property
     def width(self) -> int:
         """Numbers in an observation."""
         return self.dynamic + 2 * self.longest
 
+    def masks(self, states: Ints) -> NDArray[np.bool_]:
+        """Return which servers the subtask at hand may run on, shape ``(rows, n_servers)``; any at the end."""
+        return self._allowed[states]
 
-def observer(problem: Problem, layout: Layout) -> Observer:
-    """Return how a problem is observed."""
+    def compose(self, dynamic: Observation, states: Ints, out: Observation | None = None) -> Observation:
+        """Return observations from their dynamic parts and states, shape ``(rows, width)``."""
+        if out is None:
+            out = np.empty((len(dynamic), self.width), dtype=np.float32)
+        _compose(dynamic, states, self._task_end, self._pairs, out)
+        return out
+
+
+def task_lengths(problem: Problem) -> Ints:
+    """Return how many subtasks each task has."""
+    lengths: Ints = np.diff(problem.arrays.task_start.astype(np.int64))
+    return lengths
+
+
+def _pairs(problem: Problem) -> Observation:
+    """Return data into and work of each subtask, and a row for the end."""
     a = problem.arrays
     into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
     pairs = np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1)
-    lengths = np.diff(a.task_start.astype(np.int64))
-    task_end = np.append(np.repeat(a.task_start[1:].astype(np.int64), lengths), 0)
-    dynamic = 1 + (len(SERVER_FEATURES) * problem.n_servers if layout == "full" else 0)
-    return Observer(layout, dynamic, int(lengths.max()), task_end, pairs.astype(np.float32))
+    return np.concatenate([pairs, np.zeros((1, 2))]).astype(np.float32)
 
 
 @compiled
-def compose(dynamic, decided, task_end, pairs, observations):
+def _compose(dynamic, states, task_end, pairs, observations):
     """Put observations together: the dynamic part, then the subtasks from the one at hand to its task's end."""
     width = dynamic.shape[1]
-    for row in range(decided.size):
+    for row in range(states.size):
         for i in range(width):
             observations[row, i] = dynamic[row, i]
         at = width
-        for k in range(decided[row], task_end[decided[row]]):
+        for k in range(states[row], task_end[states[row]]):
             observations[row, at] = pairs[k, 0]
             observations[row, at + 1] = pairs[k, 1]
             at += 2

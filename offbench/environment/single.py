@@ -29,14 +29,15 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
 
     def __init__(self, problem: Problem, observation: Layout = "paper") -> None:
         self.problem = problem
-        self._episodes = Episodes(problem, 1, observation)
-        self.observation_space = observation_space(self._episodes.observer, problem.n_servers)
+        self._episodes = Episodes(problem, 1, Observer([problem], observation))
+        self.observation_space = observation_space(self._episodes.observer)  # type: ignore[assignment]
         self.action_space = gymnasium.spaces.Discrete(problem.n_servers)
 
     @property
     def servers(self) -> NDArray[np.int64]:
         """The actions of this episode so far."""
-        return self._episodes.servers[0]
+        servers: NDArray[np.int64] = self._episodes.servers[0]
+        return servers
 
     @property
     def decided(self) -> int:
@@ -64,16 +65,17 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which servers the subtask at hand may run on, shape ``(n_servers,)``."""
-        return self._episodes.masks()[0]
+        mask: NDArray[np.bool_] = self._episodes.masks()[0]
+        return mask
 
     def _info(self) -> dict[str, Any]:
         return {"action_mask": self.action_masks(), "objective": float(self._episodes.objective[0])}
 
 
-def observation_space(observer: Observer, n_servers: int) -> gymnasium.spaces.Box:
+def observation_space(observer: Observer) -> gymnasium.spaces.Box:
     """Return the bounds of each number in an observation."""
     high = np.ones(observer.width, dtype=np.float32)
-    high[0] = n_servers
+    high[0] = observer.n_servers
     high[1 : observer.dynamic] = np.inf
     low = np.zeros_like(high)
     low[0] = 1

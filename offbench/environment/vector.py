@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from offbench.environment.episodes import Episodes
-from offbench.environment.observation import Layout, Observation
+from offbench.environment.observation import Layout, Observation, Observer
 from offbench.environment.single import observation_space, problem_of
 from offbench.errors import OffbenchError
 from offbench.instance import Instance
@@ -37,9 +37,9 @@ class OffloadingVectorEnv(gymnasium.vector.VectorEnv[Observation, NDArray[np.int
     def __init__(self, problem: Problem, num_envs: int, observation: Layout = "paper") -> None:
         self.problem = problem
         self.num_envs = num_envs
-        self._episodes = Episodes(problem, num_envs, observation)
+        self._episodes = Episodes(problem, num_envs, Observer([problem], observation))
         self._ended = np.zeros(num_envs, dtype=np.bool_)
-        self.single_observation_space = observation_space(self._episodes.observer, problem.n_servers)
+        self.single_observation_space = observation_space(self._episodes.observer)
         self.single_action_space = gymnasium.spaces.Discrete(problem.n_servers)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)

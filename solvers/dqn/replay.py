@@ -1,0 +1,90 @@
+"""The replay buffer: a ring of transitions, observations kept in parts (`offbench.environment.observation`)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench.environment import Observer
+
+from .batch import Batch
+from .sampling import Sampler
+
+Floats32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Transitions(NamedTuple):
+    """What happened in some steps, a row each."""
+
+    state: Ints
+    """the observer's, before the action"""
+    dynamic: Floats32
+    """the rest of the observation"""
+    action: Ints
+    reward: Floats32
+    """the next rewards, discounted, of one step or several"""
+    discount: Floats32
+    """of what comes after them; 0 where the episode ended"""
+    next_state: Ints
+    next_dynamic: Floats32
+
+    def __getitem__(self, rows: Any) -> "Transitions":  # type: ignore[override]
+        return Transitions(*(column[rows] for column in tuple(self)))
+
+
+class Replay:
+    """The last transitions, from which batches are drawn.
+
+    Parameters
+    ----------
+    capacity
+        How many are kept.
+    observer
+        Puts observations together.
+    sampler
+        Draws.
+    """
+
+    def __init__(self, capacity: int, observer: Observer, sampler: Sampler) -> None:
+        self._observer, self.sampler = observer, sampler
+        self._columns = Transitions(
+            np.zeros(capacity, np.int64), np.zeros((capacity, observer.dynamic), np.float32),
+            np.zeros(capacity, np.int64), np.zeros(capacity, np.float32), np.zeros(capacity, np.float32),
+            np.zeros(capacity, np.int64), np.zeros((capacity, observer.dynamic), np.float32),
+        )  # fmt: skip
+        self._capacity = capacity
+        self._next = 0
+        self.size = 0
+
+    def add(self, transitions: Transitions) -> None:
+        """Keep transitions, over the oldest where the ring is full."""
+        slots = (self._next + np.arange(len(transitions.state))) % self._capacity
+        for column, new in zip(tuple(self._columns), tuple(transitions), strict=True):
+            column[slots] = new
+        self._next = (self._next + len(slots)) % self._capacity
+        self.size = min(self.size + len(slots), self._capacity)
+        self.sampler.added(slots)
+
+    def draw(self, batch: Batch, rng: np.random.Generator) -> Ints:
+        """Fill a batch; return the slots it was drawn from."""
+        rows = len(batch)
+        slots, batch.weights = self.sampler.draw(self.size, rows, rng)
+        drawn = self._columns[slots]
+        self._observer.compose(drawn.dynamic, drawn.state, batch.observations[:rows])
+        self._observer.compose(drawn.next_dynamic, drawn.next_state, batch.observations[rows:])
+        batch.actions, batch.rewards, batch.discounts = drawn.action, drawn.reward, drawn.discount
+        batch.allowed = self._observer.masks(drawn.next_state)
+        return slots
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it takes to go on."""
+        filled = {name: column[: self.size].copy() for name, column in self._columns._asdict().items()}
+        return {"columns": filled, "next": self._next, "size": self.size, "sampler": self.sampler.state()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self._next, self.size = state["next"], state["size"]
+        for name, column in self._columns._asdict().items():
+            column[: self.size] = state["columns"][name]
+        self.sampler.load(state["sampler"])

@@ -1,0 +1,63 @@
+"""The DQN of stable-baselines3, for comparison with our own agents."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from offbench import P1, Search, Solver
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Sb3Dqn(Solver):
+    """Deep Q-network of stable-baselines3 with the paper's settings.
+
+    Neither double, dueling nor prioritised. It updates after every step, as Algorithm 1 does. Loss (Huber), optimiser
+    (Adam), gradient clipping and the parameters' names are stable-baselines3's.
+
+    It knows no masks. An action that isn't allowed is replaced by the first server that is; the transition keeps
+    the action that was chosen and has the reward and the next observation of the one that was done. So a forbidden
+    action is a synonym of the first allowed one, worth the same.
+    """
+
+    net_arch: tuple[PositiveInt, ...] = (50, 20)
+    """neurons of the hidden layers (section 5.1)"""
+    learning_rate: PositiveFloat = 0.001
+    """of Adam (section 5.2)"""
+    batch_size: PositiveInt = 256
+    """transitions for each update (section 5.2)"""
+    gamma: Probability = 0.8
+    """discount (section 5.2)"""
+    exploration_final_eps: Probability = 0.1
+    """probability of a random action, from the first update on (section 5.2: 0.9 greedy)"""
+    target_update_interval: PositiveInt = 100
+    """updates between copies of the network to the target network (section 5.2)"""
+    buffer_size: PositiveInt = 20_000
+    """transitions that the replay buffer holds"""
+    learning_starts: PositiveInt = 256
+    """random steps before the first update"""
+    observation: Literal["paper", "full"] = "paper"
+    """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the networks are; auto takes cuda when torch finds it"""
+
+    def solve(self, problem: P1, search: Search) -> None:
+        from offbench.solvers._sb3 import UnmaskedEnv, device_for, train, vectorized
+        from stable_baselines3 import DQN
+
+        env = vectorized(UnmaskedEnv, problem, self.observation, search, 1)
+        settings = self.model_dump(exclude={"net_arch", "observation", "device"})
+        train(
+            lambda seed: DQN(
+                "MlpPolicy",
+                env,
+                **settings,
+                train_freq=1,
+                # Constant, as in the paper; a schedule needs the number of steps, and the budget may be a time.
+                exploration_initial_eps=self.exploration_final_eps,
+                policy_kwargs={"net_arch": list(self.net_arch)},
+                seed=seed,
+                device=device_for(self.name, self.device),
+            ),
+            search,
+        )

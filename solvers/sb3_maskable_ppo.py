@@ -1,0 +1,55 @@
+"""The maskable PPO of sb3-contrib: policy gradients, for comparison with agents that learn values."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from offbench import P1, Search, Solver
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Sb3MaskablePpo(Solver):
+    """Proximal policy optimisation of sb3-contrib, with action masks.
+
+    Parameters have stable-baselines3's names. Those that the paper's agents have too are at the paper's values.
+    """
+
+    net_arch: tuple[PositiveInt, ...] = (50, 20)
+    """neurons of the hidden layers, of policy and value each (section 5.1)"""
+    learning_rate: PositiveFloat = 0.001
+    """of Adam (section 5.2)"""
+    batch_size: PositiveInt = Field(default=256, gt=1)
+    """transitions for each update (section 5.2)"""
+    gamma: Probability = 0.8
+    """discount (section 5.2)"""
+    n_envs: PositiveInt = 8
+    """episodes at once"""
+    n_steps: PositiveInt = 128
+    """steps of each of them between updates"""
+    n_epochs: PositiveInt = 10
+    """passes over the transitions of these steps"""
+    ent_coef: NonNegativeFloat = 0.0
+    """weight of the policy's entropy in the loss"""
+    observation: Literal["paper", "full"] = "paper"
+    """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the networks are; auto takes cuda when torch finds it"""
+
+    def solve(self, problem: P1, search: Search) -> None:
+        from offbench.solvers._sb3 import ProposingEnv, device_for, train, vectorized
+        from sb3_contrib import MaskablePPO
+
+        env = vectorized(ProposingEnv, problem, self.observation, search, self.n_envs)
+        settings = self.model_dump(exclude={"net_arch", "observation", "device", "n_envs"})
+        train(
+            lambda seed: MaskablePPO(
+                "MlpPolicy",
+                env,
+                **settings,
+                policy_kwargs={"net_arch": list(self.net_arch)},
+                seed=seed,
+                device=device_for(self.name, self.device),
+            ),
+            search,
+        )
