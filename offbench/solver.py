@@ -218,7 +218,9 @@ def locate(name: str) -> tuple[str | Path, str]:
         if not Path(path).is_file():
             raise OffbenchError(f"{path}: no such file")
         return Path(path), wanted
-    known = catalogue()
+    known = {entry.name: entry for entry in _own_entries()}
+    if name not in known:  # only then are other packages asked, which takes longer than a small instance
+        known = catalogue()
     if name not in known:
         raise OffbenchError(f"unknown solver '{name}'{nearest(name, list(known))}; `offbench solvers` lists them")
     if known[name].missing:

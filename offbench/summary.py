@@ -44,7 +44,7 @@ def summary(solution: Solution) -> RenderableType:
     return Group(
         head,
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(Text(line) for line in (_bound(solution), _known(solution)) if line),
+        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution)) if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
     )
 

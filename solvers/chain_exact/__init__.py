@@ -46,9 +46,10 @@ class ChainExact(Solver):
                 if groups not in seen:
                     seen.add(groups)
                     window = Window(problem.arrays, groups)
-                    guides.append(Guide(window, program.to_go(window, search.check)))
-                    search.propose(program.cheapest(*guides[-1][:2]))
-                    search.bound(program.bound_of(guides[-1].tables))
+                    tables = program.to_go(window, search.check)
+                    guides.append(Guide(window, tables))
+                    search.propose(program.cheapest(window, tables))
+                    search.bound(program.bound_of(tables))
             for room in sorted({min(room, self.labels) for room in rooms}):
                 _sweep(program, guides, search, room, program.rounding)
 

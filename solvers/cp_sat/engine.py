@@ -134,9 +134,7 @@ class _Listener(cp_model.CpSolverSolutionCallback):
     def on_solution_callback(self) -> None:
         model = self._model
         placements = tuple(model.placements(self.value))
-        self._news.put(
-            _News(placements=placements, met=model.met(self.value), decision=model.decision(self.value))
-        )
+        self._news.put(_News(placements=placements, met=model.met(self.value), decision=model.decision(self.value)))
 
 
 def _stop(solver: cp_model.CpSolver, thread: threading.Thread) -> None:

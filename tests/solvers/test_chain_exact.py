@@ -14,6 +14,10 @@ from offbench.problem import P1
 from offbench.run import solve
 
 
+# s; a proof takes seconds, but on a busy machine minutes.
+UNHURRIED = 1800
+
+
 def brute_force(instance: Instance) -> float:
     problem = P1(instance)
     every = itertools.product(range(problem.n_servers), repeat=problem.n_subtasks)
@@ -48,7 +52,7 @@ HARD = weights_with_balance(0.1, score_alone=True)
 
 
 def test_labels_prove_what_windows_dont() -> None:
-    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact")
+    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact", time_limit=UNHURRIED)
     assert found.status == "optimal"
     assert found.objective == pytest.approx(0.347164, abs=6e-7)
 
@@ -56,7 +60,8 @@ def test_labels_prove_what_windows_dont() -> None:
 @pytest.mark.parametrize(("reading", "score_alone"), [("costs-2", True), ("benefits-3", False)])
 def test_split_costs_prove_what_labels_dont(reading: str, score_alone: bool) -> None:
     weights = weights_with_balance(0.2, score_alone=score_alone)
-    found = solve(flat_chain("resnet", weights=weights, coordination=READINGS[reading]), "chain-exact", time_limit=120)
+    chain = flat_chain("resnet", weights=weights, coordination=READINGS[reading])
+    found = solve(chain, "chain-exact", time_limit=UNHURRIED)
     assert found.status == "optimal"
 
 
@@ -102,5 +107,5 @@ def test_what_is_no_chain_is_refused() -> None:
 def test_time_limit_keeps_bound_and_placement() -> None:
     hard = flat_chain("resnet", weights=weights_with_balance(0.05, score_alone=True))
     found = solve(hard, "chain-exact", time_limit=1.5)
-    assert found.seconds < 6
+    assert found.stopped == "time-limit"
     assert found.placement is None or found.lower_bound <= found.objective
