@@ -64,6 +64,8 @@ class Solution:
     versions: dict[str, str]
     reference: Reference | None = None
     """what is known of the instance, if it is a shipped one and P1 was solved"""
+    stages: "tuple[Stage, ...]" = ()
+    """of two-step offloading: what was solved one after the other"""
 
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
@@ -142,6 +144,7 @@ class Solution:
             "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
             "client_only": self.client_only.to_dict(),
             "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
+            "stages": [stage.to_dict() for stage in self.stages],
             "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],
             "versions": self.versions,
         }
@@ -176,6 +179,35 @@ class Solution:
         from offbench.summary import as_html
 
         return as_html(self)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of two-step offloading (MODEL.md section 5)."""
+
+    name: str
+    """initial, secondary, and secondary-2 and so on for modules inside modules"""
+    solution: Solution
+    """of the stage's own problem: contracted as far as need be, the rest pinned"""
+    free: int
+    """subtasks that it placed"""
+    time_limit: float | None
+    """its share of the budget, s"""
+    max_evaluations: int | None
+    """the same in evaluations"""
+    objective: float
+    """Q of the full graph, with modules still to come where the stage put them; infinite without a placement"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as one JSON object."""
+        return {
+            "name": self.name,
+            "free": self.free,
+            "time_limit": self.time_limit,
+            "max_evaluations": self.max_evaluations,
+            "full_objective": self.objective if math.isfinite(self.objective) else None,
+            "solution": self.solution.to_dict(),
+        }
 
 
 def versions() -> dict[str, str]:

@@ -36,6 +36,13 @@ def solve(
     placement: Annotated[
         Path | None, typer.Option(metavar="FILE", help="For P2: the placement whose servers are given.")
     ] = None,
+    two_step: Annotated[
+        bool, typer.Option("--two-step", help="First each module as one layer, then its inside with the rest pinned.")
+    ] = False,
+    secondary: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --two-step: the solver of the second step, if it is another."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`.")
     ] = None,
@@ -51,6 +58,7 @@ def solve(
 
     if solver is None:
         raise OffbenchError(f"--solver: which one? There are {_known_solvers()}")
+    _check_two_step(two_step, secondary, placement)
     parameters = parse_settings(settings or [])
     if output is not None:
         check_writable(output)
@@ -65,7 +73,7 @@ def solve(
     from offbench.cli.interrupt import one_interrupt
 
     with one_interrupt():
-        solution = _run(instance, solver, placement, request, quiet)
+        solution = _run(instance, [solver, *([secondary] if secondary else [])], placement, two_step, request, quiet)
         try:
             if output is not None:
                 _write(solution, output, quiet)
@@ -96,33 +104,51 @@ def parse_settings(settings: list[str]) -> dict[str, str]:
     return parameters
 
 
+def _check_two_step(two_step: bool, secondary: str | None, placement: Path | None) -> None:
+    if secondary is not None and not two_step:
+        raise OffbenchError("--secondary: names the solver of the second step; give --two-step as well")
+    if two_step and placement is not None:
+        raise OffbenchError("--two-step and --placement: two steps choose the servers, a placement gives them")
+
+
 def _known_solvers() -> str:
     from offbench.solver import catalogue
 
     return ", ".join(catalogue())
 
 
-def _run(instance: str, solver: str, placement: Path | None, request: dict[str, Any], quiet: bool) -> "Solution":
+def _run(
+    instance: str, solvers: list[str], placement: Path | None, two_step: bool, request: dict[str, Any], quiet: bool
+) -> "Solution":
     from offbench.cli.console import load_evaluator
     from offbench.instance import load
     from offbench.placement import load_placement
     from offbench.solver import locate
 
-    locate(solver)
+    for solver in solvers:
+        locate(solver)
+    solver = solvers[0]
     facts = load(instance)
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()
 
-    from offbench import run
     from offbench.cli.progress import bar
+    from offbench.run import solve
     from offbench.search import BoundError
+    from offbench.two_step import solve_two_step
 
     solution = None
     try:
         # What a solver prints must not land among the results.
         with redirect_stdout(sys.stderr), bar(solver, quiet) as progress:
-            watch = progress.watch if progress is not None else None
-            solution = run.solve(facts, solver, placement=given, on_start=watch, **request)
+            if progress is not None:
+                request["on_start"] = progress.watch
+            if not two_step:
+                solution = solve(facts, solver, placement=given, **request)
+            else:
+                if progress is not None:
+                    request["on_stage"] = progress.begin
+                solution = solve_two_step(facts, solver, secondary=(solvers[1:] or [None])[0], **request)
     except BoundError as error:
         say(f"solver '{solver}': {error}; the run is void")
         raise typer.Exit(FAILED) from None
