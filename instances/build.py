@@ -8,9 +8,10 @@ the networks' own structure; README.md in this folder lists each mend.
 import csv
 from pathlib import Path
 
+from offbench.instances import inception
+
 from offbench.compose import ENVIRONMENT_SOURCE, INPUT_MB, PAPER_WEIGHTS, arrivals, compose, paper_links, paper_servers
 from offbench.instance import Instance, Layer, Task
-from offbench.instances import inception
 
 FOLDER = Path(__file__).parent
 PROFILE_SOURCE = (

@@ -144,9 +144,7 @@ class _Graph:
         meets = [end - behind[end - node] for node in range(end)]
         entered = _first_entered_otherwise(self.inputs, dominator)
         self.join = {
-            node: meets[node]
-            for node in range(end)
-            if len(self.readers[node]) > 1 and entered[node] >= meets[node]
+            node: meets[node] for node in range(end) if len(self.readers[node]) > 1 and entered[node] >= meets[node]
         }
         """of each module, by its fork"""
         self.enclosing = [-1] * (end + 1)
@@ -204,7 +202,7 @@ class _Graph:
         for stand_in, inside in members.items():
             fork = self.inputs[stand_in][0]
             join = self.join[fork]
-            ways = {node: stand_in for node in inside} | {fork: stand_in}
+            ways = dict.fromkeys(inside, stand_in) | {fork: stand_in}
             through.setdefault(join, {}).update(ways)
             entering = [kept[node].output_mb for node in self.inputs[join] if node in ways and node > 0]
             made[stand_in] = Layer(
@@ -316,4 +314,3 @@ def _first_entered_otherwise(inputs: Sequence[Nodes], dominator: Nodes) -> Nodes
                 next_above[above] = dominator[above]
                 above = unknown(above)
     return found
-

@@ -63,9 +63,7 @@ def _branches(inside: "list[Layer]") -> "list[list[Layer]]":
 def _is_chain(branch: "list[Layer]", nested: set[str]) -> bool:
     """Tell whether each layer of a branch that isn't *nested* reads the one before, or a module's ends."""
     own = [layer for layer in branch if layer.name not in nested]
-    return all(
-        layer.inputs == (before.name,) or nested.issuperset(layer.inputs) for before, layer in pairwise(own)
-    )
+    return all(layer.inputs == (before.name,) or nested.issuperset(layer.inputs) for before, layer in pairwise(own))
 
 
 def show_modules(tasks: list[Json]) -> Iterator["RenderableType"]:
