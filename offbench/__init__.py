@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from offbench.solution import Solution as Solution
     from offbench.solver import Solver as Solver
     from offbench.two_step import solve_two_step as solve_two_step
+    from offbench.training import Trainable as Trainable
 
 # Public names and the modules that have them, imported when first used: `import offbench` costs nothing.
 _HOME = {
@@ -47,6 +48,7 @@ _HOME = {
     "solve": "run",
     "solve_two_step": "two_step",
     "Solver": "solver",
+    "Trainable": "training",
 }
 __all__ = sorted(_HOME)
 

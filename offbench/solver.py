@@ -26,6 +26,7 @@ from offbench.jsonfile import one_line
 
 PACKAGE = "offbench.solvers"
 GROUP = "offbench.solvers"
+_BASES = ("Solver", "Trainable")
 
 Solves = Literal["P1", "P2", "P1 and P2"]
 
@@ -136,7 +137,7 @@ def _read(path: Path, module: str) -> list[Entry]:
     missing = tuple(sorted({name for each in trees for name in _imports(each) if find_spec(name) is None}))
     entries = []
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] == "Solver" for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] in _BASES for base in node.bases):
             facts = _class_facts(node)
             names = {facts.get("name", _default_name(path.stem)): (ast.get_docstring(node) or "").split("\n")[0]}
             names |= {name: description for name, (description, _) in facts.get("presets", {}).items()}
