@@ -1,4 +1,4 @@
-"""What a learning solver tells of itself: the latest for a progress bar, curves for the result, all of it to listeners."""
+"""What a learning solver tells of itself: the latest for a progress bar, curves for the result, all to listeners."""
 
 from collections.abc import Callable
 from typing import Any

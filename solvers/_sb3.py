@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from offbench.solvers._torch import one_thread
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -15,7 +16,6 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from offbench import P1, Search
 from offbench.environment import Layout, OffloadingEnv
 from offbench.environment.observation import Observation
-from offbench.solvers._torch import one_thread
 
 
 class ProposingEnv(OffloadingEnv):

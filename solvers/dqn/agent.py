@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from offbench.solvers._torch import device_for
 
 from offbench import P1
 from offbench.diary import Diary
 from offbench.environment import Episodes, Observer
-from offbench.solvers._torch import device_for
 
 from .batch import Batch, Learner, Learning, Switches
 from .fast_learner import FastLearner
