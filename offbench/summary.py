@@ -46,8 +46,9 @@ def summary(solution: Solution) -> RenderableType:
         head,
         *stages(solution),
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution)) if line),
+        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution), _trained(solution)) if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
+        *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
 
 
@@ -86,6 +87,19 @@ def _bound(solution: Solution) -> str:
     if solution.gap is None:
         return "lower bound: none (this solver proves nothing)"
     return f"lower bound: {solution.lower_bound:.6g}, relative gap {solution.gap:.3%}"
+
+
+def _trained(solution: Solution) -> str:
+    if solution.trained is None:
+        return ""
+    checkpoint = solution.trained.checkpoint
+    met = "met" if solution.trained.met else "not met"
+    count = len(checkpoint.instances)
+    on = f"{count} instance{'s' if count > 1 else ''}"
+    return (
+        f"policy of {solution.trained.folder}: this instance was {met} in training; trained for "
+        f"{checkpoint.seconds:.1f} s on {on}, inference {solution.trained.inference_s:.3f} s"
+    )
 
 
 def _known(solution: Solution) -> str:

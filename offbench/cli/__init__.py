@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli import bound, check, evaluate, make, references, schema, show, solve, solvers, update
+from offbench.cli import bound, check, evaluate, make, references, schema, show, solve, solvers, train, update
 from offbench.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
 )
 app.command("solve")(solve.solve)
+app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
 app.command("solvers")(solvers.solvers)

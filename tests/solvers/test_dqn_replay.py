@@ -1,8 +1,11 @@
 """The replay: how it draws, what it forgets, and which transitions stand in it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from offbench.solvers.dqn.batch import Batch, Learning, Switches
 from offbench.solvers.dqn.fast_learner import FastLearner
 from offbench.solvers.dqn.network import seeded_network
@@ -15,6 +18,8 @@ from scipy.stats import chisquare
 from offbench import P1, load
 from offbench.environment import Observer
 
+Floats = NDArray[Any]
+
 
 def filled(priorities: list[float], omega: float = 1.0, beta: float = 0.4) -> Prioritized:
     """Return a sampler whose slots have these priorities."""
@@ -25,7 +30,7 @@ def filled(priorities: list[float], omega: float = 1.0, beta: float = 0.4) -> Pr
     return sampler
 
 
-def counts(sampler: Prioritized | Uniform, size: int, draws: int) -> np.ndarray:
+def counts(sampler: Prioritized | Uniform, size: int, draws: int) -> Floats:
     # Batches of one: within a batch draws are stratified, which a chi-square test doesn't expect.
     rng = np.random.default_rng(0)
     return np.bincount(np.concatenate([sampler.draw(size, 1, rng)[0] for _ in range(draws)]), minlength=size)
@@ -73,7 +78,7 @@ def test_weighted_gradient_is_the_uniform_mean_at_beta_1(kind: str, loss: str) -
     actions, rewards = rng.integers(3, size=size), rng.normal(scale=2, size=size).astype(np.float32)
     sampler = filled(np.geomspace(0.1, 10, size).tolist(), beta=1.0)
 
-    def gradient(slots: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def gradient(slots: Floats, weights: Floats) -> Floats:
         batch = Batch.empty(len(slots), 4, 3)
         batch.observations[:] = np.concatenate([seen[0][slots], seen[1][slots]])
         batch.actions, batch.rewards, batch.weights = actions[slots], rewards[slots], weights.astype(np.float32)
@@ -83,7 +88,7 @@ def test_weighted_gradient_is_the_uniform_mean_at_beta_1(kind: str, loss: str) -
         if kind == "fast":
             fast = FastLearner(network, learning, len(slots))
             fast.update(batch)
-            return fast._gradient.numpy()
+            return np.array(fast._gradient)
         slow = ReferenceLearner(network, learning, torch.device("cpu"))
         slow.update(batch)
         return np.concatenate([np.asarray(each.grad).reshape(-1) for each in slow.online.parameters()])
