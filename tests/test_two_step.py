@@ -23,7 +23,7 @@ CLIENT, EDGE = 0, 1
 
 
 def made(*layers: Json, tasks: int = 1) -> Instance:
-    """Return an instance on a phone of 1 GHz at 2 W, and an edge of 2 GHz at 1 W and 1 $/s; a MB takes 1 s, 4 J and 1 $."""
+    """Return an instance on a phone, 1 GHz at 2 W, and an edge, 2 GHz at 1 W and 1 $/s; a MB takes 1 s, 4 J and 1 $."""
     servers = [server("phone", "client", power=2), server("edge", "edge", ghz=2, pool=2, price=3600, power=1)]
     each = [task(f"t{i}", *layers, input_mb=1) for i in range(tasks)]
     return parse(instance(servers, [link("client", "edge", 1, 1000, 4)], each, weights=PAPER_WEIGHTS))

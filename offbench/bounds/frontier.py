@@ -77,7 +77,7 @@ def _known(step: Step, live: tuple[int, ...], pinned: dict[int, int], m: int) ->
     cost = step.cost
     for axis, source in reversed(list(enumerate(step.inputs))):
         if source not in live:
-            cost = cost.take(pinned[source], axis) if source in pinned else cost.min(axis=axis)
+            cost = np.take(cost, pinned[source], axis) if source in pinned else cost.min(axis=axis)
     kept = [source for source in step.inputs if source in live]
     order = sorted(range(len(kept)), key=lambda axis: kept[axis])
     cost = cost.transpose(*order, len(kept))
