@@ -162,9 +162,7 @@ def test_parameters_are_those_of_the_solver_alone() -> None:
 
 
 def test_solver_that_is_not_for_a_stage_is_refused_with_the_stage() -> None:
-    with pytest.raises(
-        OffbenchError, match="two-step, secondary problem: solver 'chain-exact' .* 7 free layers"
-    ):
+    with pytest.raises(OffbenchError, match=r"two-step, secondary problem: solver 'chain-exact' .* 7 free layers"):
         solve_two_step("googlenet", "chain-exact")
 
 
