@@ -53,8 +53,8 @@ def _free_by_module(problem: P1) -> list[list[int]]:
     for module in found:
         if len(module) > _FREE_AT_MOST:
             raise OffbenchError(_refusal(problem, module[0], f"is one of {len(module)} free layers of a module"))
-    for k in np.flatnonzero((problem.allowed & ~never_queues(problem)).any(axis=1)):
-        raise OffbenchError(_refusal(problem, int(k), "might have to wait"))
+    for k in np.flatnonzero((problem.allowed & ~never_queues(problem)).any(axis=1)).tolist():
+        raise OffbenchError(_refusal(problem, k, "might have to wait"))
     return [module for module in found if module]
 
 

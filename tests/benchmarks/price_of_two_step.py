@@ -22,38 +22,43 @@ from offbench.compose import arrivals, compose
 from offbench.graph import Nesting, pin
 from offbench.instance import Instance, load
 from offbench.run import solve
+from offbench.solver import locate
 
 from .one_run import GRACE_S, ONE_THREAD
 from .price_table import Row, figure, table
 
 FOLDER = Path(__file__).parents[2] / "results" / "two-step"
 NETWORKS = ("googlenet", "resnet", "inception-nested")
-SOLVERS = ("greedy", "annealing", "beam", "cp-sat", "chain-exact+annealing", "chain-exact+cp-sat")
+SOLVERS = ("greedy", "annealing", "beam", "cp-sat", "chain-exact", "chain-exact+annealing", "chain-exact+cp-sat")
 
 
 def main() -> None:
     """Make the runs that are missing, then table and figure."""
     parser = argparse.ArgumentParser(prog="price_of_two_step", description=__doc__)
     parser.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}")
-    parser.add_argument("--instance", action="append", help="default: all six")
+    instances = {instance.name: instance for instance in cases()}
+    parser.add_argument("--instance", action="append", choices=instances, help="default: all of them")
     parser.add_argument("--time-limit", type=float, default=60, help="for each run, s")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
+    for solver in options.solver or SOLVERS:
+        for name in solver.split("+"):
+            locate(name)
     options.folder.mkdir(parents=True, exist_ok=True)
     log = options.folder / "runs.jsonl"
-    instances = [each for each in cases() if not options.instance or each.name in options.instance]
     with tempfile.TemporaryDirectory() as folder:
-        for instance in instances:
+        for instance in (instances[name] for name in options.instance or instances):
             file = Path(folder) / f"{instance.name}.json"
             file.write_text(instance.to_text(), encoding="utf-8")
             for job in jobs(instance, options.solver or SOLVERS, options.seeds):
                 job |= {"time_limit": options.time_limit}
                 if not any(job.items() <= row.items() for row in read(log)):
                     row = job | run(file, job)
-                    with log.open("a", encoding="utf-8") as lines:
-                        lines.write(json.dumps(row) + "\n")
                     print(*row.values(), flush=True)
+                    if "error" not in row:
+                        with log.open("a", encoding="utf-8") as lines:
+                            lines.write(json.dumps(row) + "\n")
     rows = read(log)
     (options.folder / "table.md").write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
     (options.folder / "price.svg").write_text("\n".join(figure(rows)) + "\n", encoding="utf-8")

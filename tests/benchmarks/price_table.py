@@ -32,7 +32,7 @@ def results(rows: list[Row]) -> Iterator[Row]:
                 bounds["joint"] = max(known.best_bound, -math.inf if bounds["joint"] is None else bounds["joint"])
         client_only = next(row["client_only"] for row in here if "client_only" in row)
         of_instance = {"instance": name, "client_only": client_only, "best": min(reached)}
-        for solver in dict.fromkeys(row["solver"] for row in here if row["solver"] != "bound"):
+        for solver in dict.fromkeys(row["solver"] for row in here if row.get("objective") is not None):
             yield of_instance | {"solver": solver} | {way: _median(here, solver, way) for way in _COLOURS}
         yield of_instance | {"solver": "bound"} | bounds
 
@@ -70,6 +70,8 @@ def table(rows: list[Row]) -> Iterator[str]:
         # Two bounds have no difference that means anything: the one of two steps against the best placement known.
         against = row["best"] if proven or row["joint"] is None else row["joint"]
         price = None if row["two-step"] is None else row["two-step"] - against
+        if proven and price is not None and price <= 0:
+            price = None  # nothing is proven of it
         share = None if price is None else price / (row["client_only"] - row["best"])
         least = "at least " if proven and price is not None else ""
         cells = (
