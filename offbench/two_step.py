@@ -16,7 +16,7 @@ from offbench.placement import Placement
 from offbench.problem import P1, Ints
 from offbench.references import lookup
 from offbench.run import DEFAULT_TIME_LIMIT_S, solve
-from offbench.search import Budget, Clock, Search, TracePoint
+from offbench.search import BoundError, Budget, Clock, Search, TracePoint
 from offbench.solution import Solution, Stage, versions
 
 
@@ -102,8 +102,8 @@ def solve_two_step(
                 target=target if step.is_last else None,
                 on_start=on_start,
             )
-        except OffbenchError as error:
-            raise OffbenchError(f"two-step, {step.name} problem: {error}") from None
+        except (OffbenchError, BoundError) as error:
+            raise type(error)(f"two-step, {step.name} problem: {error}") from None
         except KeyboardInterrupt:  # before the stage's search began
             if not stages:
                 raise

@@ -13,7 +13,7 @@ from examples import PAPER_WEIGHTS, instance, layer, link, server, task
 from offbench import P1, OffbenchError, Placement, evaluate, solve, solve_two_step
 from offbench.graph import contract, pin
 from offbench.instance import Instance, parse
-from offbench.search import Search
+from offbench.search import BoundError, Search
 
 ENUMERATE = f"{Path(__file__).parent / 'agreement' / 'stand_ins.py'}:Enumerate"
 
@@ -164,6 +164,20 @@ def test_parameters_are_those_of_the_solver_alone() -> None:
 def test_solver_that_is_not_for_a_stage_is_refused_with_the_stage() -> None:
     with pytest.raises(OffbenchError, match=r"two-step, secondary problem: solver 'chain-exact' .* 7 free layers"):
         solve_two_step("googlenet", "chain-exact")
+
+
+def test_wrong_bound_of_a_stage_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "overbidding.py"
+    file.write_text(
+        "from offbench import Solver\n\n\n"
+        "class Overbidding(Solver):\n"
+        "    def solve(self, problem, search):\n"
+        "        search.propose(problem.everything_on(0))\n"
+        "        search.bound(search.objective + 1)\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(BoundError, match="two-step, secondary problem: lower bound"):
+        solve_two_step(type_1(), "greedy", secondary=str(file))
 
 
 # The budget
