@@ -84,7 +84,7 @@ def solve_two_step(
     servers: Ints = np.zeros(instance.subtasks, dtype=np.int64)
     stopped = ""
     for step in steps:
-        share = _share(budget, full.seconds, used, steps[step.depth :])
+        share = _share(budget, full.seconds if stages else 0.0, used, steps[step.depth :])
         if share is None:
             stopped = "time-limit"
             break

@@ -197,6 +197,13 @@ def test_too_few_evaluations_are_refused() -> None:
         solve_two_step("googlenet", "random", max_evaluations=3)
 
 
+@pytest.mark.parametrize("limit", [1e-9, 0.05])
+def test_no_time_at_all_is_no_mistake(limit: float) -> None:
+    solution = solve_two_step("googlenet", "random", time_limit=limit)
+    assert solution.stopped == "time-limit"
+    assert (solution.placement is None) == (solution.stages[0].solution.placement is None)
+
+
 def test_time_that_a_stage_leaves_is_the_next_ones() -> None:
     first, second = solve_two_step("googlenet", "greedy", time_limit=100).stages
     assert first.time_limit == pytest.approx(100 * 29 / 92, rel=0.01)
