@@ -4,7 +4,7 @@ Each solver solves each instance both ways in the same time, each run in a proce
 as ``chain-exact+cp-sat`` names the solvers of both steps and has no joint run. Where the initial solution is
 proven optimal, the relaxations bound its secondary problem: below that no two-step result from it can be. Every run is
 kept in ``runs.jsonl`` and not made again, so that more solvers can be added later; ``table.md`` and ``price.svg`` are
-made from all that is there.
+made from all that is there with the same time limit.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
                     if "error" not in row:
                         with log.open("a", encoding="utf-8") as lines:
                             lines.write(json.dumps(row) + "\n")
-    rows = read(log)
+    rows = [row for row in read(log) if row["time_limit"] == options.time_limit]
     (options.folder / "table.md").write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
     (options.folder / "price.svg").write_text("\n".join(figure(rows)) + "\n", encoding="utf-8")
     print("\n".join(table(rows)))
