@@ -57,9 +57,9 @@ def _median(rows: list[Row], solver: str, way: str) -> float | None:
 def table(rows: list[Row]) -> Iterator[str]:
     """Yield the table: Q either way, and the price in Q and in shares of the possible improvement over the client."""
     seeds = plural(len({row["seed"] for row in rows}), "seed")
-    yield f"{rows[0]['time_limit']:g} s for each run on one core, {seeds}, medians. Price: two-step less joint (less the best Q known"
-    yield "where there is no joint run), in Q and as a share of the best improvement known over everything on the"
-    yield "client; negative where two steps do better. Bound: below which no placement is, and none that keeps what"
+    yield f"{rows[0]['time_limit']:g} s for each run on one core, {seeds}, medians. Price: two-step less joint (less the"
+    yield "best Q known where there is no joint run), in Q and as a share of the best improvement known over everything on"
+    yield "the client; negative where two steps do better. Bound: below which no placement is, and none that keeps what"
     yield "the proven initial solution pins."
     yield ""
     yield "| instance | solver | joint Q | two-step Q | price | share |"
