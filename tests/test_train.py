@@ -18,8 +18,8 @@ from offbench.train import Watched, train
 MINE = foreign.__file__
 AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "foreign": (str(MINE), {}),
-    "ddpqn": ("ddpqn", {"batch": 32, "memory": 200, "episodes": 8, "copy_every": 7}),
-    "dqn-full": ("dqn", {"batch": 32, "memory": 200, "episodes": 8, "observation": "full"}),
+    "ddpqn": ("ddpqn", {"batch": 32, "memory": 200, "episodes": 8, "updates": 1, "copy_every": 7}),
+    "dqn-full": ("dqn", {"batch": 32, "memory": 200, "episodes": 8, "updates": 1, "observation": "full"}),
 }
 every_agent = pytest.mark.parametrize("agent", list(AGENTS))
 
@@ -56,10 +56,10 @@ def _bare(file: Path) -> Any:
 @every_agent
 def test_interrupted_and_resumed_ends_where_an_uninterrupted_one_ends(agent: str, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    trained(whole, agent, steps=2000, save_every_s=0.05)
-    trained(halves, agent, steps=1000)
+    trained(whole, agent, steps=800, save_every_s=0.1)
+    trained(halves, agent, steps=400)
     assert content(whole) != content(halves)
-    trained(halves, agent, steps=2000, resume=True)
+    trained(halves, agent, steps=800, resume=True)
     assert content(whole) == content(halves)
     assert {path.name for path in halves.iterdir()} == {
         FILE,
@@ -106,7 +106,7 @@ def test_instance_is_met_whatever_its_name(tmp_path: Path) -> None:
     [
         ("foreign", "alexnet", "trained for 3 servers, not for 11"),
         ("ddpqn", "alexnet", "trained for 3 servers, not for 11"),
-        ("ddpqn", "long", "room for tasks of 6 subtasks, not for one of 40"),
+        ("ddpqn", "long", "room for tasks of 3 subtasks, not for one of 40"),
     ],
 )
 def test_policy_that_does_not_fit_says_why(agent: str, instance: str, why: str, tmp_path: Path) -> None:
