@@ -46,7 +46,13 @@ def summary(solution: Solution) -> RenderableType:
         head,
         *stages(solution),
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution), _trained(solution)) if line),
+        *(
+            Text(line)
+            for line in (
+                solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution)
+            )
+            if line
+        ),  # fmt: skip
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
@@ -120,6 +126,14 @@ def _known(solution: Solution) -> str:
     if solution.certified is not None:
         parts.append(f"certified {solution.certified:z.2%}")
     return ", ".join(parts)
+
+
+def _finish(solution: Solution) -> str:
+    p2 = solution.p2
+    if p2 is None:
+        return ""
+    after = p2.objective_before - p2.gain
+    return f"dispatch order by {p2.solver} (P2): Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
 def comparison(evaluations: dict[str, Evaluation]) -> Table:

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli import bound, check, evaluate, make, references, schema, show, solve, solvers, train, update
+from offbench.cli import (
+    bound,
+    check,
+    check_solver,
+    evaluate,
+    make,
+    pareto,
+    references,
+    schema,
+    show,
+    solve,
+    solvers,
+    train,
+    update,
+)
 from offbench.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -24,7 +38,9 @@ app.command("solve")(solve.solve)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
+app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
+app.command("check")(check_solver.check)
 
 instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)
 instance.command("make")(make.make)
