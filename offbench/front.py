@@ -61,10 +61,10 @@ class Front:
 
 def dominated(values: Floats, by: Floats, or_equal: bool = False) -> NDArray[np.bool_]:
     """Tell which rows some row of *by* dominates, or with *or_equal* is equal to."""
-    no_worse = (by[None] <= values[:, None]).all(axis=2)
+    no_worse = np.all(by[None] <= values[:, None], axis=2)
     if not or_equal:
-        no_worse &= (by[None] < values[:, None]).any(axis=2)
-    found: NDArray[np.bool_] = no_worse.any(axis=1)
+        no_worse &= np.any(by[None] < values[:, None], axis=2)
+    found: NDArray[np.bool_] = np.any(no_worse, axis=1)
     return found
 
 

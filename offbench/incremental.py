@@ -20,7 +20,7 @@ from offbench.kernel import unpack as unpack
 from offbench.problem import Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
 inlined = njit(forceinline=True, error_model="numpy")
 
@@ -55,7 +55,7 @@ def blocks_of(problem: Problem) -> Blocks | None:
     cut[-1] = True  # the last block ends where the task does
     start = np.concatenate(([0], np.flatnonzero(cut) + 1))
     of = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    inputs = np.repeat(k, np.diff(a.input_start.astype(np.int64)))
+    inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
     inside = (a.input_of < n) & (a.input_of >= start[of[inputs]])
     follows = np.isin(k, inputs[a.input_of == inputs - 1]) | np.isin(k, start)
     in_turn = np.logical_and.reduceat(follows, start[:-1])
@@ -64,9 +64,9 @@ def blocks_of(problem: Problem) -> Blocks | None:
 
 @inlined
 def block_value(
-    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, kind_of, peers, gcycles,
-    input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
-    coordination, waits_for, slot_free,
+    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start,
+    reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
+    at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
 ):  # fmt: skip
     """Return what block *b* adds to Q, the balance aside."""
     n = gcycles.size
@@ -92,7 +92,7 @@ def block_value(
             if waits_for[k] == 0:
                 arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
         for _ in range(first, stop):
-            earliest, k = np.inf, first
+            k, earliest = first, np.inf
             for j in range(first, stop):
                 if waits_for[j] == 0 and ready[j] < earliest:
                     earliest, k = ready[j], j
@@ -113,9 +113,7 @@ def block_value(
         energy_sum += energy[k]
         cost_sum += cost[k]
     part = slice(first, stop)
-    coordinate(
-        stop - first, delay[part], energy[part], cost[part], coordination[part], scale, lambdas, root, benefits
-    )
+    coordinate(stop - first, delay[part], energy[part], cost[part], coordination[part], scale, lambdas, root, benefits)
     for k in range(first, stop):
         coordination_sum += coordination[k]
     score = weights[0] * latest / scale[0] + weights[1] * energy_sum / scale[1] + weights[2] * cost_sum / scale[2]
@@ -124,9 +122,9 @@ def block_value(
 
 @inlined
 def changed_value(
-    low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered, order,
-    root, benefits, input_start, input_of, reader_start, reader_of, slot_start, kind_of, peers, gcycles,
-    input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
+    low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered, order, root,
+    benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s,
+    client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
     coordination, waits_for, slot_free,
 ):  # fmt: skip
     """Return what all blocks add to Q after a change of some of the subtasks *low* to *high*.
@@ -150,9 +148,10 @@ def changed_value(
         for k in range(max(0, block_start[b] - 1), block_start[b + 1]):
             if at[k] != held[k] or (ordered and order[k] != held_order[k]):
                 value = block_value(
-                    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, kind_of, peers, gcycles,
-    input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
-    coordination, waits_for, slot_free,
+                    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of,
+                    reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power,
+                    link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
+                    coordination, waits_for, slot_free,
                 )  # fmt: skip
                 total += value - parts[b]
                 if keep:

@@ -124,10 +124,8 @@ def pareto(
     Raises
     ------
     OffbenchError
-        If a number is out of range, or nothing was found.
+        If nothing was found.
     """
-    if most < 1:
-        raise OffbenchError(f"points: must be at least 1, not {most}")
     front = Front()
 
     def collect(search: Search) -> None:

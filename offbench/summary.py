@@ -42,17 +42,12 @@ def summary(solution: Solution) -> RenderableType:
         f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
+    lines = (solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution))
     return Group(
         head,
         *stages(solution),
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(
-            Text(line)
-            for line in (
-                solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution)
-            )
-            if line
-        ),  # fmt: skip
+        *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )

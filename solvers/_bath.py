@@ -1,9 +1,9 @@
 """Heat baths: a placement of which one neighbour after another is drawn at a temperature.
 
 A step takes a subtask and a kind of move: the subtask to any server, a run of subtasks to any server, an
-exchange with one near it, or another place in the dispatch order. All placements that the move leads to are scored and
-one is drawn with a probability in proportion to exp(-Q / temperature) (Geman and Geman, 1984; of runs only nearly, for a run
-made even isn't taken back at once).
+exchange with one near it, or another place in the dispatch order. All placements that the move leads to are
+scored and one is drawn with a probability in proportion to exp(-Q / temperature) (Geman and Geman, 1984; of runs only
+nearly, for a run made even isn't taken back at once).
 """
 
 from abc import ABC, abstractmethod
@@ -155,8 +155,8 @@ class BlockBath(Bath):
         order = np.empty(0, dtype=np.int64) if self.order is None else self.order
         best, best_order = self.servers.copy(), order.copy()
         scored = walk(
-            *self._problem.packed, self._problem.allowed, *self._blocks, self._problem.free, self._choices, self._n_choices,
-            self.servers, order, self.order is not None, search.rng.random((count, 3)),
+            *self._problem.packed, self._problem.allowed, *self._blocks, self._problem.free, self._choices,
+            self._n_choices, self.servers, order, self.order is not None, search.rng.random((count, 3)),
             search.rng.gumbel(size=_DRAWS * count), temperature, left, self._longest_run, best, best_order,
             np.empty(1),
         )  # fmt: skip

@@ -18,12 +18,13 @@ _NONE, _MOVE, _RUN, _SWAP, _ORDER = range(-1, 4)
 
 @compiled
 def walk(
-    ints, floats, allowed, block_of, block_start, in_turn, waits_in_block, choices, n_choices, servers, order, ordered, chance, gumbel, temperature, left, longest_run,
-    best, best_order, value,
+    ints, floats, allowed, block_of, block_start, in_turn, waits_in_block, free, choices, n_choices, servers, order,
+    ordered, chance, gumbel, temperature, left, longest_run, best, best_order, value,
 ):  # fmt: skip
     """Make steps from *servers* and *order*, changed in place; returns how many placements were scored.
 
-    *best* and *best_order* become the best met, *value* the last one's Q. No step is begun that could score more than *left*.
+    *best* and *best_order* become the best met, *value* the last one's Q. No step is begun that could
+    score more than *left*.
     """
     (
         client, root, benefits, _, _, input_start, input_of, reader_start, reader_of,
@@ -65,7 +66,9 @@ def walk(
                 options = high - low + 1
             else:
                 kind = _ORDER
-                place, low, high = _places(k, order, block_of, block_start, input_start, input_of, reader_start, reader_of)
+                place, low, high = _places(
+                    k, order, block_of, block_start, input_start, input_of, reader_start, reader_of
+                )
                 options = high - low + 1
         chosen, drawn, chosen_value, chosen_balance = 0, -np.inf, here, balance
         for trial in range(options + 1):
@@ -77,10 +80,10 @@ def walk(
             if kind != _ORDER and not (keep and step > 0):
                 value_balance = weights[5] / scale[3] * balance_of(n, at, kind_of, peers, count, more_than, no_parts)[0]
             total = value_balance + changed_value(
-                low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered, order,
-                root, benefits, input_start, input_of, reader_start, reader_of, slot_start, kind_of, peers, gcycles,
-    input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
-    coordination, waits_for, slot_free,
+                low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered,
+                order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles,
+                input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution,
+                ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
             )  # fmt: skip
             if keep:
                 if step == 0:

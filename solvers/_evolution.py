@@ -23,9 +23,7 @@ class Individual:
 
     def copy(self) -> "Individual":
         """Return a copy with the same fitness."""
-        return Individual(
-            self.servers.copy(), None if self.order is None else self.order.copy(), copy(self.fitness)
-        )
+        return Individual(self.servers.copy(), None if self.order is None else self.order.copy(), copy(self.fitness))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Individual) and np.array_equal(self.servers, other.servers)

@@ -17,7 +17,7 @@ _HOT, _COLD, _FROZEN = 0.15, 1e-3, 1e-6
 _STEPS = 20
 
 
-class Fitness(base.Fitness):  # type: ignore[misc]
+class Fitness(base.Fitness):
     """Q, to be minimised."""
 
     weights = (-1.0,)

@@ -17,8 +17,9 @@ class LocalSearch(Solver):
     """Descents that move a subtask, a run or a pair to the best place there is; then kicks and descents again.
 
     Each step takes the best of all placements that one move at a random place leads to, or stays. When nothing has
-    got better for some time, a few neighbouring subtasks are placed at random and the descent goes on from there; what ends
-    worse than before is given up. Placements of one task are scored where they change alone (`offbench.incremental`).
+    got better for some time, a few neighbouring subtasks are placed at random and the descent goes on from there;
+    what ends worse than before is given up. Placements of one task are scored where they change alone
+    (`offbench.incremental`).
     """
 
     kick: int = Field(default=4, ge=1)

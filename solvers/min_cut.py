@@ -18,9 +18,9 @@ class MinCut(Solver):
     """Minimum cut between the client and each single remote server, the best of them (DADS, Hu et al., 2019).
 
     A subtask costs its score (delay, energy and cost, weighed) on the client or on the remote, an edge of
-    the graph whose ends are cut apart that of its transfer; the cheapest split of all is a minimum cut. On a chain it is
-    the optimum for one remote if coordination and balance weigh nothing, as Neurosurgeon would find it by trying all split
-    points. Branches are summed, not run side by side, and nothing queues.
+    the graph whose ends are cut apart that of its transfer; the cheapest split of all is a minimum cut. On a chain
+    it is the optimum for one remote if coordination and balance weigh nothing, as Neurosurgeon finds it by trying all
+    split points. Branches are summed, not run side by side, and nothing queues.
     """
 
     def solve(self, problem: P1, search: Search) -> None:
@@ -39,11 +39,13 @@ def split(problem: P1, remote: int) -> NDArray[np.bool_]:
 
     def execution(server: int) -> Floats:
         seconds = a.gcycles / a.ghz[server]
-        return weights @ np.array([seconds, seconds * a.client_power_w[server], seconds * a.usd_per_s[server]])
+        parts = np.array([seconds, seconds * a.client_power_w[server], seconds * a.usd_per_s[server]])
+        price: Floats = weights @ parts
+        return price
 
     rate, power_w, usd_per_gb = a.link[a.client, remote]
     transfer = weights @ np.array([a.input_mb / rate, a.input_mb / rate * power_w, a.input_gb * usd_per_gb])
-    readers = np.repeat(np.arange(n), np.diff(a.input_start.astype(np.int64)))
+    readers = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
     # Nodes: the subtasks, then the client, which is the source and has the tasks' inputs, and the remote, the sink.
     source, sink = n, n + 1
     senders = np.minimum(a.input_of.astype(np.int64), source)
@@ -53,14 +55,11 @@ def split(problem: P1, remote: int) -> NDArray[np.bool_]:
     # Cut from the client, a subtask pays for the remote; from the remote, for the client.
     paid = np.concatenate([transfer, transfer[inner], execution(remote), execution(a.client)])
     scale = _LARGEST / max(paid.sum(), 1e-290)
-    capacity = csr_array((np.rint(paid * scale).astype(np.int64), (tail, head)), shape=(n + 2, n + 2))
-    capacity.sum_duplicates()
-    capacity = capacity.astype(np.int32).tolil()
-    for k in np.flatnonzero(~problem.allowed[:, remote]):
-        capacity[source, k] = _NEVER
-    for k in np.flatnonzero(~problem.allowed[:, a.client]):
-        capacity[k, sink] = _NEVER
-    capacity = csr_array(capacity)
+    whole = np.rint(paid * scale).astype(np.int32)
+    whole[-2 * n : -n][~problem.allowed[:, remote]] = _NEVER
+    whole[-n:][~problem.allowed[:, a.client]] = _NEVER
+    capacity = csr_array((whole, (tail, head)), shape=(n + 2, n + 2))
+    capacity.sum_duplicates()  # several tasks or edges between the same two
     left = capacity - maximum_flow(capacity, source, sink).flow
     left.eliminate_zeros()
     stays = np.zeros(n + 2, dtype=np.bool_)

@@ -8,7 +8,7 @@ from pydantic import Field
 from offbench import P1, Search, Solver
 
 
-class Fitness(base.Fitness):  # type: ignore[misc]
+class Fitness(base.Fitness):
     """Delay, energy and cost, to be minimised."""
 
     weights = (-1.0, -1.0, -1.0)
@@ -17,8 +17,8 @@ class Fitness(base.Fitness):  # type: ignore[misc]
 class Nsga2(Solver):
     """NSGA-II for delay, energy and cost (Deb et al., 2002); `offbench pareto` shows its front.
 
-    The objective Q plays no part in the selection; the run's result is the placement with the least Q that was met. Crossover,
-    mutation and first population are those of `genetic`, ranks and crowding DEAP's.
+    The objective Q plays no part in the selection; the run's result is the placement with the least Q that was
+    met. Crossover, mutation and first population are those of `genetic`, ranks and crowding DEAP's.
     """
 
     population: int = Field(default=100, ge=4)

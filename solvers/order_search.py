@@ -33,7 +33,9 @@ class OrderSearch(Solver):
         orders += [problem.order] if problem.order is not None else []
         values = search.propose_many(np.repeat(problem.servers[None], len(orders), axis=0), np.array(orders))
         bath = HeatBath(problem, search, problem.servers, orders[int(values.argmin())], longest_run=2)
-        differences = [bath.reorder_values(k)[1] for k in search.rng.integers(problem.n_subtasks, size=_SAMPLE).tolist()]
+        differences = [
+            bath.reorder_values(k)[1] for k in search.rng.integers(problem.n_subtasks, size=_SAMPLE).tolist()
+        ]
         added = np.concatenate([each - each.min() for each in differences])
         if not (added > 0).any():
             return  # nothing waits, or each order is as good

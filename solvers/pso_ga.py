@@ -12,8 +12,8 @@ Ints = NDArray[np.int64]
 class PsoGa(Solver):
     """A particle swarm with genetic operators (Lin et al., cost-driven offloading, IEEE Trans. Ind. Inform., 2020).
 
-    A particle is a placement. Its inertia is a mutation, the server of one subtask drawn anew; what it knows and what the
-    swarm knows are crossovers, a segment taken over from its own best or from the swarm's. The inertia adapts: a
+    A particle is a placement. Its inertia is a mutation, the server of one subtask drawn anew; what it knows and what
+    the swarm knows are crossovers, a segment taken over from its own best or from the swarm's. The inertia adapts: a
     particle far from the swarm's best mutates more often. The first coefficient falls and the
     second rises with the share of the budget used. Parameters are the paper's.
     """

@@ -47,7 +47,7 @@ def test_hypervolume_by_hand() -> None:
 def test_hypervolume_by_counting(values: np.ndarray) -> None:
     """On whole numbers: the cells of the box 5 x 5 x 5 that some point is below."""
     corners = np.stack(np.meshgrid(*[np.arange(5)] * 3), axis=-1).reshape(-1, 3)
-    below = (values[None] <= corners[:, None]).all(axis=2).any(axis=1)
+    below = np.any(np.all(values[None] <= corners[:, None], axis=2), axis=1)
     assert hypervolume(values, np.full(3, 5.0)) == pytest.approx(below.mean())
 
 

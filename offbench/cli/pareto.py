@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +18,9 @@ def pareto(
     instance: InstanceArgument,
     output: Annotated[
         Path,
-        typer.Option(metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.",
-                     show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
+        ),
     ],
     time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for the front (nsga2).")] = 60.0,
     solvers: Annotated[
@@ -47,13 +48,15 @@ def pareto(
         locate(name)
     for limit in (time_limit, time_limit_each):
         Budget(limit)
+    if points < 1:
+        raise OffbenchError(f"--points: must be at least 1, not {points}")
     facts = load(instance)
     _make_folder(output)
     console.load_evaluator()
 
+    from offbench.cli.progress import bar
     from offbench.pareto import FRONT_SOLVER
     from offbench.pareto import pareto as find_front
-    from offbench.cli.progress import bar
 
     others = solvers or [
         entry.name
@@ -64,7 +67,9 @@ def pareto(
         from contextlib import redirect_stdout
 
         with redirect_stdout(sys.stderr), bar(facts.name, quiet) as progress:
-            watch = {} if progress is None else {"on_run": progress.begin, "on_search": progress.watch}
+            watch: dict[str, Any] = {}
+            if progress is not None:
+                watch = {"on_run": progress.begin, "on_search": progress.watch}
             found = find_front(
                 facts, others, time_limit=time_limit, time_limit_each=time_limit_each, most=points, seed=seed, **watch
             )
@@ -72,9 +77,12 @@ def pareto(
     if json:
         console.show_json(
             {
-                "instance": facts.name, "size": found.size, "hypervolume": found.hypervolume,
-                "reference": found.reference.tolist(), "points": list(found.rows()),
-            }  # fmt: skip
+                "instance": facts.name,
+                "size": found.size,
+                "hypervolume": found.hypervolume,
+                "reference": found.reference.tolist(),
+                "points": list(found.rows()),
+            }
         )
     else:
         _show(found)
