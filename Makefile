@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -41,6 +41,14 @@ certified: .venv/development
 # Two-step offloading against all layers at once, into results/two-step; runs that are there aren't made again.
 two-step: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.price_of_two_step $(ARGS)
+
+# What the metaheuristics miss in ten seconds, ten seeds each, one run at a time; how their defaults were chosen.
+metaheuristics: .venv/package
+	$(BIN)/python tests/benchmarks/compare_solvers.py --seconds 10 --seeds 10 --jobs 1 --missed \
+		--solver annealing --solver genetic:local_search=true $(ARGS)
+
+defaults: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
