@@ -22,8 +22,9 @@ _STATES = (250, 7_000)
 _NEAR = 12
 # Share of the budget after which dispatch orders are searched, if subtasks wait.
 _SERVERS_ONLY = 2 / 3
-# First and last temperature then, in median differences.
+# First and last temperature then, in median differences; and subtasks moved together at most.
 _HOT, _COLD = 0.01, 0.001
+_LONGEST_RUN = 9
 
 
 class Beam(Solver):
@@ -56,7 +57,7 @@ class Beam(Solver):
             if servers_only and search.progress >= _SERVERS_ONLY:
                 servers_only = False
                 assert search.incumbent is not None
-                bath = bath_at(problem, search, search.incumbent.servers, _NEAR, search.incumbent.order)
+                bath = bath_at(problem, search, search.incumbent.servers, _LONGEST_RUN, search.incumbent.order)
                 if bath.order is not None:
                     typical = bath.typical_difference()
                     bath.cool(_HOT * typical, _COLD * typical, 1)
