@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from offbench.search import SearchEnded as SearchEnded
     from offbench.solution import Solution as Solution
     from offbench.solver import Solver as Solver
-    from offbench.two_step import solve_two_step as solve_two_step
     from offbench.training import Trainable as Trainable
+    from offbench.two_step import solve_two_step as solve_two_step
 
 # Public names and the modules that have them, imported when first used: `import offbench` costs nothing.
 _HOME = {

@@ -15,7 +15,6 @@ from offbench.problem import P1
 from offbench.run import solve
 from offbench.two_step import solve_two_step
 
-
 # s; a proof takes seconds, but on a busy machine minutes.
 UNHURRIED = 1800
 
