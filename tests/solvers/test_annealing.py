@@ -93,7 +93,8 @@ def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> N
 
     def watched(self: HeatBath, temperature: float) -> float:
         seen.append(temperature)
-        return step(self, temperature)
+        least: float = step(self, temperature)
+        return least
 
     monkeypatch.setattr(HeatBath, "step", watched)
     bath.cool(1.0, 0.01, until=0.9)
