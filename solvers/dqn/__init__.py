@@ -78,6 +78,11 @@ class Dqn(Trainable):
             raise ValueError(f"memory: must hold a batch of {self.batch}, not {self.memory}; nothing would be learnt")
         return self
 
+    def warm_up(self) -> None:
+        from offbench.environment.episodes import warm_up
+
+        warm_up()
+
     def solve(self, problem: P1, search: Search) -> None:
         from offbench.solvers._torch import one_thread
 
