@@ -77,7 +77,7 @@ def test_values_are_the_exact_ones_of_a_small_process(name: str) -> None:
         for last in range(3):
             for s in range(3):
                 exact[k, last, s] = -(gcycles[k] / ghz[s] + mb[k] / rate[last, s]) + 0.8 * exact[k + 1, s].max()
-    made = agent(name, P1(parse(data)), greedy=0.2, batch=64, copy_every=25, lr=0.003, memory=2000)
+    made = agent(name, P1(parse(data)), greedy=0.2, updates=4, batch=64, copy_every=25, lr=0.003, memory=2000)
     for _ in range(1100):
         made.learn()
 
