@@ -22,8 +22,9 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
 _LARGEST_TABLE = 3_000_000
-# How far queueing is stretched from one interval of `_gains` to the next.
-_STRETCH = 1.15
+# `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
+_INTERVALS = 100
+_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -233,9 +234,11 @@ def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], clien
 def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
     """Return at least what coordination can gain over the cost of queueing, minus infinity beyond *most*.
 
-    A queued delay is tried on intervals: the largest H of each, the smallest delay.
+    A queued delay is tried on intervals: the largest H of each, the smallest delay. The interval that
+    promises most is halved again and again; none of them promises less than its best delay gains.
     """
     gain = np.empty(t.size)
+    first, last, promise = np.empty(_INTERVALS), np.empty(_INTERVALS), np.empty(_INTERVALS)
     for x in range(t.size):
         if t[x] > most * (1 + 1e-12):
             gain[x] = -np.inf
@@ -243,14 +246,24 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
         gain[x] = worth * _largest(t[x], t[x], e[x], u[x], lambdas, root, benefits)
         if still[x] or worth == 0:
             continue
-        ever = worth * _largest(t[x], most, e[x], u[x], lambdas, root, benefits)
-        low, width = t[x], 1e-4 * t[x] + 1e-9
-        while low < most and ever - per_t * (low - t[x]) > gain[x]:
-            high = most if per_t == 0 else min(most, low + width)
-            here = worth * _largest(low, high, e[x], u[x], lambdas, root, benefits) - per_t * (low - t[x])
+        first[0], last[0] = t[x], max(t[x], most)
+        promise[0] = worth * _largest(t[x], last[0], e[x], u[x], lambdas, root, benefits)
+        best, size = 0, 1
+        while promise[best] > gain[x] + _TOLERANCE and size < _INTERVALS:
+            # The queueing is halved on a scale of ratios: H changes most where there is little of it.
+            low, high = first[best], last[best]
+            middle = t[x] + np.sqrt(max(low - t[x], 1e-6 * (high - t[x])) * (high - t[x]))
+            if not low < middle < high:
+                break
+            here = worth * _largest(middle, middle, e[x], u[x], lambdas, root, benefits) - per_t * (middle - t[x])
             gain[x] = max(gain[x], here)
-            low = high
-            width *= _STRETCH
+            first[size], last[size], last[best] = middle, high, middle
+            for half in (best, size):
+                at_most = worth * _largest(first[half], last[half], e[x], u[x], lambdas, root, benefits)
+                promise[half] = at_most - per_t * (first[half] - t[x])
+            size += 1
+            best = promise[:size].argmax()
+        gain[x] = max(gain[x], promise[best])
     return gain
 
 
