@@ -249,7 +249,7 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
         first[0], last[0] = t[x], max(t[x], most)
         promise[0] = worth * _largest(t[x], last[0], e[x], u[x], lambdas, root, benefits)
         best, size = 0, 1
-        while promise[best] > gain[x] + _TOLERANCE and size < _INTERVALS:
+        while promise[best] > gain[x] + _TOLERANCE and size < _INTERVALS and per_t > 0:
             # The queueing is halved on a scale of ratios: H changes most where there is little of it.
             low, high = first[best], last[best]
             middle = t[x] + np.sqrt(max(low - t[x], 1e-6 * (high - t[x])) * (high - t[x]))
