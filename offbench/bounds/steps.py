@@ -262,7 +262,7 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
                 at_most = worth * _largest(first[half], last[half], e[x], u[x], lambdas, root, benefits)
                 promise[half] = at_most - per_t * (first[half] - t[x])
             size += 1
-            best = promise[:size].argmax()
+            best = int(promise[:size].argmax())
         gain[x] = max(gain[x], promise[best])
     return gain
 
