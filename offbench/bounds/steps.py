@@ -24,7 +24,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 _LARGEST_TABLE = 3_000_000
 # `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
 _INTERVALS = 100
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True)
