@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults ablation training-set clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -49,6 +49,12 @@ metaheuristics: .venv/package
 
 defaults: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)
+# What each part of ddpqn-plus brings; drawn instances to train on.
+ablation: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.ablation $(ARGS)
+
+training-set: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.training_set build/training-set $(ARGS)
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'

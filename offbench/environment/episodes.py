@@ -21,7 +21,7 @@ _COMPLETION = PARTS.index("completion_s")
 _N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
 
 
-_STATE = ("servers", "decided", "objective", "_completion")
+_STATE = ("servers", "decided", "objective", "completion")
 
 
 class Episodes:
@@ -49,7 +49,7 @@ class Episodes:
         self.objective = np.zeros(count)
         """Q of the decided ones"""
         self._first_state = int(self.observer.first_state[index])
-        self._completion = np.zeros((count, problem.n_subtasks))
+        self.completion = np.zeros((count, problem.n_subtasks))
         self._task_end: Ints = np.repeat(problem.arrays.task_start[1:], np.diff(problem.arrays.task_start)).astype(
             np.int64
         )
@@ -87,7 +87,7 @@ class Episodes:
         rewards = np.zeros(len(self))
         fault = _step(
             *self.problem.packed, self.problem.allowed, np.asarray(actions, dtype=np.int64), active, self.servers,
-            self.decided, self.objective, rewards, self._completion,
+            self.decided, self.objective, rewards, self.completion,
         )  # fmt: skip
         if fault >= 0:
             raise OffbenchError(self._explain(fault, int(actions[fault])))
@@ -111,7 +111,7 @@ class Episodes:
         """Return the dynamic parts of the observations, shape ``(count, observer.dynamic)``."""
         found = np.empty((len(self), self.observer.dynamic), dtype=np.float32)
         full = self.observer.layout == "full"
-        _dynamic(*self.problem.packed, self._task_end, self.servers, self.decided, self._completion, full, found)
+        _dynamic(*self.problem.packed, self._task_end, self.servers, self.decided, self.completion, full, found)
         return found
 
     def observe(self) -> Observation:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from offbench.compose import compose
+from offbench.compose import arrivals, compose
 from offbench.instance import Instance, Layer, Task, load
 
 NETWORKS = ("alexnet", "vgg19", "googlenet", "resnet")
@@ -31,6 +31,30 @@ def queues(tasks: int, layers: int, servers: int, seed: int) -> Instance:
     rng = np.random.default_rng([seed, tasks, layers])
     networks = [_network(_taken([str(rng.choice(SLOW_NETWORKS))], int(rng.integers(24)), layers)) for _ in range(tasks)]
     return compose(f"{tasks} x {layers} x {servers}, seed {seed}", networks, [0.0] * tasks, *REMOTES[servers])
+
+
+def perturbed(seed: int) -> Instance:
+    """Return one to three tasks on two to seven edges and clouds each: none of its numbers of layers is a shipped one.
+
+    A task is one of the four networks, or a chain of 10 to 80 of their layers in turn; each layer's work and output are
+    multiplied by factors of their own, log-normal with sigma 0.5.
+    """
+    rng = np.random.default_rng([seed, 2026])
+    networks = []
+    for i in range(int(rng.integers(1, 4))):
+        if rng.random() < 0.5:
+            layers = list(load(str(rng.choice(NETWORKS))).tasks[0].layers)
+        else:
+            names = [str(name) for name in rng.permutation(NETWORKS)]
+            layers = _taken(names, int(rng.integers(272)), int(rng.integers(10, 81)))
+        work, output = np.exp(rng.normal(scale=0.5, size=(2, len(layers)))).tolist()
+        changed = [
+            layer.model_copy(update={"gcycles": layer.gcycles * a, "output_mb": layer.output_mb * b})
+            for layer, a, b in zip(layers, work, output, strict=True)
+        ]
+        networks.append(_network(changed).model_copy(update={"name": f"network-{i + 1}"}))
+    edges, clouds = (int(number) for number in rng.integers(2, 8, size=2))
+    return compose(f"perturbed-{seed}", networks, arrivals(len(networks), interval_s=0.1), edges, clouds)
 
 
 def inception(servers: int) -> Instance:

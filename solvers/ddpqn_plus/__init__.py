@@ -1,0 +1,94 @@
+"""DDPQN and what the field has learnt since: each part is a switch, each switch a row of `make ablation`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from offbench import P1, Search, Trainable
+from offbench.diary import Diary
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .policy import SharedPolicy
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class DdpqnPlus(Trainable):
+    """DDPQN that re-decides windows of the best placement, with one network for all servers.
+
+    It starts from the best of greedy and everything in one place, the *reference*. It then plays, many at once,
+    episodes of two kinds: whole ones from nothing, and *windows*, which begin anywhere in
+    a good placement met before (return, then explore), decide a few subtasks and follow it again; their last reward is
+    what all the rest adds. Double, dueling, prioritised Q-learning learns from both.
+    """
+
+    double: bool = True
+    """the online network picks the next action, the target network values it"""
+    dueling: bool = True
+    """state value and advantages have heads of their own"""
+    prioritized: bool = True
+    """transitions are drawn by their errors, and weighted to make up for it"""
+    shared: bool = True
+    """each server's facts go through the same layers (Zaheer et al., 2017); else all facts at once through others"""
+    onward: bool = True
+    """the agent sees what a server costs later, in a relaxation without queues and balance"""
+    scaled: bool = True
+    """rewards are divided by the mean change of Q that a subtask of the reference makes"""
+    baseline: bool = True
+    """rewards are differences to the reference's in the same place (potential-based shaping, Ng et al., 1999)"""
+    steps: PositiveInt = 5
+    """rewards added up before the next value is believed (n-step returns)"""
+    gamma: Probability = 1.0
+    """discount; 1 is what Q is"""
+    longest: NonNegativeInt = 8
+    """subtasks of a window at most, the logarithm uniform; 0 plays whole episodes alone"""
+    whole: Probability = 0.2
+    """share of the steps in whole episodes"""
+    merge: bool = True
+    """windows of one round that improve are tried together too"""
+    heat: NonNegativeFloat = 1.0
+    """temperature at which the windows' next placement is drawn, over the unit; falls to a hundredth"""
+    explore: Probability = 0.05
+    """probability of a random action; 1 is the same search without a policy"""
+    hottest: PositiveFloat = 1.0
+    """temperature of the last of the episodes, over the deviation of their values; of the first it is 0"""
+    episodes: PositiveInt = 64
+    """episodes played at once, each at its own temperature"""
+    every: NonNegativeInt = 2
+    """steps of all episodes between two updates; 0 never learns"""
+    hidden: tuple[PositiveInt, PositiveInt] = (32, 32)
+    """neurons of the layers"""
+    lr: PositiveFloat = 0.001
+    """learning rate of Adam"""
+    batch: PositiveInt = 128
+    """transitions for each update"""
+    copy_every: PositiveInt = 100
+    """updates between copies of the network to the target network"""
+    loss: Literal["mse", "huber"] = "huber"
+    """of an error: its square, or Huber's at 1"""
+    omega: Probability = 0.6
+    """exponent of the priority |delta|^omega"""
+    beta: Probability = 0.4
+    """exponent of the importance weights"""
+    memory: PositiveInt = 50_000
+    """transitions that the replay buffer holds"""
+
+    def solve(self, problem: P1, search: Search) -> None:
+        from .agent import Agent
+
+        agent = Agent(self, [search], search.rng, search.diary)
+        while search.running:
+            agent.learn()
+
+    def training(self, problems: Sequence[P1], rng: np.random.Generator, diary: Diary) -> "Agent":
+        from .agent import Agent
+
+        return Agent(self, [Search(problem) for problem in problems], rng, diary)
+
+    def load_policy(self, file: BinaryIO) -> "SharedPolicy":
+        from .policy import SharedPolicy
+
+        return SharedPolicy.load(file)

@@ -1,0 +1,146 @@
+"""Return and explore: episodes that begin in a good placement, leave it for a few subtasks and follow it again."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from offbench.solvers.dqn.batch import Batch, Learning, Switches
+from offbench.solvers.dqn.replay import Replay
+from offbench.solvers.dqn.sampling import Prioritized, Uniform
+
+from offbench import OffbenchError, Search
+from offbench.diary import Diary
+
+from .features import ServerObserver
+from .learner import SharedLearner
+from .network import Shape
+from .policy import SharedPolicy, draw, ladder
+from .rounds import Rounds
+
+if TYPE_CHECKING:
+    from offbench.solvers.dqn.fast_learner import FastLearner
+
+    from . import DdpqnPlus
+
+Floats32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Agent:
+    """A training of the agent; several problems take turns, a round of episodes each.
+
+    Parameters
+    ----------
+    settings
+        The solver's parameters.
+    searches
+        What it learns from: each scores placements of its problem and keeps the best.
+    rng
+        Source of all randomness, the network's first weights included.
+    diary
+        Told of episodes, losses and the best objective.
+    """
+
+    def __init__(
+        self, settings: "DdpqnPlus", searches: Sequence[Search], rng: np.random.Generator, diary: Diary
+    ) -> None:
+        self._settings, self._rng, self._diary = settings, rng, diary
+        self.observer = ServerObserver([search.problem for search in searches])
+        self._rounds = [Rounds(search, self.observer, i, settings, rng) for i, search in enumerate(searches)]
+        self.learner = _learner(settings, self.observer, rng)
+        sampler = Prioritized(settings.memory, settings.omega, settings.beta) if settings.prioritized else Uniform()
+        self.replay = Replay(settings.memory, self.observer, sampler)
+        self._batch = Batch.empty(settings.batch, self.observer.width, self.observer.most)
+        self._temperature = ladder(settings.episodes, settings.hottest)
+        self._turn = self._moves = self._ended = 0
+
+    def learn(self) -> None:
+        """Make a step of all episodes of one problem, and an update where one is due."""
+        settings, rounds = self._settings, self._rounds[self._turn % len(self._rounds)]
+        if not rounds.under_way:
+            rounds.begin()
+        transitions = rounds.step(self._act(rounds.masks(), rounds.observation))
+        self._moves += 1
+        if not rounds.under_way:
+            self._turn += 1
+            self._ended += settings.episodes
+            self._diary.tell("episode", self._ended)
+            self._diary.tell("best Q", float(np.mean([each.search.objective for each in self._rounds])))
+        if not settings.every:
+            return
+        self.replay.add(transitions)
+        if self.replay.size >= settings.batch and self._moves % settings.every == 0:
+            slots = self.replay.draw(self._batch, self._rng)
+            errors, loss = self.learner.update(self._batch)
+            self.replay.sampler.learnt(slots, errors)
+            self._diary.tell("loss", loss, self.learner.updates)
+
+    def _act(self, masks: Mask, observations: Floats32) -> Ints:
+        """Draw actions by the softmax of their values; but for the first episode now and then any."""
+        random: Ints = np.where(masks, self._rng.random(masks.shape), -1).argmax(axis=1)
+        if self._settings.explore == 1:
+            return random
+        drawn = draw(self.learner.values(observations), masks, self._temperature, self._rng)
+        exploring = (self._rng.random(len(masks)) < self._settings.explore) & (self._temperature[:, 0] > 0)
+        chosen: Ints = np.where(exploring, random, drawn)
+        return chosen
+
+    @property
+    def steps(self) -> int:
+        """Subtasks placed so far."""
+        return self._moves * self._settings.episodes
+
+    @property
+    def policy(self) -> SharedPolicy:
+        """What has been learnt so far.
+
+        Raises
+        ------
+        OffbenchError
+            If the network isn't shared, so that it fits this instance alone.
+        """
+        if not isinstance(self.learner, SharedLearner):
+            raise OffbenchError("solver 'ddpqn-plus': with shared=false its network fits one instance alone")
+        return SharedPolicy(self.learner.shape, self.learner.weights.copy())
+
+    def save(self, file: BinaryIO) -> None:
+        """Write everything that it takes to go on, memory and random state included."""
+        from offbench.solvers.dqn.states import write
+
+        state: dict[str, Any] = {
+            "learner": self.learner.state(),
+            "replay": self.replay.state(),
+            "rounds": [each.state() for each in self._rounds],
+            "random": self._rng.bit_generator.state,
+            "counts": [self._turn, self._moves, self._ended],
+        }
+        write(state, file)
+
+    def load(self, file: BinaryIO) -> None:
+        """Go on from what `save` wrote."""
+        from offbench.solvers.dqn.states import read
+
+        state = read(file)
+        self.learner.load(state["learner"])
+        self.replay.load(state["replay"])
+        for each, kept in zip(self._rounds, state["rounds"], strict=True):
+            each.load(kept)
+        self._rng.bit_generator.state = state["random"]
+        self._turn, self._moves, self._ended = state["counts"]
+
+
+def _learner(
+    settings: "DdpqnPlus", observer: ServerObserver, rng: np.random.Generator
+) -> "SharedLearner | FastLearner":
+    switches = Switches(settings.double, settings.dueling, settings.prioritized)
+    learning = Learning(switches, settings.lr, settings.loss, settings.copy_every)
+    if settings.shared:
+        shape = Shape(*settings.hidden, settings.dueling)
+        return SharedLearner(shape, shape.draw(rng), learning)
+    from offbench.solvers.dqn.fast_learner import FastLearner
+    from offbench.solvers.dqn.network import seeded_network
+
+    network = seeded_network(rng, observer.width, settings.hidden, observer.most, settings.dueling)
+    return FastLearner(network, learning, settings.batch)

@@ -1,0 +1,258 @@
+"""The shared network, compiled: every server goes through the same layers, and learns of the others by their mean.
+
+Of a server's facts f, all servers' g and the weights::
+
+    x = relu(f A + g B + a)          y = relu(x C + c)
+    p = relu(mean(y) D + d)          z = relu(y E + p)
+    advantage = z e                  value = p v + w
+
+So Q doesn't depend on the order of the servers, nor the weights on their number. A server's first fact is 1; where
+it is 0 there is none, only room in the array.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .features import GLOBAL, SERVER
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def"
+
+# Sums may be reordered, so that they are vectorised; the machine code is the same from run to run.
+compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+inlined = njit(forceinline=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+
+Floats32 = NDArray[np.float32]
+
+
+class Shape(NamedTuple):
+    """Of a shared network."""
+
+    first: int
+    """neurons of x"""
+    second: int
+    """neurons of y, p and z"""
+    dueling: bool
+    """Q = value + advantage - mean(advantage); else Q = advantage + w"""
+
+    @property
+    def size(self) -> int:
+        """How many weights there are."""
+        return int(sum(np.prod(shape) for shape in self.layers()))
+
+    def layers(self) -> list[tuple[int, ...]]:
+        """Return the shapes of A, B, a, C, c, D, d, E, e, v, w, in the order of the flat weights."""
+        h, k = self.first, self.second
+        return [(SERVER, h), (GLOBAL, h), (h,), (h, k), (k,), (k, k), (k,), (k, k), (k,), (k,), (1,)]
+
+    def draw(self, rng: np.random.Generator) -> Floats32:
+        """Return first weights, uniform within 1 / sqrt(inputs), as torch's linear layers begin."""
+        inputs = [SERVER + GLOBAL] * 3 + [self.first] * 2 + [self.second] * 6
+        parts = [
+            rng.uniform(-1, 1, int(np.prod(shape))) / np.sqrt(n) for shape, n in zip(self.layers(), inputs, strict=True)
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+
+@compiled
+def values(weights, first, second, dueling, observations, found):
+    """Fill *found* with Q of every server, 0 where there is none, shape ``(rows, servers)``."""
+    parts = _unpack(weights, first, second)
+    most = found.shape[1]
+    x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
+    z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
+    for row in range(found.shape[0]):
+        _forward(parts, dueling, observations[row], x, y, z, mean, p, found[row])
+
+
+@compiled
+def learn(
+    weights, target, first, second, dueling, double, huber, observations, actions, rewards, discounts, allowed,
+    importance, gradient, errors,
+):  # fmt: skip
+    """Fill the gradient of the loss and the temporal-difference errors of a batch; return the loss."""
+    online, other = _unpack(weights, first, second), _unpack(target, first, second)
+    d_a, d_b, d_a0, d_c, d_c0, d_d, d_d0, d_e, d_e0, d_v, d_w = _unpack(gradient, first, second)
+    _, _, _, c, _, d, _, e, e0, v, _ = online
+    n, most = allowed.shape
+    x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
+    z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
+    q, following = np.empty(most, np.float32), np.empty(most, np.float32)
+    to_x, to_y, to_z = np.empty(first, np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
+    to_p, to_mean = np.empty(second, np.float32), np.empty(second, np.float32)
+    all_x = np.empty(first, np.float32)
+    gradient[:] = 0
+    loss = 0.0
+    for row in range(n):
+        goal = rewards[row]
+        if discounts[row] != 0:
+            _forward(other, dueling, observations[n + row], x, y, z, mean, p, following)
+            judge = following
+            if double:
+                _forward(online, dueling, observations[n + row], x, y, z, mean, p, q)
+                judge = q
+            best = -1
+            for s in range(most):
+                if allowed[row, s] and (best < 0 or judge[s] > judge[best]):
+                    best = s
+            goal += discounts[row] * following[best]
+        there = _forward(online, dueling, observations[row], x, y, z, mean, p, q)
+        action = actions[row]
+        error = goal - q[action]
+        errors[row] = error
+        if huber:
+            clipped = min(np.float32(1), max(np.float32(-1), error))
+            loss += importance[row] * clipped * (error - clipped / 2)
+            slope = -importance[row] * clipped / n
+        else:
+            loss += importance[row] * error * error
+            slope = -2 * importance[row] * error / n
+        slope = np.float32(slope)
+
+        share = slope / there if dueling else np.float32(0)
+        to_p[:] = 0
+        if dueling:
+            for j in range(second):
+                d_v[j] += slope * p[j]
+                to_p[j] = slope * v[j]
+        d_w[0] += slope
+        f, g = observations[row], observations[row, most * SERVER :]
+        for s in range(most):
+            if f[s * SERVER] == 0:
+                continue
+            part = (slope if s == action else np.float32(0)) - share
+            if part == 0:
+                continue
+            for j in range(second):
+                d_e0[j] += part * z[s, j]
+                if z[s, j] > 0:
+                    to_p[j] += part * e0[j]
+        for j in range(second):
+            if p[j] <= 0:
+                to_p[j] = 0
+            d_d0[j] += to_p[j]
+        for i in range(second):
+            total = np.float32(0)
+            for j in range(second):
+                d_d[i, j] += mean[i] * to_p[j]
+                total += d[i, j] * to_p[j]
+            to_mean[i] = total / there
+        all_x[:] = 0
+        for s in range(most):
+            if f[s * SERVER] == 0:
+                continue
+            part = (slope if s == action else np.float32(0)) - share
+            for j in range(second):
+                to_z[j] = part * e0[j] if z[s, j] > 0 else np.float32(0)
+            for i in range(second):
+                total = to_mean[i]
+                for j in range(second):
+                    d_e[i, j] += y[s, i] * to_z[j]
+                    total += e[i, j] * to_z[j]
+                to_y[i] = total if y[s, i] > 0 else np.float32(0)
+                d_c0[i] += to_y[i]
+            for i in range(first):
+                total = np.float32(0)
+                for j in range(second):
+                    d_c[i, j] += x[s, i] * to_y[j]
+                    total += c[i, j] * to_y[j]
+                to_x[i] = total if x[s, i] > 0 else np.float32(0)
+                all_x[i] += to_x[i]
+            for i in range(SERVER):
+                fact = f[s * SERVER + i]
+                for j in range(first):
+                    d_a[i, j] += fact * to_x[j]
+        for j in range(first):
+            d_a0[j] += all_x[j]
+        for i in range(GLOBAL):
+            for j in range(first):
+                d_b[i, j] += g[i] * all_x[j]
+    return loss / n
+
+
+@inlined
+def _unpack(flat, h, k):
+    at_b = SERVER * h
+    at_c = at_b + GLOBAL * h + h
+    at_d = at_c + h * k + k
+    at_e = at_d + k * k + k
+    at_e0 = at_e + k * k
+    return (
+        flat[:at_b].reshape((SERVER, h)), flat[at_b : at_c - h].reshape((GLOBAL, h)), flat[at_c - h : at_c],
+        flat[at_c : at_d - k].reshape((h, k)), flat[at_d - k : at_d],
+        flat[at_d : at_e - k].reshape((k, k)), flat[at_e - k : at_e],
+        flat[at_e:at_e0].reshape((k, k)), flat[at_e0 : at_e0 + k], flat[at_e0 + k : at_e0 + 2 * k],
+        flat[at_e0 + 2 * k :],
+    )  # fmt: skip
+
+
+@compiled
+def _forward(parts, dueling, observation, x, y, z, mean, p, q):
+    """Fill the layers and *q*; return how many servers there are."""
+    a, b, a0, c, c0, d, d0, e, e0, v, w = parts
+    first, second = c.shape
+    most = q.size
+    base = np.empty(first, np.float32)
+    for j in range(first):
+        base[j] = a0[j]
+    for i in range(GLOBAL):
+        fact = observation[most * SERVER + i]
+        for j in range(first):
+            base[j] += fact * b[i, j]
+    mean[:] = 0
+    there = np.float32(0)
+    for s in range(most):
+        if observation[s * SERVER] == 0:
+            continue
+        there += 1
+        for j in range(first):
+            x[s, j] = base[j]
+        for i in range(SERVER):
+            fact = observation[s * SERVER + i]
+            for j in range(first):
+                x[s, j] += fact * a[i, j]
+        for j in range(second):
+            y[s, j] = c0[j]
+        for i in range(first):
+            value = max(np.float32(0), x[s, i])
+            x[s, i] = value
+            for j in range(second):
+                y[s, j] += value * c[i, j]
+        for j in range(second):
+            y[s, j] = max(np.float32(0), y[s, j])
+            mean[j] += y[s, j]
+    for j in range(second):
+        mean[j] /= max(np.float32(1), there)
+        p[j] = d0[j]
+    for i in range(second):
+        for j in range(second):
+            p[j] += mean[i] * d[i, j]
+    for j in range(second):
+        p[j] = max(np.float32(0), p[j])
+    level = w[0]
+    total = np.float32(0)
+    if dueling:
+        for j in range(second):
+            level += p[j] * v[j]
+    for s in range(most):
+        q[s] = 0
+        if observation[s * SERVER] == 0:
+            continue
+        for j in range(second):
+            z[s, j] = p[j]
+        for i in range(second):
+            for j in range(second):
+                z[s, j] += y[s, i] * e[i, j]
+        for j in range(second):
+            z[s, j] = max(np.float32(0), z[s, j])
+            q[s] += z[s, j] * e0[j]
+        total += q[s]
+    if dueling:
+        level -= total / max(np.float32(1), there)
+    for s in range(most):
+        if observation[s * SERVER] != 0:
+            q[s] += level
+    return there

@@ -1,0 +1,76 @@
+"""The policy that a shared network is, for any number of servers and any length of task."""
+
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from offbench.solvers._moves import start
+
+from offbench import P1, Search
+from offbench.environment import Episodes
+
+from .features import Facts, ServerObserver
+from .learner import values
+from .network import Shape
+
+Floats32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# The coldest temperature that isn't 0, over the hottest.
+_COLDEST = 0.02
+
+
+class SharedPolicy:
+    """A network that has learnt.
+
+    Parameters
+    ----------
+    shape
+        Of the network.
+    weights
+        Flat.
+    """
+
+    def __init__(self, shape: Shape, weights: Floats32) -> None:
+        self.shape, self.weights = shape, weights
+
+    def place(self, problem: P1, rollouts: int, rng: np.random.Generator) -> Ints:
+        """Return placements, shape ``(rollouts, n_subtasks)``: the greedy one, then sampled ones."""
+        facts = Facts(problem, start(problem, Search(problem)))
+        observer = ServerObserver([problem])
+        episodes = Episodes(problem, rollouts)
+        temperature = ladder(rollouts, 1.0)
+        for k in range(problem.n_subtasks):
+            q = values(self.shape, self.weights, facts.observe(episodes, observer))
+            episodes.step(draw(q, problem.allowed[[k] * rollouts], temperature, rng))
+        return episodes.servers
+
+    def save(self, file: BinaryIO) -> None:
+        """Write what `load` reads."""
+        from offbench.solvers.dqn.states import write
+
+        write({"shape": list(self.shape), "weights": self.weights}, file)
+
+    @classmethod
+    def load(cls, file: BinaryIO) -> "SharedPolicy":
+        """Read what `save` wrote."""
+        from offbench.solvers.dqn.states import read
+
+        kept = read(file)
+        return cls(Shape(*kept["shape"]), kept["weights"].numpy())
+
+
+def ladder(rows: int, hottest: float) -> NDArray[np.float64]:
+    """Return a temperature for each row: 0, then ever higher ones, shape ``(rows, 1)``."""
+    return np.append(0.0, np.geomspace(_COLDEST * hottest, hottest, rows - 1))[:, None]
+
+
+def draw(q: Floats32, masks: Mask, temperature: NDArray[np.float64], rng: np.random.Generator) -> Ints:
+    """Draw an allowed action of each row by the softmax of its values over their deviation and the temperature."""
+    known = np.where(masks, q, np.nan)
+    deviation = np.nanstd(known, axis=1, keepdims=True)
+    # The largest of values with Gumbel noise is a draw from their softmax.
+    noisy = q + temperature * deviation * rng.gumbel(size=q.shape)
+    drawn: Ints = np.where(masks, noisy, -np.inf).argmax(axis=1)
+    return drawn

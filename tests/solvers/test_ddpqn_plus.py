@@ -1,0 +1,367 @@
+"""DDPQN-plus: the shared network against torch, its observation against the evaluator, windows by hand."""
+
+from io import BytesIO
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.drawn import perturbed
+from examples import instance, layer, link, server, task
+from offbench.solvers.ddpqn_plus import DdpqnPlus
+from offbench.solvers.ddpqn_plus.agent import Agent
+from offbench.solvers.ddpqn_plus.features import GLOBAL, SERVER, Facts, ServerObserver, onward_costs
+from offbench.solvers.ddpqn_plus.learner import SharedLearner, values
+from offbench.solvers.ddpqn_plus.network import Shape
+from offbench.solvers.ddpqn_plus.policy import SharedPolicy, draw, ladder
+from offbench.solvers.ddpqn_plus.rounds import Rounds
+from offbench.solvers.dqn.batch import Batch, Learning, Switches
+from offbench.solvers.dqn.reference_learner import ReferenceLearner
+from torch import Tensor, nn
+
+from offbench import P1, Search, evaluate, load, solve
+from offbench.diary import Diary
+from offbench.environment import Episodes
+from offbench.instance import Instance
+
+SMALL: dict[str, Any] = {"episodes": 8, "batch": 16, "memory": 512, "hidden": (6, 5)}
+MOST, ROWS = 4, 24
+
+
+class Shared(nn.Module):
+    """The shared network as the docstring of `network` has it."""
+
+    def __init__(self, shape: Shape, weights: np.ndarray) -> None:
+        super().__init__()
+        self.dueling = shape.dueling
+        sizes = [int(np.prod(each)) for each in shape.layers()]
+        parts = torch.split(torch.from_numpy(weights.copy()), sizes)
+        self.parts = nn.ParameterList(part.view(size) for part, size in zip(parts, shape.layers(), strict=True))
+
+    def forward(self, observation: Tensor) -> Tensor:
+        a, b, a0, c, c0, d, d0, e, e0, v, w = self.parts
+        f, g = observation[..., :-GLOBAL].reshape(len(observation), -1, SERVER), observation[..., -GLOBAL:]
+        there = f[..., 0]
+        number = there.sum(-1, keepdim=True)
+        x = torch.relu(f @ a + (g @ b)[..., None, :] + a0)
+        y = torch.relu(x @ c + c0) * there[..., None]
+        p = torch.relu((y.sum(-2) / number) @ d + d0)
+        z = torch.relu(y @ e + p[..., None, :])
+        advantage = (z @ e0) * there
+        level = w
+        if self.dueling:
+            level = w + (p @ v)[..., None] - advantage.sum(-1, keepdim=True) / number
+        q: Tensor = (advantage + level) * there
+        return q
+
+
+def observations(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Return observations of 2 to MOST servers, as anything but the first fact may be."""
+    drawn = rng.normal(size=(rows, MOST * SERVER + GLOBAL)).astype(np.float32)
+    facts = drawn[:, : MOST * SERVER].reshape(rows, MOST, SERVER)
+    there = np.arange(MOST) < rng.integers(2, MOST + 1, size=rows)[:, None]
+    facts[..., 0] = 1
+    facts[~there] = 0
+    return drawn
+
+
+def flat(network: Shared) -> np.ndarray:
+    return torch.cat([part.detach().reshape(-1) for part in network.parts]).numpy()
+
+
+@pytest.mark.parametrize("dueling", [False, True])
+def test_the_compiled_network_is_the_one_of_its_docstring(dueling: bool) -> None:
+    rng = np.random.default_rng(1)
+    shape = Shape(6, 5, dueling)
+    weights = shape.draw(rng)
+    seen = observations(rng, 50)
+    with torch.no_grad():
+        expected = Shared(shape, weights)(torch.from_numpy(seen)).numpy()
+    np.testing.assert_allclose(values(shape, weights, seen), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "learning",
+    [
+        Learning(Switches(double, dueling, True), 1e-3, loss, 7)
+        for double, dueling, loss in product([False, True], [False, True], ["mse", "huber"])
+    ],
+    ids=str,
+)
+def test_forty_updates_follow_autograd(learning: Learning) -> None:
+    rng = np.random.default_rng(2)
+    shape = Shape(6, 5, learning.switches.dueling)
+    weights = shape.draw(rng)
+    fast = SharedLearner(shape, weights, learning)
+    network = Shared(shape, weights)
+    slow = ReferenceLearner(network, learning, torch.device("cpu"))
+    for _ in range(40):
+        batch = Batch.empty(ROWS, MOST * SERVER + GLOBAL, MOST)
+        batch.observations[:] = observations(rng, 2 * ROWS)
+        there = batch.observations[:, : MOST * SERVER : SERVER] > 0
+        batch.actions = np.array([rng.choice(np.flatnonzero(row)) for row in there[:ROWS]])
+        batch.rewards = rng.normal(scale=2, size=ROWS).astype(np.float32)
+        batch.discounts = np.where(rng.random(ROWS) < 0.2, 0, 0.9).astype(np.float32)
+        batch.allowed = there[ROWS:] & (rng.random((ROWS, MOST)) < 0.8)
+        batch.allowed[:, 0] = True
+        batch.weights = rng.uniform(0.1, 1, size=ROWS).astype(np.float32)
+        errors, loss = fast.update(batch)
+        expected_errors, expected_loss = slow.update(batch)
+        np.testing.assert_allclose(errors, expected_errors, atol=1e-3)
+        assert loss == pytest.approx(expected_loss, abs=1e-3)
+    np.testing.assert_allclose(fast.weights, flat(network), atol=2e-4)
+
+
+def test_q_goes_with_the_servers_whatever_their_order() -> None:
+    rng = np.random.default_rng(3)
+    shape = Shape(6, 5, True)
+    weights = shape.draw(rng)
+    seen = observations(rng, 1)
+    seen[0, : MOST * SERVER : SERVER] = 1
+    expected = values(shape, weights, seen)[0]
+    for order in permutations(range(MOST)):
+        shuffled = seen.copy()
+        shuffled[0, : MOST * SERVER] = seen[0, : MOST * SERVER].reshape(MOST, SERVER)[list(order)].ravel()
+        np.testing.assert_allclose(values(shape, weights, shuffled)[0], expected[list(order)], atol=1e-6)
+
+
+def test_an_instance_with_its_servers_in_another_order_looks_the_same() -> None:
+    problem = P1(load("tiny-graphs"))
+    order = np.random.default_rng(4).permutation(problem.n_servers)
+    facts = problem.instance.model_dump(mode="json", exclude_none=True)
+    facts["servers"] = [facts["servers"][s] for s in order]
+    other = P1(Instance.model_validate(facts))
+    servers = randomly(problem.allowed, np.random.default_rng(5))
+    mapped = order.argsort()[servers]
+    for decided in range(problem.n_subtasks):
+        one, two = observed(problem, servers, decided), observed(other, mapped, decided)
+        np.testing.assert_allclose(two[0][: -len(one[1])].reshape(-1, SERVER), one[2][order], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(two[1], one[1], rtol=1e-5, atol=1e-6)
+
+
+def observed(problem: P1, servers: np.ndarray, decided: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return an observation, its part of all, and its part of each server."""
+    episodes = Episodes(problem, 1)
+    for server_ in servers[:decided]:
+        episodes.step(np.array([server_]))
+    facts = Facts(problem, problem.everything_on(problem.arrays.client))
+    seen = facts.observe(episodes, ServerObserver([problem]))[0]
+    return seen, seen[-GLOBAL:], seen[:-GLOBAL].reshape(-1, SERVER)
+
+
+def test_what_comes_later_is_the_best_of_all_ways_on_without_queues_and_balance() -> None:
+    problem = chain()
+    a = problem.arrays
+    q = np.full((problem.n_servers,) * 3, np.inf)
+    for placed in product(range(problem.n_servers), repeat=3):
+        if all(problem.allowed[k, s] for k, s in enumerate(placed)):
+            evaluation = evaluate(problem, placed)
+            q[placed] = evaluation.objective - a.weights[5] * evaluation.balance
+    # The first subtask's own part depends on nothing after it.
+    first = np.array([q[s].min() for s in range(3)])
+    own = np.array([alone(problem, s) for s in range(3)])
+    later = np.where(np.isfinite(first), first - own, 0)
+    onward = onward_costs(*problem.packed, problem.allowed)
+    possible = problem.allowed[0]
+    np.testing.assert_allclose(
+        onward[0][possible] - onward[0][possible].min(), later[possible] - later[possible].min(), atol=1e-9
+    )
+
+
+def alone(problem: P1, s: int) -> float:
+    """Return Q of the first subtask on server *s*, balance apart."""
+    episode = Episodes(problem, 1)
+    return float(-episode.step(np.array([s]))[0][0]) if problem.allowed[0, s] else 0.0
+
+
+def chain() -> P1:
+    """Return a chain of three on a client and two edges of one kind, whose balance is nothing."""
+    servers = [
+        server("phone", "client", ghz=1, power=5),
+        server("edge", "edge", ghz=3, price=4, power=1),
+        server("cloud", "cloud", ghz=9, price=9, power=1),
+    ]
+    links = [
+        link("client", "edge", rate=2, price=3, power=1),
+        link("client", "cloud", rate=1, price=5, power=2),
+        link("edge", "cloud", rate=3, price=2),
+    ]
+    layers = [layer("a", 2, 3), {**layer("b", 6, 1, ("a",)), "allowed": ["phone", "edge"]}, layer("c", 4, 1, ("b",))]
+    return P1(Instance.model_validate(instance(servers, links, [task("t", *layers, input_mb=2)])))
+
+
+def rounds_of(problem: P1, **settings: Any) -> Rounds:
+    chosen = DdpqnPlus(**{**SMALL, "scaled": False, "baseline": False, "merge": False, **settings})
+    return Rounds(Search(problem), ServerObserver([problem]), 0, chosen, np.random.default_rng(0))
+
+
+def test_undiscounted_returns_of_a_whole_episode_are_what_is_left_of_minus_q() -> None:
+    problem, rng = P1(load("tiny-graphs")), np.random.default_rng(6)
+    rounds = rounds_of(problem, longest=0, steps=100)
+    rounds.begin()
+    while rounds.under_way:
+        transitions = rounds.step(randomly(rounds.masks(), rng))
+    prefixes = {int(state): index for index, state in enumerate(transitions.state[:: SMALL["episodes"]])}
+    assert len(transitions) == problem.n_subtasks * SMALL["episodes"]
+    assert not transitions.discount.any()
+    from_start = transitions.reward[transitions.state == 0]
+    servers = rounds.placements
+    np.testing.assert_allclose(from_start, [-evaluate(problem, row).objective for row in servers], rtol=1e-5)
+    assert set(prefixes) == set(range(problem.n_subtasks))
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
+    problem, rng = P1(load("tiny-chains")), np.random.default_rng(7)
+    gamma, unit = 0.5, 1.0
+    rounds = rounds_of(problem, longest=3, whole=0, steps=2, gamma=gamma, baseline=baseline)
+    for _ in range(12):
+        rounds.begin()  # the first round is one of whole episodes
+        base, first, parts = rounds.base.copy(), rounds.first.copy(), []
+        while rounds.under_way:
+            parts.append(rounds.step(randomly(rounds.masks(), rng)))
+        length = len(parts)
+        for row, servers in enumerate(rounds.placements):
+            window = slice(first[row], first[row] + length)
+            outside = np.ones(problem.n_subtasks, dtype=bool)
+            outside[window] = False
+            assert (servers[outside] == base[outside]).all()
+            q = prefixes(problem, servers)
+            steps = -np.diff(q)[window]
+            steps[-1] = q[window.stop - 1] - q[-1]
+            if baseline:
+                reference = -np.append(np.diff(prefixes(problem, rounds.reference))[::-1].cumsum()[::-1], 0)
+                steps += [-reference[k] + (gamma * reference[k + 1]) for k in range(window.start, window.stop)]
+                steps[-1] -= gamma * reference[window.stop]
+            expected = [steps[i] + (gamma * steps[i + 1] if i + 1 < length else 0) for i in range(length)]
+            got = {
+                int(state): (reward, discount)
+                for part in parts
+                for state, reward, discount, at in zip(
+                    part.state, part.reward, part.discount, np.arange(len(part)) % SMALL["episodes"], strict=True
+                )
+                if at == row
+            }
+            for i in range(length):
+                reward, discount = got[int(first[row]) + i]
+                assert reward / unit == pytest.approx(expected[i], rel=1e-4, abs=1e-6)
+                assert discount == (0 if i + 2 >= length else gamma**2)
+
+
+def prefixes(problem: P1, servers: np.ndarray) -> np.ndarray:
+    """Return Q of the first 0, 1, ... subtasks."""
+    episode = Episodes(problem, 1)
+    return np.cumsum([0.0, *(-float(episode.step(np.array([s]))[0][0]) for s in servers)])
+
+
+def randomly(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    actions: np.ndarray = np.where(masks, rng.random(masks.shape), -1).argmax(axis=1)
+    return actions
+
+
+def test_windows_that_improve_are_merged_only_where_they_do_not_overlap() -> None:
+    problem, rng = P1(load("resnet")), np.random.default_rng(8)
+    rounds = rounds_of(problem, longest=4, whole=0, merge=True, episodes=64)
+    search = rounds.search
+    while search.evaluations < 20_000:
+        rounds.begin()
+        before, base, first = search.objective, rounds.base.copy(), rounds.first.copy()
+        while rounds.under_way:
+            rounds.step(randomly(rounds.masks(), rng))
+        assert search.incumbent is not None and search.objective <= before
+        for k in np.flatnonzero(search.incumbent.servers != base):  # each change is some window's
+            inside = (first <= k) & (k < first + rounds.length)
+            assert (rounds.placements[inside, k] == search.incumbent.servers[k]).any()
+
+
+SWITCHES: list[dict[str, Any]] = [
+    {},
+    *({name: False} for name in ("double", "dueling", "prioritized", "shared")),
+    *({name: False} for name in ("onward", "scaled", "baseline", "merge")),
+    {"steps": 1}, {"gamma": 0.8}, {"longest": 0}, {"heat": 0}, {"explore": 1}, {"every": 0}, {"loss": "mse"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", SWITCHES, ids=str)
+def test_every_switch_works_and_the_same_seed_gives_the_same_run(settings: dict[str, Any]) -> None:
+    runs = [
+        solve("tiny-graphs", "ddpqn-plus", parameters=SMALL | settings, seed=3, max_evaluations=400) for _ in range(2)
+    ]
+    assert runs[0].objective == runs[1].objective
+    assert [point[1:] for point in runs[0].trace] == [point[1:] for point in runs[1].trace]
+
+
+def test_another_seed_gives_another_run() -> None:
+    curves = [solve("resnet", "ddpqn-plus", parameters=SMALL, seed=s, max_evaluations=500).trace for s in (1, 2)]
+    assert [point.objective for point in curves[0]] != [point.objective for point in curves[1]]
+
+
+def test_each_switch_changes_what_is_learnt() -> None:
+    def learnt(**settings: Any) -> bytes:
+        search = Search(P1(load("tiny-graphs")), seed=1)
+        agent = Agent(DdpqnPlus(**{**SMALL, **settings}), [search], search.rng, Diary())
+        for _ in range(60):
+            agent.learn()
+        assert isinstance(agent.learner, SharedLearner)
+        return bytes(agent.learner.weights.tobytes())
+
+    switches = [each for each in SWITCHES if "shared" not in each and "merge" not in each]
+    assert len({learnt(**each) for each in switches}) == len(switches)
+
+
+def test_only_allowed_servers_are_drawn() -> None:
+    rng = np.random.default_rng(9)
+    masks = rng.random((500, 6)) < 0.4
+    masks[:, 3] = True
+    q = rng.normal(size=masks.shape).astype(np.float32) + 10 * ~masks
+    drawn = draw(q.astype(np.float32), masks, ladder(500, 2.0), rng)
+    assert masks[np.arange(500), drawn].all()
+    assert drawn[0] == np.where(masks[0], q[0], -np.inf).argmax()
+
+
+def test_the_draw_is_by_the_softmax_of_values_over_their_deviation() -> None:
+    q = np.tile(np.array([0.0, 1.0, 3.0], dtype=np.float32), (30_000, 1))
+    drawn = draw(q, np.ones(q.shape, dtype=np.bool_), np.ones((len(q), 1)), np.random.default_rng(10))
+    expected = np.exp(q[0] / q[0].std())
+    np.testing.assert_allclose(np.bincount(drawn) / len(q), expected / expected.sum(), atol=0.01)
+
+
+def test_one_policy_places_instances_of_any_size() -> None:
+    rng = np.random.default_rng(11)
+    policy = SharedPolicy(Shape(6, 5, True), Shape(6, 5, True).draw(rng))
+    kept = BytesIO()
+    policy.save(kept)
+    kept.seek(0)
+    again = DdpqnPlus().load_policy(kept)
+    for name in ("tiny-chains", "tiny-wireless", "alexnet"):
+        problem = P1(load(name))
+        placed = policy.place(problem, 3, np.random.default_rng(0))
+        assert placed.shape == (3, problem.n_subtasks)
+        assert problem.allowed[np.arange(problem.n_subtasks), placed].all()
+        assert (placed == again.place(problem, 3, np.random.default_rng(0))).all()
+
+
+def test_a_training_on_instances_of_different_sizes_goes_on_bit_for_bit() -> None:
+    problems = [P1(perturbed(seed)) for seed in (1, 2)]
+    assert problems[0].n_servers != problems[1].n_servers
+
+    def begun() -> Agent:
+        return DdpqnPlus(**SMALL).training(problems, np.random.default_rng(12), Diary())
+
+    through, stopped, resumed = begun(), begun(), begun()
+    kept = BytesIO()
+    for moves in range(700):
+        through.learn()
+        if moves < 433:
+            stopped.learn()
+    stopped.save(kept)
+    kept.seek(0)
+    resumed.load(kept)
+    while resumed.steps < through.steps:
+        resumed.learn()
+    ends = [BytesIO(), BytesIO()]
+    through.save(ends[0])
+    resumed.save(ends[1])
+    assert ends[0].getvalue() == ends[1].getvalue()
+    assert through.learner.updates > 100
