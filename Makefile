@@ -49,6 +49,7 @@ metaheuristics: .venv/package
 
 defaults: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)
+
 # What each part of ddpqn-plus brings; drawn instances to train on.
 ablation: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.ablation $(ARGS)

@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from offbench.environment import Episodes
-from offbench.kernel import unpack
 from offbench.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -47,7 +46,7 @@ def _coordination(t, e, u, lambdas, root, benefits):
 
 
 @compiled
-def onward_costs(ints, floats, allowed):
+def onward_costs(arrays, allowed):
     """Return what it costs later that a subtask's output is on each server, shape ``(subtasks, servers)``.
 
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
@@ -55,7 +54,7 @@ def onward_costs(ints, floats, allowed):
     (
         _, root, benefits, _, _, input_start, input_of, _, _, _, _, _, gcycles, _, input_mb,
         input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-    ) = unpack(ints, floats)  # fmt: skip
+    ) = arrays  # fmt: skip
     n, m = allowed.shape
     onward = np.zeros((n, m))
     here = np.empty(m)
@@ -90,12 +89,12 @@ def onward_costs(ints, floats, allowed):
 
 
 @compiled
-def _observe(ints, floats, allowed, task_of, ahead, onward, unit, most, servers, decided, completion, found):
+def _observe(arrays, allowed, task_of, ahead, onward, unit, most, servers, decided, completion, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
     (
         client, root, benefits, task_start, _, input_start, input_of, reader_start, _, slot_start, kind, _, gcycles,
         arrival, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-    ) = unpack(ints, floats)  # fmt: skip
+    ) = arrays  # fmt: skip
     n, m = allowed.shape
     free = np.empty(slot_start[-1])
     count = np.empty(m)
@@ -275,7 +274,7 @@ class Facts:
         self.to_go = np.append(changes[::-1].cumsum()[::-1], 0.0)
         """what the reference adds to Q from each subtask on"""
         a = problem.arrays
-        self._onward = onward_costs(*problem.packed, problem.allowed) if onward else np.zeros(problem.allowed.shape)
+        self._onward = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         self._task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
@@ -285,7 +284,7 @@ class Facts:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
         found = np.empty((len(episodes), observer.width), dtype=np.float32)
         _observe(
-            *self.problem.packed, self.problem.allowed, self._task_of, self._ahead, self._onward, self.unit,
+            self.problem.arrays, self.problem.allowed, self._task_of, self._ahead, self._onward, self.unit,
             observer.most, episodes.servers, episodes.decided, episodes.completion, found,
         )  # fmt: skip
         return found

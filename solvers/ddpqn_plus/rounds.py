@@ -109,6 +109,8 @@ class Rounds:
         if last:
             objectives = self.search.propose_many(episodes.servers)
             rewards += episodes.objective - objectives
+            if self.length == len(self.base):
+                self.search.policy = episodes.servers[0].copy()
             self._move(objectives)
         if settings.baseline:
             rewards += facts.to_go[k] - (0 if last else settings.gamma * facts.to_go[k + 1])
@@ -169,7 +171,7 @@ class Rounds:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self.search.propose(np.asarray(state["best"]))
-        self.base, self._base_objective = np.array(state["base"][0], copy=True), state["base"][1]
+        self.base, self._base_objective = np.asarray(state["base"][0]), state["base"][1]
         self._episodes.load(state["episodes"])
         self._steps.load(state["steps"])
         self.first[:] = state["first"]

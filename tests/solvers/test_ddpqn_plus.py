@@ -162,7 +162,7 @@ def test_what_comes_later_is_the_best_of_all_ways_on_without_queues_and_balance(
     first = np.array([q[s].min() for s in range(3)])
     own = np.array([alone(problem, s) for s in range(3)])
     later = np.where(np.isfinite(first), first - own, 0)
-    onward = onward_costs(*problem.packed, problem.allowed)
+    onward = onward_costs(problem.arrays, problem.allowed)
     possible = problem.allowed[0]
     np.testing.assert_allclose(
         onward[0][possible] - onward[0][possible].min(), later[possible] - later[possible].min(), atol=1e-9
@@ -202,19 +202,18 @@ def test_undiscounted_returns_of_a_whole_episode_are_what_is_left_of_minus_q() -
     rounds.begin()
     while rounds.under_way:
         transitions = rounds.step(randomly(rounds.masks(), rng))
-    prefixes = {int(state): index for index, state in enumerate(transitions.state[:: SMALL["episodes"]])}
     assert len(transitions) == problem.n_subtasks * SMALL["episodes"]
     assert not transitions.discount.any()
     from_start = transitions.reward[transitions.state == 0]
     servers = rounds.placements
     np.testing.assert_allclose(from_start, [-evaluate(problem, row).objective for row in servers], rtol=1e-5)
-    assert set(prefixes) == set(range(problem.n_subtasks))
+    assert set(transitions.state.tolist()) == set(range(problem.n_subtasks))
 
 
 @pytest.mark.parametrize("baseline", [False, True])
 def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
     problem, rng = P1(load("tiny-chains")), np.random.default_rng(7)
-    gamma, unit = 0.5, 1.0
+    gamma = 0.5
     rounds = rounds_of(problem, longest=3, whole=0, steps=2, gamma=gamma, baseline=baseline)
     for _ in range(12):
         rounds.begin()  # the first round is one of whole episodes
@@ -245,7 +244,7 @@ def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
             }
             for i in range(length):
                 reward, discount = got[int(first[row]) + i]
-                assert reward / unit == pytest.approx(expected[i], rel=1e-4, abs=1e-6)
+                assert reward == pytest.approx(expected[i], rel=1e-4, abs=1e-6)
                 assert discount == (0 if i + 2 >= length else gamma**2)
 
 
@@ -262,17 +261,21 @@ def randomly(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def test_windows_that_improve_are_merged_only_where_they_do_not_overlap() -> None:
     problem, rng = P1(load("resnet")), np.random.default_rng(8)
-    rounds = rounds_of(problem, longest=4, whole=0, merge=True, episodes=64)
-    search = rounds.search
+    rounds = rounds_of(problem, longest=4, whole=0, merge=True, heat=0, episodes=64)
+    search, improved = rounds.search, 0
     while search.evaluations < 20_000:
         rounds.begin()
         before, base, first = search.objective, rounds.base.copy(), rounds.first.copy()
         while rounds.under_way:
             rounds.step(randomly(rounds.masks(), rng))
-        assert search.incumbent is not None and search.objective <= before
+        if search.objective == before:
+            continue
+        assert search.incumbent is not None
+        improved += 1
         for k in np.flatnonzero(search.incumbent.servers != base):  # each change is some window's
             inside = (first <= k) & (k < first + rounds.length)
             assert (rounds.placements[inside, k] == search.incumbent.servers[k]).any()
+    assert improved > 10
 
 
 SWITCHES: list[dict[str, Any]] = [
@@ -292,22 +295,20 @@ def test_every_switch_works_and_the_same_seed_gives_the_same_run(settings: dict[
     assert [point[1:] for point in runs[0].trace] == [point[1:] for point in runs[1].trace]
 
 
-def test_another_seed_gives_another_run() -> None:
-    curves = [solve("resnet", "ddpqn-plus", parameters=SMALL, seed=s, max_evaluations=500).trace for s in (1, 2)]
-    assert [point.objective for point in curves[0]] != [point.objective for point in curves[1]]
+def learnt(seed: int = 1, **settings: Any) -> bytes:
+    """Return the weights after 60 moves."""
+    search = Search(P1(load("tiny-graphs")), seed=seed)
+    agent = Agent(DdpqnPlus(**{**SMALL, **settings}), [search], search.rng, Diary())
+    for _ in range(60):
+        agent.learn()
+    assert isinstance(agent.learner, SharedLearner)
+    return bytes(agent.learner.weights.tobytes())
 
 
-def test_each_switch_changes_what_is_learnt() -> None:
-    def learnt(**settings: Any) -> bytes:
-        search = Search(P1(load("tiny-graphs")), seed=1)
-        agent = Agent(DdpqnPlus(**{**SMALL, **settings}), [search], search.rng, Diary())
-        for _ in range(60):
-            agent.learn()
-        assert isinstance(agent.learner, SharedLearner)
-        return bytes(agent.learner.weights.tobytes())
-
+def test_each_switch_and_each_seed_changes_what_is_learnt() -> None:
     switches = [each for each in SWITCHES if "shared" not in each and "merge" not in each]
     assert len({learnt(**each) for each in switches}) == len(switches)
+    assert learnt(seed=2) != learnt(seed=1) == learnt(seed=1)
 
 
 def test_only_allowed_servers_are_drawn() -> None:
