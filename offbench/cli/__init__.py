@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli import bound, check, evaluate, make, references, schema, show, solve, solvers, update
+from offbench.cli import bench, bound, check, evaluate, make, references, results, schema, show, solve, solvers, update
 from offbench.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -23,6 +23,10 @@ app = typer.Typer(
 app.command("solve")(solve.solve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
+app.command("bench")(bench.bench)
+app.command("status")(results.status)
+app.command("table")(results.table)
+app.command("export")(results.export)
 app.command("solvers")(solvers.solvers)
 
 instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)

@@ -1,0 +1,108 @@
+"""From a suite to its jobs, in the order in which they run."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offbench.bench.job import NOT_INSTALLED, Job, code_of
+from offbench.bench.suite import Entrant, Suite, instances_of
+from offbench.errors import OffbenchError
+from offbench.instance import Instance
+from offbench.solver import Solver, configure, find, locate
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
+
+    suite: Suite
+    instances: dict[str, Instance]
+    jobs: tuple[Job, ...]
+    """in the order of running"""
+    absent: dict[str, str]
+    """solvers that aren't here, and why"""
+
+
+def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
+    """Return the jobs of a suite; each solver's parameters are checked.
+
+    Seeds come one after another, and what has the same seed in random order: whatever drifts, of the
+    machine or its load, hits all solvers alike, and a suite that is cut short leaves whole blocks.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    folder
+        Where its file is; other files are looked for there.
+    required
+        Solvers that must be there, because the user named them just now.
+
+    Raises
+    ------
+    OffbenchError
+        If an instance can't be had, or a solver that is here can't work with its parameters.
+    """
+    instances = {instance.name: instance for instance in instances_of(suite, folder)}
+    hashes = {name: instance.hash for name, instance in instances.items()}
+    jobs: list[Job] = []
+    absent: dict[str, str] = {}
+    for entrant in suite.solvers:
+        name = _located(entrant.name, folder)
+        code = code_of(name)
+        parameters = dict(entrant.parameters)
+        if code == NOT_INSTALLED:
+            absent[entrant.label] = _why(name)
+            if entrant.name in required or name.endswith(".py"):
+                raise OffbenchError(absent[entrant.label])
+        else:
+            parameters = _on_one_thread(_p1_solver(entrant, name, suite.name), parameters)
+        jobs += [
+            Job(
+                instance=instance, instance_hash=hash_, solver=entrant.label, name=name, parameters=parameters,
+                seed=seed, time_limit_s=suite.time_limit_s, max_evaluations=suite.max_evaluations, code=code,
+            )
+            for instance, hash_ in hashes.items()
+            for seed in suite.seeds_of(entrant)
+        ]  # fmt: skip
+    return Plan(suite, instances, tuple(_shuffled(jobs)), absent)
+
+
+def _located(name: str, folder: Path) -> str:
+    """Return a file's path as seen from the suite's folder; a solver's name as it is."""
+    if not name.partition(":")[0].endswith(".py") or Path(name).is_absolute():
+        return name
+    return str((folder / name).resolve())
+
+
+def _why(name: str) -> str:
+    try:
+        locate(name)
+    except OffbenchError as error:
+        return str(error)
+    raise AssertionError(name)
+
+
+def _p1_solver(entrant: Entrant, name: str, suite: str) -> type[Solver]:
+    """Return the solver's class after a check that it can work with its parameters."""
+    solver = find(name)
+    made = configure(solver, name, entrant.parameters)
+    if made.solves == "P2":
+        raise OffbenchError(
+            f"suite '{suite}': solver '{name}' solves P2, the order for given servers; a suite is of P1"
+        )
+    return solver
+
+
+def _on_one_thread(solver: type[Solver], parameters: dict[str, object]) -> dict[str, object]:
+    """Return the parameters with one thread, where a solver can have several and the suite says nothing."""
+    return {"threads": 1} | parameters if "threads" in solver.model_fields else parameters
+
+
+def _shuffled(jobs: list[Job]) -> Iterator[Job]:
+    draw = random.Random(0)
+    for seed in sorted({job.seed for job in jobs}):
+        block = [job for job in jobs if job.seed == seed]
+        draw.shuffle(block)
+        yield from block
