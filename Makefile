@@ -17,10 +17,14 @@ lint: .venv/development
 	$(BIN)/lint-imports
 
 bench: .venv/development
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
 
+# The README's table of solvers; what is done is kept in results/, and the same command goes on.
+NETWORKS := alexnet vgg19 googlenet resnet
 compare: .venv/package
-	$(BIN)/python tests/benchmarks/compare_solvers.py
+	$(BIN)/offbench bench paper --output results/compare --jobs 2 $(addprefix --instance ,$(NETWORKS)) \
+	  $(addprefix --solver ,client-only greedy random ddpqn) $(ARGS)
+	$(BIN)/offbench table results/compare --only gaps --format markdown
 
 # The exact solvers: against brute force, side by side, the largest sizes proven, what is certified. Options: ARGS="--help".
 agreement: .venv/development

@@ -1,7 +1,7 @@
 """The best that is known of each instance, and the check that nothing contradicts it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from offbench.gaps import certified, contradict, is_optimal, missed_improvement
@@ -9,6 +9,8 @@ from offbench.references import Reference
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from offbench.bench.row import Row
 
 REFERENCE = "references.json"
 
@@ -103,6 +105,24 @@ def with_gaps(table: "pd.DataFrame", known: "pd.DataFrame") -> "pd.DataFrame":
         gaps["to_best_known"].append(missed)
         gaps["to_bound"].append(bounded)
     return table.assign(**gaps)
+
+
+def gap_traces(rows: "Sequence[Row]", known: "pd.DataFrame") -> dict[str, list[tuple[float, float]]]:
+    """Return seconds and missed improvement at each improvement of each run, by key.
+
+    Without runs that weren't made, and instances that nothing is known of or where there is nothing to gain.
+    """
+    bests = {str(name): float(value) for name, value in known["best_known"].items()}
+    clients = {str(name): float(value) for name, value in known["client_only"].items()}
+    found = {}
+    for row in rows:
+        best_known, client_only = bests[row.job.instance], clients[row.job.instance]
+        if row.status in UNTRIED or not client_only > best_known:
+            continue
+        objectives = [(seconds, q) for seconds, _, q, _ in row.trace if q is not None]
+        gaps = [(seconds, _gap(missed_improvement, q, client_only, best_known)) for seconds, q in objectives]
+        found[row.job.key] = [(seconds, max(0.0, gap)) for seconds, gap in gaps if not math.isnan(gap)]
+    return found
 
 
 UNTRIED = ("pending", "not-installed", "refused")

@@ -13,15 +13,16 @@ FORMATS = ("terminal", "markdown", "latex", "csv")
 _SHARES = ("to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound")
 # Columns that stand together in one cell: estimate, lower and upper end.
 _RANGES = {
+    "objective": ("objective_least", "objective_largest"),
     "to_best_known": ("to_best_known_least", "to_best_known_largest"),
     "median": ("median_low", "median_high"),
     "iqm": ("iqm_low", "iqm_high"),
 }
 _HEADS = {
     "placed": "with placement",
-    "objective": "median Q",
+    "objective": "median Q (least to largest)",
     "to_optimum": "gap to optimum",
-    "to_best_known": "to best known (least to largest)",
+    "to_best_known": "to best known",
     "to_bound": "to bound",
     "best_known": "best known Q",
     "best_known_by": "by",
@@ -67,7 +68,7 @@ def _text(column: str, value: Any) -> str:
         return ""
     if math.isinf(value):
         return "∞"
-    if column in _SHARES or column in _RANGES:
+    if column in _SHARES or (column in _RANGES and column != "objective"):
         return f"{value:.2%}" if abs(value) < 10 else f"{value:.0%}"
     if isinstance(value, int):
         return f"{value}"
@@ -101,13 +102,22 @@ def latex(block: Block) -> str:
     heads, rows = cells(block)
     align = "".join("r" if right else "l" for right in aligned(rows, len(heads)))
     lines = [f"    {' & '.join(map(_escaped, line))} \\\\" for line in (heads, *rows)]
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}", "\\begin{table}", f"  \\caption{{{_escaped(block.title)}}}",
-            f"  \\label{{tab:{block.name}}}", f"  \\begin{{tabular}}{{{align}}}", "    \\toprule", lines[0], "    \\midrule",
-            *lines[1:], "    \\bottomrule", "  \\end{tabular}", *(f"  % {note}" for note in block.notes), "\\end{table}", "",
-        ]
-    )  # fmt: skip
+    parts = (
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        f"  \\caption{{{_escaped(block.title)}}}",
+        f"  \\label{{tab:{block.name}}}",
+        f"  \\begin{{tabular}}{{{align}}}",
+        "    \\toprule",
+        lines[0],
+        "    \\midrule",
+        *lines[1:],
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        *(f"  % {note}" for note in block.notes),
+        "\\end{table}",
+    )
+    return "\n".join(parts) + "\n"
 
 
 _SPECIAL = {

@@ -12,6 +12,7 @@ from offbench.bench.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+HERE, BEFORE, ZERO_SHOT = "here", "before, on this instance", "before, on others"
 PENDING = "pending"
 """the status of a planned run that has no row yet"""
 
@@ -37,20 +38,27 @@ def results(store: Store) -> Results:
     rows = {row.job.key: row for row in store.rows()}
     planned = store.planned()
     cells = {job.cell for job in planned}
+    hashes = {job.instance: job.instance_hash for job in planned}
     keys = {job.key for job in planned}
     stray = [row for row in rows.values() if row.job.key not in keys]
-    older = [row for row in stray if row.job.cell in cells]
-    chosen = [rows.get(job.key) or job for job in planned] + [row for row in stray if row.job.cell not in cells]
+    older = [
+        row
+        for row in stray
+        if row.job.cell in cells or hashes.get(row.job.instance, row.job.instance_hash) != row.job.instance_hash
+    ]
+    chosen = [rows.get(job.key) or job for job in planned] + [row for row in stray if row not in older]
     made = tuple(row for row in chosen if isinstance(row, Row))
     notes = list(store.damaged)
     if older:
         notes.append(f"{len(older)} rows of older code or of instances that have changed are left out")
     codes = {(row.job.solver, row.job.code) for row in made}
-    for solver in sorted({solver for solver, _ in codes}):
-        if sum(one == solver for one, _ in codes) > 1:
-            notes.append(
-                f"'{solver}' has rows of different code side by side; `offbench bench` makes the older ones anew"
-            )
+    several = sorted({solver for solver, _ in codes if sum(one == solver for one, _ in codes) > 1})
+    if several:
+        names = ", ".join(several)
+        notes.append(f"rows of different code side by side, which `offbench bench` makes anew: {names}")
+    threaded = sorted({row.job.solver for row in made if row.threads > 1.5})
+    if threaded:
+        notes.append(f"more processor time than one thread can use, which is unfair: {', '.join(threaded)}")
     if any(row.crowded for row in made):
         count = sum(row.crowded for row in made)
         notes.append(
@@ -130,15 +138,16 @@ def _job(job: Job) -> dict[str, Any]:
 def training(row: Row) -> dict[str, Any]:
     """Return how long a solver learnt and how long it then took, and where it learnt.
 
-    *trained* is ``here`` where learning was part of the run, ``before`` for a policy that came trained, on
-    other instances (zero-shot) or on this one (``before, on this instance``), empty for what doesn't learn.
+    *trained* is `HERE` where learning was the run, `ZERO_SHOT` for a policy that came trained on other
+    instances, `BEFORE` for one that has met this instance, and empty for what doesn't learn.
     """
-    told = row.training if isinstance(row.training, dict) else {}
-    return {
-        "training_s": told.get("training_s"),
-        "inference_s": told.get("inference_s"),
-        "trained": told.get("trained", "") if told else "",
-    }
+    policy = row.policy or {}
+    if "training_seconds" in policy:
+        where = BEFORE if policy.get("met_in_training") else ZERO_SHOT
+        return {"training_s": policy["training_seconds"], "inference_s": policy["inference_seconds"], "trained": where}
+    if row.curves:
+        return {"training_s": row.seconds, "inference_s": math.nan, "trained": HERE}
+    return {"training_s": math.nan, "inference_s": math.nan, "trained": ""}
 
 
 def traces(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:

@@ -46,8 +46,9 @@ class Job(Fact):
 
     @property
     def key(self) -> str:
-        """SHA-256, shortened, of all that decides the outcome; labels don't."""
+        """SHA-256, shortened, of all that decides the outcome; labels and folders don't."""
         facts = self.model_dump(mode="json", exclude={"instance", "solver"})
+        facts["name"] = Path(self.name).name
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
     @property

@@ -59,7 +59,7 @@ def _load() -> float | None:
 def _commit() -> str | None:
     """Return the commit of the source tree that runs; None outside one."""
     folder = next(iter(offbench.__path__))
-    git = ["git", "-C", folder]
+    git = ["git", "--no-optional-locks", "-C", folder]
     try:
         tracked = subprocess.run([*git, "ls-files", "--error-unmatch", "__init__.py"], capture_output=True, check=False)
         if tracked.returncode != 0:  # somebody else's tree, which offbench is installed in

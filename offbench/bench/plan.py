@@ -9,7 +9,7 @@ from offbench.bench.job import NOT_INSTALLED, Job, code_of
 from offbench.bench.suite import Entrant, Suite, instances_of
 from offbench.errors import OffbenchError
 from offbench.instance import Instance
-from offbench.solver import Solver, configure, find, locate
+from offbench.solver import catalogue, configure, find, locate
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,15 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
     for entrant in suite.solvers:
         name = _located(entrant.name, folder)
         code = code_of(name)
-        parameters = dict(entrant.parameters)
         if code == NOT_INSTALLED:
             absent[entrant.label] = _why(name)
             if entrant.name in required or name.endswith(".py"):
                 raise OffbenchError(absent[entrant.label])
         else:
-            parameters = _on_one_thread(_p1_solver(entrant, name, suite.name), parameters)
+            _check(entrant, name, suite.name)
         jobs += [
             Job(
-                instance=instance, instance_hash=hash_, solver=entrant.label, name=name, parameters=parameters,
+                instance=instance, instance_hash=hash_, solver=entrant.label, name=name, parameters=entrant.parameters,
                 seed=seed, time_limit_s=suite.time_limit_s, max_evaluations=suite.max_evaluations, code=code,
             )
             for instance, hash_ in hashes.items()
@@ -84,20 +83,17 @@ def _why(name: str) -> str:
     raise AssertionError(name)
 
 
-def _p1_solver(entrant: Entrant, name: str, suite: str) -> type[Solver]:
-    """Return the solver's class after a check that it can work with its parameters."""
-    solver = find(name)
-    made = configure(solver, name, entrant.parameters)
-    if made.solves == "P2":
+def _check(entrant: Entrant, name: str, suite: str) -> None:
+    """Refuse a solver that isn't for a suite, or has no such parameters; imported only where that must be known."""
+    entry = catalogue().get(name)
+    if entrant.parameters or entry is None:
+        solves: str = configure(find(name), name, entrant.parameters).solves
+    else:
+        solves = entry.solves
+    if solves == "P2":
         raise OffbenchError(
             f"suite '{suite}': solver '{name}' solves P2, the order for given servers; a suite is of P1"
         )
-    return solver
-
-
-def _on_one_thread(solver: type[Solver], parameters: dict[str, object]) -> dict[str, object]:
-    """Return the parameters with one thread, where a solver can have several and the suite says nothing."""
-    return {"threads": 1} | parameters if "threads" in solver.model_fields else parameters
 
 
 def _shuffled(jobs: list[Job]) -> Iterator[Job]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
@@ -50,7 +51,8 @@ class SolverProcess:
         )  # fmt: skip
         assert self._process.stdout is not None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        threading.Thread(target=_pass_on, args=(self._process.stdout, self._answers), daemon=True).start()
+        self._reader = threading.Thread(target=_pass_on, args=(self._process.stdout, self._answers), daemon=True)
+        self._reader.start()
         try:
             self.facts = self._receive(_START_S)
         except BaseException as error:
@@ -63,11 +65,14 @@ class SolverProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):  # of a request that nobody read
+                assert pipe is not None
+                pipe.close()
         self._told.close()
 
     def ask(self, request: Mapping[str, Any], at_most_s: float) -> dict[str, Any]:
@@ -81,11 +86,9 @@ class SolverProcess:
             If the process ended instead.
         """
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # the answer that doesn't come says why
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:  # the answer that doesn't come says why
-            pass
         return self._receive(at_most_s)
 
     def _receive(self, at_most_s: float) -> dict[str, Any]:

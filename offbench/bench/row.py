@@ -105,6 +105,11 @@ class Row(Fact):
         return self.machine is not None and self.jobs > self.machine.physical_cores
 
     @property
+    def threads(self) -> float:
+        """How many threads were busy on average; a second is left out, for imports may take several."""
+        return 1.0 if self.cpu_s is None or self.seconds is None else (self.cpu_s - 1.0) / max(self.seconds, 0.1)
+
+    @property
     def failed(self) -> bool:
         """Whether ``--rerun failed`` runs it again."""
         return self.status in FAILED

@@ -202,10 +202,8 @@ def restricted(
     """
     data = suite.model_dump(exclude_none=True)
     if instances:
-        names = {(one.name or "") if isinstance(one, Composed) else one: one for one in suite.instances}
-        data["instances"] = [
-            names[name].model_dump() if isinstance(names.get(name), Composed) else name for name in instances
-        ]
+        composed = {one.name: one for one in suite.instances if isinstance(one, Composed)}
+        data["instances"] = [composed[name].model_dump() if name in composed else name for name in instances]
     if solvers:
         labels = {entrant.label: entrant for entrant in suite.solvers}
         named = {entrant.name: entrant for entrant in reversed(suite.solvers)}

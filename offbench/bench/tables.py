@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offbench.bench.best import UNTRIED, best, with_gaps
+from offbench.bench.best import UNTRIED, best, gap_traces, with_gaps
 from offbench.bench.frame import Results, traces
+from offbench.bench.statistics.anytime import primal_integral
 from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
 from offbench.bench.statistics.tests import FEW_BLOCKS, Ranking, blocks, friedman, wilcoxon_holm
 from offbench.bench.statistics.times import targets, time_summary
@@ -67,13 +68,13 @@ def analyse(
     known = best(results.table, references)
     table = with_gaps(results.table, known)
     compared = _compared(table)
-    wide = blocks(compared, "to_best_known")
-    ranking = friedman(wide) if wide.shape[1] > 1 and len(wide) else None
+    wide = blocks(compared, "to_best_known") if len(compared) else None
+    ranking = friedman(wide) if wide is not None and wide.shape[1] > 1 else None
     found = [_outcomes(table), _known(known), _gaps(table), _summary(table, compared, ranking)]
-    if ranking is not None:
+    if wide is not None and ranking is not None:
         found += [_ranks(ranking), _pairs(compared, wide)]
     found.append(_times(results, table, known, target))
-    if table["training_s"].notna().any():
+    if (table["trained"] != "").any():
         found.append(_training(table, instances))
     return Analysis(table, known, ranking, tuple(found), results.notes)
 
@@ -117,6 +118,8 @@ def _gaps(table: "pd.DataFrame") -> Block:
                 "runs": len(runs),
                 "placed": int(placed.sum()),
                 "objective": objective.median() if placed.any() else math.nan,
+                "objective_least": objective.min() if placed.any() else math.nan,
+                "objective_largest": objective.max() if placed.any() else math.nan,
                 "to_optimum": runs["to_optimum"].median(),
                 "to_best_known": runs["to_best_known"].median(),
                 "to_best_known_least": runs["to_best_known"].min(),
@@ -188,8 +191,8 @@ def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> Block:
     notes = [f"two-sided signed-rank tests, p-values corrected by Holm; {FAILURES}"]
     if seeds:
         notes.append(
-            f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} of "
-            "them: the p-values are about these instances, not about others"
+            f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} "
+            "of them: the p-values are about these instances, not about others"
         )
     return Block("pairs", "Paired Wilcoxon", frame, tuple(notes))
 
@@ -199,22 +202,33 @@ def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", targe
     joined = tried.drop(columns="client_only").join(known[["client_only", "best_known"]], on="instance")
     frame = time_summary(targets(joined, dict(traces(results.rows)), target)).rename_axis("solver").reset_index()
     if len(frame):
+        gaps = gap_traces(results.rows, known)
+        integrals = {
+            row.job.key: primal_integral(gaps[row.job.key], row.job.time_limit_s)
+            for row in results.rows
+            if row.job.key in gaps
+        }
+        frame["primal_integral"] = frame["solver"].map(
+            tried.assign(integral=tried["key"].map(integrals)).groupby("solver")["integral"].mean()
+        )
         frame = frame.sort_values(["ert_s", "par10_s", "solver"], ignore_index=True)
     notes = (
-        "ERT: all seconds spent over the runs that got there; PAR-10: one that didn't counts as ten limits; SGM: shifted "
-        "geometric mean (1 s), one that didn't counts as its limit",
+        "ERT: all seconds spent over the runs that got there; PAR-10: one that didn't counts as ten limits; SGM: "
+        "shifted geometric mean (1 s), one that didn't counts as its limit; primal integral: mean gap over the time "
+        "limit, 1 before the first placement",
     )
     return Block("times", f"Time until at most {target:.2%} of the possible improvement is missed", frame, notes)
 
 
 def _training(table: "pd.DataFrame", instances: int) -> Block:
-    others = table[table["training_s"].isna() & table["seconds"].notna()]
+    others = table[(table["trained"] == "") & table["seconds"].notna()]
     medians = others.groupby("solver")["to_best_known"].median()
     rival = str(medians.idxmin()) if medians.notna().any() else ""
     other_s = float(others.loc[others["solver"] == rival, "seconds"].median()) if rival else math.inf
-    frame = training_costs(table, other_s, instances).reset_index()
+    frame = training_costs(table, other_s, instances)
     notes = (
-        f"'spread': one training over {instances} instances; 'break-even': the number of them from which it pays, against the "
-        f"{other_s:.3g} s of {rival or 'nobody'}, the best solver that doesn't learn; zero-shot: trained on other instances alone",
+        f"'spread': one training over {instances} instances; 'break-even': the number of them from which it pays, "
+        f"against the {other_s:.3g} s of {rival or 'nobody'}, the best solver that doesn't learn",
+        "'here': trained anew on each instance, nothing to spread; 'before, on others': zero-shot",
     )
     return Block("training", "What learning costs", frame, notes)

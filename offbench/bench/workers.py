@@ -1,6 +1,8 @@
 """Who runs the jobs: processes here, or a cluster of Dask or Ray, all behind joblib."""
 
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -33,7 +35,14 @@ class Workers:
 
         with parallel_config(backend=self.backend, n_jobs=self.jobs):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
-            yield from parallel(delayed(execute)(*each) for each in work)
+            yield from parallel(delayed(_in_worker)(execute, *each) for each in work)
+
+
+def _in_worker(execute: Execute, job: Job, instance: dict[str, Any], jobs: int) -> Row:
+    """Make a run; a terminal's Ctrl-C reaches workers too, but ending them is for the one who made them."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return execute(job, instance, jobs)
 
 
 @contextmanager
@@ -81,7 +90,7 @@ def _here(jobs: int) -> Workers:
     return Workers("loky", jobs, jobs, (TerminatedWorkerError,))
 
 
-def _dask(address: str | None, jobs: int) -> Iterator[Workers]:
+def _dask(address: str | None, jobs: int) -> Generator[Workers, None, None]:
     from distributed import Client, KilledWorker, LocalCluster
     from distributed.comm import CommClosedError
 
@@ -104,7 +113,7 @@ def _dask(address: str | None, jobs: int) -> Iterator[Workers]:
             own.close()
 
 
-def _ray(address: str | None, jobs: int) -> Iterator[Workers]:
+def _ray(address: str | None, jobs: int) -> Generator[Workers, None, None]:
     import ray
     from joblib import register_parallel_backend
     from ray.util.joblib.ray_backend import RayBackend

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli import bench, bound, check, evaluate, make, references, results, schema, show, solve, solvers, update
+from offbench.cli import (
+    bench,
+    bound,
+    check,
+    evaluate,
+    make,
+    references,
+    report,
+    results,
+    schema,
+    show,
+    solve,
+    solvers,
+    update,
+)
 from offbench.cli.errors import OneLineErrors
 
 app = typer.Typer(
@@ -26,7 +40,9 @@ app.command("bound")(bound.bound)
 app.command("bench")(bench.bench)
 app.command("status")(results.status)
 app.command("table")(results.table)
+app.command("report")(report.report)
 app.command("export")(results.export)
+app.command("show")(report.show)
 app.command("solvers")(solvers.solvers)
 
 instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)

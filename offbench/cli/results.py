@@ -10,6 +10,8 @@ from offbench.cli.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
+    from offbench.bench.frame import Results
+    from offbench.bench.store import Store
     from offbench.bench.tables import Analysis, Block
 
 Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that `offbench bench` wrote.")]
@@ -47,11 +49,9 @@ def table(
         raise OffbenchError("--output: needs --format markdown, latex or csv")
     if output is not None:
         check_writable(output)
-    if not 0 <= target < 1:
-        raise OffbenchError(f"--target: must be from 0 to below 1, not {target}")
     if spread < 1:
         raise OffbenchError(f"--spread: must be at least 1, not {spread}")
-    found = analysed(results, target, spread)
+    _, _, found = analysed(results, target, spread)
     blocks = _chosen(found, only, single=form == "csv" and not json)
     if json:
         show_json({block.name: formats.records(block.frame) for block in blocks} | {"notes": found.notes})
@@ -61,13 +61,16 @@ def table(
         text = "\n".join(
             {"markdown": formats.markdown, "latex": formats.latex, "csv": formats.csv}[form](b) for b in blocks
         )
-        write(output, text) if output is not None else print(text, end="")
+        if output is not None:
+            write(output, text)
+        else:
+            print(text, end="")
     for note in found.notes if not json else ():
         say(note)
 
 
-def analysed(folder: Path, target: float, spread: int) -> "Analysis":
-    """Return the statistics of a folder; a contradiction among its runs ends the command."""
+def analysed(folder: Path, target: float, spread: int) -> "tuple[Store, Results, Analysis]":
+    """Return what a folder has, and its statistics; a contradiction among its runs ends the command."""
     from offbench.bench.best import Contradiction
     from offbench.bench.frame import results
     from offbench.bench.store import Store
@@ -75,11 +78,14 @@ def analysed(folder: Path, target: float, spread: int) -> "Analysis":
     from offbench.references import references
 
     known = {reference.hash: reference for reference in references().instances.values()}
-    found = results(Store.of_results(folder))
+    if not 0 <= target < 1:
+        raise OffbenchError(f"--target: must be from 0 to below 1, not {target}")
+    store = Store.of_results(folder)
+    found = results(store)
     if not len(found.table):
         raise OffbenchError(f"{folder}: has no runs yet")
     try:
-        return analyse(found, known, target, spread)
+        return store, found, analyse(found, known, target, spread)
     except Contradiction as error:
         say(str(error))
         raise typer.Exit(FAILED) from None
@@ -147,9 +153,8 @@ def status(results: Folder, json: Json = False) -> None:
     done = len(found.table) - counts.get("pending", 0)
     show(f"{results}: {done} of {len(found.table)} runs done, {len(claimed)} in flight", drawn)
     for row in failures:
-        show(
-            f"{row.status}: {row.job.solver} on {row.job.instance}, seed {row.job.seed}: {row.message} [runs/{row.job.key}.json]"
-        )
+        what = f"{row.job.solver} on {row.job.instance}, seed {row.job.seed}"
+        show(f"{row.status}: {what}: {row.message} [runs/{row.job.key}.json]")
     for note in found.notes:
         say(note)
     if failures:

@@ -1,13 +1,13 @@
 """What is to be seen, as plain numbers: curves for each solver, drawn by plotly or matplotlib alike."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bench.best import UNTRIED
+from offbench.bench.best import UNTRIED, gap_traces
 from offbench.bench.frame import traces
 from offbench.bench.row import Row
 from offbench.bench.statistics.anytime import Trace, anytime_curve, empirical_attainment
@@ -17,6 +17,8 @@ from offbench.bench.tables import Analysis
 
 Floats = NDArray[np.float64]
 _POINTS = 120
+# A logarithmic axis has no zero; gaps below this are drawn on it.
+_LEAST_GAP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -47,24 +49,11 @@ class Chart:
 
 def charts(analysis: Analysis, rows: Sequence[Row], target: float = 0.01) -> list[Chart]:
     """Return the charts over all instances, those that have something to show."""
-    gaps = gap_traces(analysis, rows)
+    gaps = gap_traces(rows, analysis.known)
     found = [*_profiles(analysis, rows, target), _attainment(analysis, gaps, target)]
     found += [anytime(analysis, gaps, instance) for instance in analysis.known.index]
     found += learning(rows)
     return [chart for chart in found if chart is not None and chart.lines]
-
-
-def gap_traces(analysis: Analysis, rows: Sequence[Row]) -> dict[str, Trace]:
-    """Return seconds and missed improvement of each run, by key; without those that nothing is known of."""
-    known = analysis.known
-    found: dict[str, Trace] = {}
-    for row in rows:
-        best, client = known.loc[row.job.instance, ["best_known", "client_only"]]
-        if math.isnan(best) or not client > best or row.status in UNTRIED:
-            continue
-        objectives = [(seconds, q) for seconds, _, q, _ in row.trace if q is not None]
-        found[row.job.key] = [(seconds, max(0.0, (q - best) / (client - best))) for seconds, q in objectives]
-    return found
 
 
 def _solvers(analysis: Analysis) -> list[str]:
@@ -75,7 +64,7 @@ def _grid(limit_s: float) -> Floats:
     return np.geomspace(min(0.01, limit_s / 100), limit_s, _POINTS)
 
 
-def anytime(analysis: Analysis, gaps: dict[str, Trace], instance: str) -> Chart:
+def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Chart:
     """Return the median gap of each solver over time on one instance, with its quartiles."""
     table = analysis.table[analysis.table["instance"] == instance]
     lines = []
@@ -83,10 +72,12 @@ def anytime(analysis: Analysis, gaps: dict[str, Trace], instance: str) -> Chart:
         runs = table[(table["solver"] == solver) & table["key"].isin(list(gaps))]
         if len(runs):
             seconds = _grid(float(runs["time_limit_s"].max()))
-            low, middle, high = anytime_curve([gaps[key] for key in runs["key"]], seconds)
+            curves = anytime_curve([gaps[key] for key in runs["key"]], seconds)
+            low, middle, high = np.maximum(curves, _LEAST_GAP)
             lines.append(Line(solver, seconds, middle, low, high))
     title = f"{instance}: median gap over time, quartiles shaded"
-    return Chart(f"anytime-{instance}", title, "seconds", "missed improvement", tuple(lines), log_x=True)
+    what = "missed improvement, from 0.01 % on"
+    return Chart(f"anytime-{instance}", title, "seconds", what, tuple(lines), log_x=True, log_y=True)
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:
@@ -97,23 +88,25 @@ def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Ch
     medians = hits.groupby(["instance", "solver"])["hit_s"].median().unstack("solver")
     # A solver that wasn't tried on an instance didn't solve it.
     times = {str(solver): medians[solver].fillna(math.inf).to_numpy(float) for solver in medians}
-    limit = float(tried["time_limit_s"].max()) if len(tried) else 1.0
+    if not times:
+        return []
+    limit = float(tried["time_limit_s"].max())
     factors, budgets = np.geomspace(1, 1000, _POINTS), _grid(limit)
-    what = f"share of instances, solved: {target:.0%} missed at most"
+    solved = f"a gap of {target:.2g} or less"
     performance, data = performance_profile(times, factors), data_profile(times, budgets)
     return [
         Chart(
-            "performance", "Performance profile", "times the fastest solver's seconds", what,
+            "performance", f"Performance profile: {solved}", "times the fastest solver's seconds", "share of instances",
             tuple(Line(solver, factors, y) for solver, y in performance.items()), log_x=True,
         ),
         Chart(
-            "data", "Data profile", "seconds", what,
+            "data", f"Data profile: {solved}", "seconds", "share of instances",
             tuple(Line(solver, budgets, y) for solver, y in data.items()), log_x=True,
         ),
     ]  # fmt: skip
 
 
-def _attainment(analysis: Analysis, gaps: dict[str, Trace], target: float) -> Chart:
+def _attainment(analysis: Analysis, gaps: Mapping[str, Trace], target: float) -> Chart:
     """Return the share of all runs that have attained the target by each time."""
     lines = []
     for solver in _solvers(analysis):
@@ -121,7 +114,7 @@ def _attainment(analysis: Analysis, gaps: dict[str, Trace], target: float) -> Ch
         if runs:
             seconds = _grid(float(analysis.table["time_limit_s"].max()))
             lines.append(Line(solver, seconds, empirical_attainment(runs, seconds, [target + 1e-9])[0]))
-    title = f"Empirical attainment of a gap of {target:.0%}"
+    title = f"Empirical attainment: a gap of {target:.2g} or less"
     return Chart("attainment", title, "seconds", "share of runs", tuple(lines), log_x=True)
 
 
@@ -135,6 +128,8 @@ def learning(rows: Sequence[Row]) -> list[Chart]:
                 x, y = np.array(points, dtype=float).T
                 lines.append(Line(row.job.solver, x, y))
     return [
-        Chart(f"learning-{instance}-{name}", f"{instance}: {name} while learning", "step", name, tuple(lines), steps=False)
+        Chart(
+            f"learning-{instance}-{name}", f"{instance}: {name} while learning", "step", name, tuple(lines), steps=False
+        )
         for (instance, name), lines in found.items()
     ]

@@ -24,7 +24,7 @@ def anytime_curve(traces: Sequence[Trace], seconds: ArrayLike, shares: ArrayLike
     No interpolation, so that runs without a value yet, which are infinite, don't spoil the others.
     """
     values = np.array([value_at(trace, seconds) for trace in traces])
-    return np.asarray(np.quantile(values, shares, axis=0, method="inverted_cdf"))
+    return np.asarray(np.quantile(values, np.asarray(shares), axis=0, method="inverted_cdf"))
 
 
 def primal_integral(trace: Trace, end_s: float) -> float:

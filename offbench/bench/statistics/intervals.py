@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 
 def median(values: ArrayLike, axis: int = -1) -> Floats:
     """Return the median."""
-    return np.asarray(np.median(values, axis=axis))
+    return np.asarray(np.median(np.asarray(values), axis=axis))
 
 
 def interquartile_mean(values: ArrayLike, axis: int = -1) -> Floats:
@@ -40,7 +40,7 @@ def interquartile_mean(values: ArrayLike, axis: int = -1) -> Floats:
     """
     from scipy.stats import trim_mean
 
-    return np.asarray(trim_mean(values, 0.25, axis=axis))
+    return np.asarray(trim_mean(np.asarray(values), 0.25, axis=axis))
 
 
 def stratified_interval(

@@ -34,11 +34,8 @@ def blocks(table: "pd.DataFrame", value: str, seeds: bool = False) -> "pd.DataFr
     """
     wide = table.pivot_table(index=["instance", "seed"], columns="solver", values=value, dropna=False, aggfunc="median")
     if seeds:
-        single = table.dropna(subset=[value]).groupby(["instance", "solver"])["seed"].nunique() == 1
-        for (instance, solver), alone in single.items():
-            if alone:
-                wide.loc[instance, solver] = wide.loc[instance, solver].max()
-        wide = wide.dropna(how="all")
+        single = wide.groupby(level="instance").transform("count") == 1
+        wide = wide.where(~single, wide.groupby(level="instance").transform("max")).dropna(how="all")
     else:
         wide = wide.groupby(level="instance").median()
     return wide.dropna(axis="columns")
@@ -66,8 +63,8 @@ def wilcoxon_holm(wide: "pd.DataFrame") -> list[Comparison]:
 
     Notes
     -----
-    Blocks where two solvers are equal count half for each (Pratt). Infinite differences rank highest; between two
-    infinities there is none.
+    Where two solvers are equal in a block, the zero's rank is split between the signs. Infinite differences rank
+    highest; between two infinities there is none.
     """
     from scipy.stats import wilcoxon
     from statsmodels.stats.multitest import multipletests
@@ -122,8 +119,9 @@ def friedman(wide: "pd.DataFrame", alpha: float = 0.05) -> Ranking:
 
     Notes
     -----
-    ``CD = q_alpha sqrt(k (k + 1) / (6 N))``, ``q_alpha`` the studentised range's quantile over ``sqrt(2)``; Demsar, Statistical
-    comparisons of classifiers over multiple data sets, 2006. Friedman's test needs three solvers; with two, p is NaN.
+    ``CD = q_alpha sqrt(k (k + 1) / (6 N))``, ``q_alpha`` the studentised range's quantile over ``sqrt(2)``; Demsar,
+    Statistical comparisons of classifiers over multiple data sets, 2006. Friedman's test needs three solvers; with
+    two, p is NaN.
     """
     from scipy.stats import friedmanchisquare, studentized_range
 

@@ -29,12 +29,12 @@ def break_even(training_s: float, inference_s: float, other_s: float) -> float:
 
 
 def training_costs(table: "pd.DataFrame", other_s: float, instances: int = 100) -> "pd.DataFrame":
-    """Return, for each solver that learns, what it costs counted in three ways.
+    """Return what each solver that learns costs, counted in three ways.
 
     Parameters
     ----------
     table
-        Of runs, with *training_s* and *inference_s*; those without are left out.
+        Of runs, with *trained*, *training_s* and *inference_s*; those that don't learn are left out.
     other_s
         Seconds on an instance of what it is compared with.
     instances
@@ -43,21 +43,23 @@ def training_costs(table: "pd.DataFrame", other_s: float, instances: int = 100) 
     Returns
     -------
     pandas.DataFrame
-        Indexed by solver and *trained*, medians: *training_s*, *inference_s*, *in_full_s*, *spread_s*,
-        *break_even* in instances; and *zero_shot*, whether it came trained on other instances alone.
+        A line for each solver and *trained*, medians: *training_s* and *inference_s*; *in_full_s*, both
+        together; *spread_s*; *break_even*, in instances. What learns anew on each instance has nothing to spread.
     """
     import pandas as pd
 
-    lines = {}
-    for (solver, trained), runs in table.dropna(subset=["training_s", "inference_s"]).groupby(["solver", "trained"]):
+    lines = []
+    for (solver, trained), runs in table[table["trained"] != ""].groupby(["solver", "trained"]):
         training_s, inference_s = float(runs["training_s"].median()), float(runs["inference_s"].median())
-        lines[solver, trained] = {
-            "training_s": training_s,
-            "inference_s": inference_s,
-            "in_full_s": training_s + inference_s,
-            "spread_s": spread_cost(training_s, inference_s, instances),
-            "break_even": break_even(training_s, inference_s, other_s),
-            "zero_shot": trained == "before",
-        }
-    index = pd.MultiIndex.from_tuples(list(lines), names=["solver", "trained"]) if lines else None
-    return pd.DataFrame(list(lines.values()), index=index)
+        lines.append(
+            {
+                "solver": solver,
+                "trained": trained,
+                "training_s": training_s,
+                "inference_s": inference_s,
+                "in_full_s": training_s + (0.0 if math.isnan(inference_s) else inference_s),
+                "spread_s": spread_cost(training_s, inference_s, instances),
+                "break_even": math.nan if math.isnan(inference_s) else break_even(training_s, inference_s, other_s),
+            }
+        )
+    return pd.DataFrame(lines)
