@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offbench.bench.job import NOT_INSTALLED, Job, code_of
-from offbench.bench.suite import Entrant, Suite, instances_of
+from offbench.bench.suite import Entrant, Suite, instances_of, is_file
 from offbench.errors import OffbenchError
 from offbench.instance import Instance
 from offbench.solver import catalogue, configure, find, locate
@@ -53,7 +53,7 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
         code = code_of(name)
         if code == NOT_INSTALLED:
             absent[entrant.label] = _why(name)
-            if entrant.name in required or name.endswith(".py"):
+            if entrant.name in required or is_file(name):
                 raise OffbenchError(absent[entrant.label])
         else:
             _check(entrant, name, suite.name)
@@ -70,9 +70,7 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
 
 def _located(name: str, folder: Path) -> str:
     """Return a file's path as seen from the suite's folder; a solver's name as it is."""
-    if not name.partition(":")[0].endswith(".py") or Path(name).is_absolute():
-        return name
-    return str((folder / name).resolve())
+    return str((folder / name).resolve()) if is_file(name) else name
 
 
 def _why(name: str) -> str:

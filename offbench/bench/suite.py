@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, field_validator, model_validator
 
 from offbench.errors import OffbenchError, nearest
 from offbench.instance import Count, Fact, Instance, Name, Positive, load
@@ -38,6 +38,13 @@ class Composed(Fact):
         return compose(name, networks, arrivals(self.tasks, None, self.poisson, self.seed), source=source)
 
 
+# Told apart before they are checked, so that an error is of what was meant.
+InstanceEntry = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[Composed, Tag("composed")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "composed"),
+]
+
+
 class Entrant(Fact):
     """A solver with parameters, under a label of its own."""
 
@@ -59,7 +66,8 @@ class Entrant(Fact):
             set_ = data.get("parameters")
             if "label" not in data and isinstance(data.get("name"), str) and isinstance(set_, dict | None):
                 settings = (f"{key}={value}" for key, value in (set_ or {}).items())
-                data["label"] = " ".join((data["name"], *settings))
+                name = data["name"]
+                data["label"] = " ".join((Path(name).name if is_file(name) else name, *settings))
         return data
 
 
@@ -69,7 +77,7 @@ class Suite(Fact):
     name: FolderName
     """its results go to ``results/NAME``"""
     description: str = ""
-    instances: Annotated[tuple[Name | Composed, ...], Field(min_length=1)]
+    instances: Annotated[tuple[InstanceEntry, ...], Field(min_length=1)]
     """shipped names, files, or instances to be composed"""
     solvers: Annotated[tuple[Entrant, ...], Field(min_length=1)]
     """names, or tables with `name`, `parameters`, `label`, `seeds`"""
@@ -96,6 +104,11 @@ class Suite(Fact):
     def seeds_of(self, entrant: Entrant) -> tuple[int, ...]:
         """Return the seeds of one solver."""
         return entrant.seeds or self.seeds
+
+
+def is_file(name: str) -> bool:
+    """Tell a solver's or an instance's file, by its ending, from a name."""
+    return name.partition(":")[0].endswith((".py", ".json"))
 
 
 def _listed(seeds: Any) -> Any:
@@ -179,7 +192,7 @@ def instances_of(suite: Suite, folder: Path) -> list[Instance]:
 
 def _beside(folder: Path, name: str) -> str:
     """Return a file's path as seen from the suite's folder; the name of a shipped instance as it is."""
-    return str(folder / name) if name.endswith(".json") and not Path(name).is_absolute() else name
+    return str(folder / name) if is_file(name) else name
 
 
 def restricted(

@@ -58,7 +58,7 @@ def bench(
     """
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
-    from offbench.bench.suite import find_suite, read_suite, restricted
+    from offbench.bench.suite import find_suite, is_file, read_suite, restricted
 
     chosen = _backend(backend, address)
     if jobs is not None and jobs < 1:
@@ -66,8 +66,11 @@ def bench(
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
     file = find_suite(suite)
-    wanted = restricted(read_suite(file), instances or (), solvers or (), seeds, time_limit, max_evaluations)
-    made = plan(wanted, file.parent, required=solvers or ())
+    # Files that are named here are seen from here, those in the suite from its folder.
+    named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
+    on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
+    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations)
+    made = plan(wanted, file.parent, required=named)
     store = Store(output or RESULTS / wanted.name)
     _check_folder(store.folder)
     at_once = jobs or (1 if chosen == "loky" else -1)
@@ -76,6 +79,8 @@ def bench(
             say(f"{solver}: its runs are left as 'not-installed': {why}")
     if dry_run:
         _forecast(made, store, max(1, at_once), rerun is not None, json)
+        for damage in store.damaged:
+            say(damage)
         return
     if store.keep_suite(file.read_text(encoding="utf-8")):
         say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")

@@ -129,7 +129,12 @@ def learning(rows: Sequence[Row]) -> list[Chart]:
                 lines.append(Line(row.job.solver, x, y))
     return [
         Chart(
-            f"learning-{instance}-{name}", f"{instance}: {name} while learning", "step", name, tuple(lines), steps=False
+            f"learning-{instance}-{name}",
+            f"{instance}: {name} while learning, one seed of each",
+            "step",
+            name,
+            tuple(lines),
+            steps=False,
         )
         for (instance, name), lines in found.items()
     ]

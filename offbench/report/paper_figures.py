@@ -66,7 +66,7 @@ def gantt_figure(found: Schedule, title: str) -> Any:
     row_of: dict[tuple[int, int], int] = {}
     names = []
     for server, slot in found.lanes:
-        row_of.setdefault((server, -1), len(names) + len(row_of) - len(names))
+        row_of.setdefault((server, -1), len(row_of))  # above a server's slots: what is on its way or waits
         row_of[server, slot] = len(row_of)
         names.append(f"{servers[server].name} · {slot + 1}" if servers[server].pool > 1 else servers[server].name)
     figure, axes = _new(7.2, 0.9 + 0.2 * len(row_of))
@@ -95,7 +95,7 @@ def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[
     for name, make in figures.items():
         figure = make()
         for ending in endings:
-            paths.append(folder / f"{name}{ending}")
+            paths.append(folder / f"{name.replace('/', '-')}{ending}")
             figure.savefig(paths[-1], dpi=200)
         plt.close(figure)
     return paths

@@ -20,7 +20,7 @@ def gantt_text(found: Schedule, width: int = 72) -> RenderableType:
     total = float(found.end.max())
     grid.add_row("", Text(f"0{f'{total:.4g} s':>{width - 1}}", style="dim"))
     return Group(
-        grid, Text("letters: running, a new one capital-blocked by ▏; ·: a subtask waits for the server", style="dim")
+        grid, Text("letters: the server runs something, ▏ where it begins; ·: something waits for it", style="dim")
     )
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offbench import P1, Placement, evaluate, load
@@ -13,6 +13,7 @@ from offbench.report.schedule import schedule
 
 
 @pytest.mark.parametrize("name", ["tiny-graphs", "mixed-4", "alexnet-x10"])
+@settings(max_examples=20)
 @given(st.integers(0, 2**32))
 def test_slots_never_overlap_and_are_no_more_than_the_pool(name: str, seed: int) -> None:
     instance = load(name)
