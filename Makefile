@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -41,6 +41,10 @@ sizes: .venv/development
 
 certified: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.certified $(ARGS)
+
+# Two-step offloading against all layers at once, into results/two-step; runs that are there aren't made again.
+two-step: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.price_of_two_step $(ARGS)
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'

@@ -8,6 +8,8 @@ the networks' own structure; README.md in this folder lists each mend.
 import csv
 from pathlib import Path
 
+from offbench.instances import inception
+
 from offbench.compose import ENVIRONMENT_SOURCE, INPUT_MB, PAPER_WEIGHTS, arrivals, compose, paper_links, paper_servers
 from offbench.instance import Instance, Layer, Task
 
@@ -51,19 +53,24 @@ def network_instance(name: str, rows: list[dict[str, str]]) -> Instance:
         )
         for row in rows
     )
+    return alone(name, layers, INPUT_MB, PROFILE_SOURCE)
+
+
+def alone(name: str, layers: tuple[Layer, ...], input_mb: float, source: str) -> Instance:
+    """Return the instance of one network in the paper's environment."""
     return Instance(
         format="offbench/1",
         name=name,
-        source=f"{PROFILE_SOURCE}; {ENVIRONMENT_SOURCE}",
+        source=f"{source}; {ENVIRONMENT_SOURCE}",
         servers=paper_servers(),
         links=paper_links(),
-        tasks=(Task(name=name, input_mb=INPUT_MB, layers=layers),),
+        tasks=(Task(name=name, input_mb=input_mb, layers=layers),),
         weights=PAPER_WEIGHTS,
     )
 
 
 def build() -> dict[str, Instance]:
-    """Return every instance that is made from the profiles, by name."""
+    """Return every instance that is made by this script, by name."""
     with (FOLDER / "dnn_profiles.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     made = {
@@ -75,6 +82,8 @@ def build() -> dict[str, Instance]:
         staggered = f"ten tasks of one client, one every {STAGGER_S} s (our choice)"
         tens = compose(f"{name}-x10", [made[name]], arrivals(10, interval_s=STAGGER_S), source=staggered)
         made[tens.name] = tens
+    nested = inception.inception_v4().layers
+    made["inception-nested"] = alone("inception-nested", tuple(nested), inception.INPUT_MB, inception.SOURCE)
     return made
 
 

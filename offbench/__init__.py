@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from offbench.search import SearchEnded as SearchEnded
     from offbench.solution import Solution as Solution
     from offbench.solver import Solver as Solver
+    from offbench.training import Trainable as Trainable
+    from offbench.two_step import solve_two_step as solve_two_step
 
 # Public names and the modules that have them, imported when first used: `import offbench` costs nothing.
 _HOME = {
@@ -44,7 +46,9 @@ _HOME = {
     "SearchEnded": "search",
     "Solution": "solution",
     "solve": "run",
+    "solve_two_step": "two_step",
     "Solver": "solver",
+    "Trainable": "training",
 }
 __all__ = sorted(_HOME)
 

@@ -4,6 +4,7 @@ Units are those of the names. Nothing here depends on a placement.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 from math import log2
 from typing import Any, NamedTuple
@@ -117,6 +118,15 @@ class Problem:
     def n_servers(self) -> int:
         """How many servers there are."""
         return len(self.arrays.kind)
+
+    @cached_property
+    def free(self) -> Ints:
+        """The subtasks with a choice of servers, ascending; the others are pinned, and moving them is in vain.
+
+        All of them where none has a choice, so that there is always one to draw.
+        """
+        free = np.flatnonzero(self.allowed.sum(axis=1) > 1)
+        return free if free.size else np.arange(self.n_subtasks)
 
     def everything_on(self, server: int) -> Ints:
         """Return servers, shape ``(n_subtasks,)``: all on one; what may not run there, where it first may."""

@@ -1,9 +1,12 @@
 """One run: from an instance and a solver's name to a solution."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from offbench.checkpoint import Checkpoint
+from offbench.collapse import look_at
 from offbench.errors import OffbenchError
 from offbench.evaluator import Evaluation, evaluate, warm_up
 from offbench.instance import Instance, load
@@ -11,17 +14,22 @@ from offbench.placement import Placement
 from offbench.problem import P1, P2, Problem
 from offbench.references import lookup
 from offbench.search import Budget, Clock, Infeasible, Search, SearchEnded
-from offbench.solution import Solution, versions
+from offbench.solution import Solution, Trained, versions
 from offbench.solver import Solver, configure, find
+from offbench.training import Policy
 from offbench.watchdog import watchdog
 
 DEFAULT_TIME_LIMIT_S = 60.0
+# Placements that a policy makes before the clock is looked at.
+_ROLLOUTS = 100
 
 
 def solve(
     instance: Instance | str | Path,
-    solver: str,
+    solver: str | None = None,
     *,
+    policy: Path | str | None = None,
+    rollouts: int = 1,
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
     time_limit: float | None = None,
@@ -38,6 +46,10 @@ def solve(
         An instance, or a file or shipped name to load.
     solver
         A solver's name, or the path of a file with one.
+    policy
+        In place of a solver: the folder of a trained policy (`offbench.train`). Nothing is learnt any more.
+    rollouts
+        Placements that the policy makes: the greedy one, then sampled ones.
     parameters
         The solver's parameters by name.
     seed
@@ -70,6 +82,8 @@ def solve(
         instance = load(instance)
     if seed < 0:
         raise OffbenchError(f"seed: must be 0 or more, not {seed}")
+    trained = _trained(solver, policy, rollouts, parameters)
+    name = trained.checkpoint.solver if trained is not None else str(solver)
     if time_limit is None and max_evaluations is None:
         time_limit = DEFAULT_TIME_LIMIT_S
     budget = Budget(time_limit, max_evaluations, target)
@@ -81,13 +95,19 @@ def solve(
     made: Solver | None = None
     search: Search | None = None
     reason = stopped = ""
+    loaded_s = 0.0
     try:
         with watchdog(clock, time_limit):
-            made = configure(find(solver), solver, parameters or {})
+            made = trained.checkpoint.made() if trained is not None else configure(find(name), name, parameters or {})
             search = Search(_problem(instance, made, placement), budget, seed, clock)
             if on_start is not None:
                 on_start(search)
-            made.solve(search.problem, search)
+            if trained is None:
+                made.solve(search.problem, search)
+            else:
+                loaded = trained.checkpoint.open_policy(trained.folder, trained.checkpoint.made())
+                loaded_s = clock.seconds
+                _roll_out(loaded, trained, search)
     except SearchEnded:
         pass
     except Infeasible as error:
@@ -107,7 +127,7 @@ def solve(
     return Solution(
         instance=instance,
         problem="P1" if placement is None else "P2",
-        solver=made.name if made is not None else solver,
+        solver=made.name if made is not None else name,
         parameters=made.model_dump(mode="json") if made is not None else dict(parameters or {}),
         seed=seed,
         stopped=stopped or search.ended_by or "finished",
@@ -121,7 +141,44 @@ def solve(
         trace=tuple(search.trace),
         versions=versions(),
         reference=reference,
+        curves=search.diary.points(),
+        trained=trained and replace(trained, met=trained.checkpoint.met(instance), inference_s=seconds - loaded_s),
+        learnt=look_at(search.problem, search.policy) if search.policy is not None else None,
     )
+
+
+def _trained(
+    solver: str | None, policy: Path | str | None, rollouts: int, parameters: Mapping[str, Any] | None
+) -> Trained | None:
+    if policy is None:
+        if solver is None:
+            raise OffbenchError("solve: name a solver, or the folder of a policy")
+        if rollouts != 1:
+            raise OffbenchError("rollouts: of a policy only; name its folder")
+        return None
+    if solver is not None or parameters:
+        raise OffbenchError("policy: its solver and parameters are those that it was trained with; name none")
+    if rollouts < 1:
+        raise OffbenchError(f"rollouts: must be at least 1, not {rollouts}")
+    folder = Path(policy)
+    return Trained(folder, Checkpoint.read(folder), rollouts)
+
+
+def _roll_out(policy: Policy, trained: Trained, search: Search) -> None:
+    """Propose what a policy makes of the problem."""
+    assert isinstance(search.problem, P1)
+    proposed = 0
+    while proposed < trained.rollouts:
+        count = min(_ROLLOUTS, trained.rollouts - proposed)
+        again = proposed > 0  # the first row is the greedy one each time
+        try:
+            servers = policy.place(search.problem, count + again, search.rng)
+        except OffbenchError as error:
+            raise OffbenchError(f"{trained.folder}: doesn't fit '{search.problem.instance.name}': {error}") from None
+        if not again:
+            search.policy = servers[0]
+        search.propose_many(servers[again:])
+        proposed += count
 
 
 def _problem(instance: Instance, solver: Solver, placement: Placement | None) -> Problem:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offbench.diary import Diary
 from offbench.errors import OffbenchError
 from offbench.evaluator import evaluate_many, prefix_objectives
 from offbench.gaps import contradict, is_optimal
 from offbench.placement import Placement, indices
-from offbench.problem import Problem
+from offbench.problem import Ints, Problem
 
 Floats = NDArray[np.float64]
 
@@ -126,6 +127,10 @@ class Search:
         """of the incumbent"""
         self.lower_bound = -math.inf
         """the best bound reported so far"""
+        self.diary = Diary()
+        """what a solver that learns tells of itself"""
+        self.policy: Ints | None = None
+        """servers that such a solver's policy chooses now, when it explores nothing"""
         self.trace: list[TracePoint] = []
         """a point for each improvement of incumbent or bound"""
 

@@ -3,10 +3,13 @@
 import math
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from offbench.checkpoint import Checkpoint
+from offbench.collapse import Learnt, shares
 from offbench.evaluator import Evaluation
 from offbench.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
 from offbench.instance import Instance
@@ -25,6 +28,20 @@ class Text(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The policy that a run went by instead of learning."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    rollouts: int
+    """placements that it was to make"""
+    met: bool = False
+    """whether the instance was one that it was trained on"""
+    inference_s: float = 0.0
+    """seconds that the placements took, without loading the policy"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,6 +81,14 @@ class Solution:
     versions: dict[str, str]
     reference: Reference | None = None
     """what is known of the instance, if it is a shipped one and P1 was solved"""
+    stages: "tuple[Stage, ...]" = ()
+    """of two-step offloading: what was solved one after the other"""
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """of a solver that learns: points of loss over updates, reward over episodes"""
+    trained: Trained | None = None
+    """the policy that was trained before, if one was"""
+    learnt: Learnt | None = None
+    """what the policy chooses, of a solver that has one"""
 
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
@@ -119,6 +144,11 @@ class Solution:
             return "infeasible" if self.reason else "no-placement"
         return "optimal" if is_optimal(self.objective, self.lower_bound) else "feasible"
 
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a reader should know before trusting the result."""
+        return self.learnt.warnings if self.learnt is not None else []
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as one JSON object."""
         found = self.evaluation is not None
@@ -141,10 +171,36 @@ class Solution:
             "evaluations": self.evaluations,
             "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
             "client_only": self.client_only.to_dict(),
+            "shares": shares(self.instance, self.placement.servers) if self.placement is not None else None,
+            "policy": self._policy(),
+            "warnings": self.warnings,
+            "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
             "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
+            "stages": [stage.to_dict() for stage in self.stages],
             "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],
             "versions": self.versions,
         }
+
+    def _policy(self) -> dict[str, Any] | None:
+        facts: dict[str, Any] = {}
+        if self.learnt is not None:
+            facts |= {
+                "objective": self.learnt.objective,
+                "shares": shares(self.instance, self.learnt.servers),
+                "baselines": self.learnt.baselines,
+            }
+        if self.trained is not None:
+            checkpoint = self.trained.checkpoint
+            facts |= {
+                "folder": str(self.trained.folder),
+                "rollouts": self.trained.rollouts,
+                "met_in_training": self.trained.met,
+                "trained_on": [seen.name for seen in checkpoint.instances],
+                "training_steps": checkpoint.steps,
+                "training_seconds": checkpoint.seconds,
+                "inference_seconds": self.trained.inference_s,
+            }
+        return facts or None
 
     def to_frame(self) -> "pd.DataFrame":
         """Return a row for each subtask: task, layer, server, and what it amounts to.
@@ -176,6 +232,35 @@ class Solution:
         from offbench.summary import as_html
 
         return as_html(self)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of two-step offloading (MODEL.md section 5)."""
+
+    name: str
+    """initial, secondary, and secondary-2 and so on for modules inside modules"""
+    solution: Solution
+    """of the stage's own problem: contracted as far as need be, the rest pinned"""
+    free: int
+    """subtasks that it placed"""
+    time_limit: float | None
+    """its share of the budget, s"""
+    max_evaluations: int | None
+    """the same in evaluations"""
+    objective: float
+    """Q of the full graph, with modules still to come where the stage put them; infinite without a placement"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as one JSON object."""
+        return {
+            "name": self.name,
+            "free": self.free,
+            "time_limit": self.time_limit,
+            "max_evaluations": self.max_evaluations,
+            "full_objective": self.objective if math.isfinite(self.objective) else None,
+            "solution": self.solution.to_dict(),
+        }
 
 
 def versions() -> dict[str, str]:

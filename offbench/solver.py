@@ -26,6 +26,7 @@ from offbench.jsonfile import one_line
 
 PACKAGE = "offbench.solvers"
 GROUP = "offbench.solvers"
+_BASES = ("Solver", "Trainable")
 
 Solves = Literal["P1", "P2", "P1 and P2"]
 
@@ -136,7 +137,7 @@ def _read(path: Path, module: str) -> list[Entry]:
     missing = tuple(sorted({name for each in trees for name in _imports(each) if find_spec(name) is None}))
     entries = []
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] == "Solver" for base in node.bases):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] in _BASES for base in node.bases):
             facts = _class_facts(node)
             names = {facts.get("name", _default_name(path.stem)): (ast.get_docstring(node) or "").split("\n")[0]}
             names |= {name: description for name, (description, _) in facts.get("presets", {}).items()}
@@ -218,7 +219,9 @@ def locate(name: str) -> tuple[str | Path, str]:
         if not Path(path).is_file():
             raise OffbenchError(f"{path}: no such file")
         return Path(path), wanted
-    known = catalogue()
+    known = {entry.name: entry for entry in _own_entries()}
+    if name not in known:  # only then are other packages asked, which takes longer than a small instance
+        known = catalogue()
     if name not in known:
         raise OffbenchError(f"unknown solver '{name}'{nearest(name, list(known))}; `offbench solvers` lists them")
     if known[name].missing:

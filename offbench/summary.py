@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
+from math import inf
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -37,15 +38,17 @@ def summary(solution: Solution) -> RenderableType:
         why = solution.reason or f"the run ended ({solution.stopped}) before the solver proposed one"
         return Text(f"{solution.solver} on {solution.instance.name} ({solution.problem}): no placement: {why}")
     head = Text.assemble(
-        (solution.solver, "bold"), " on ", (solution.instance.name, "bold"),
+        (solution.solver, "bold"), " in two steps" if solution.stages else "", " on ", (solution.instance.name, "bold"),
         f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
     return Group(
         head,
+        *stages(solution),
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(Text(line) for line in (_bound(solution), _known(solution)) if line),
+        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution), _trained(solution)) if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
+        *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
 
 
@@ -53,10 +56,50 @@ def _ending(stopped: str) -> str:
     return {"finished": "itself", "interrupted": "Ctrl-C", "optimal": "proof"}.get(stopped, f"its {stopped}")
 
 
+def stages(solution: Solution) -> Iterator[RenderableType]:
+    """Yield a row for each stage of two-step offloading, and what its last bound says."""
+    if not solution.stages:
+        return
+    table = Table("stage", "solver", "places", "budget", "s", "evaluations", "its Q", "its bound", "full graph's Q")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for stage in solution.stages:
+        found = stage.solution
+        budgets = (
+            "" if stage.time_limit is None else f"{stage.time_limit:.4g} s",
+            "" if stage.max_evaluations is None else f"{stage.max_evaluations:,}",
+        )
+        bound = found.lower_bound
+        table.add_row(
+            stage.name, found.solver, f"{stage.free} of {found.instance.subtasks}", ", ".join(filter(None, budgets)),
+            f"{found.seconds:.2f}", f"{found.evaluations:,}", f"{found.objective:.6g}",
+            "none" if bound == -inf else f"{bound:.6g}", f"{stage.objective:.6g}",
+        )  # fmt: skip
+    yield table
+    if len(solution.stages) > 1 and solution.stages[-1].solution.gap is not None:
+        last = solution.stages[-1].solution
+        yield f"what is pinned in the {solution.stages[-1].name} problem leaves no Q below {last.lower_bound:.6g}"
+
+
 def _bound(solution: Solution) -> str:
+    if len(solution.stages) > 1:
+        return "lower bound: none on the full graph (a stage's is about the problem of that stage)"
     if solution.gap is None:
         return "lower bound: none (this solver proves nothing)"
     return f"lower bound: {solution.lower_bound:.6g}, relative gap {solution.gap:.3%}"
+
+
+def _trained(solution: Solution) -> str:
+    if solution.trained is None:
+        return ""
+    checkpoint = solution.trained.checkpoint
+    met = "met" if solution.trained.met else "not met"
+    count = len(checkpoint.instances)
+    on = f"{count} instance{'s' if count > 1 else ''}"
+    return (
+        f"policy of {solution.trained.folder}: this instance was {met} in training; trained for "
+        f"{checkpoint.seconds:.1f} s on {on}, inference {solution.trained.inference_s:.3f} s"
+    )
 
 
 def _known(solution: Solution) -> str:

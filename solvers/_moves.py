@@ -25,8 +25,8 @@ def move(problem: Problem, servers: Ints, k: int) -> Ints:
     return rows
 
 
-def move_run(problem: Problem, servers: Ints, run: slice) -> Ints:
-    """Return the placement, and for each server the one with a run of subtasks there, where they may be."""
+def move_run(problem: Problem, servers: Ints, run: Ints) -> Ints:
+    """Return the placement, and for each server the one with the subtasks of *run* there, where they may be."""
     rows = np.repeat(servers[None], problem.n_servers + 1, axis=0)
     targets = np.arange(problem.n_servers)[:, None]
     rows[1:, run] = np.where(problem.allowed[run].T, targets, servers[run])
@@ -34,8 +34,9 @@ def move_run(problem: Problem, servers: Ints, run: slice) -> Ints:
 
 
 def swap(problem: Problem, servers: Ints, k: int) -> Ints:
-    """Return the placements in which subtask *k* and another near it, or itself, change places."""
-    near = np.arange(max(0, k - NEAR), min(problem.n_subtasks, k + NEAR + 1))
+    """Return the placements in which subtask *k* and another, or itself, change places: of the free ones near it."""
+    at = int(np.searchsorted(problem.free, k))
+    near = problem.free[max(0, at - NEAR) : at + NEAR + 1]
     near = near[(near == k) | problem.allowed[k, servers[near]] & problem.allowed[near, servers[k]]]
     rows = np.repeat(servers[None], len(near), axis=0)
     rows[:, k] = servers[near]
@@ -86,8 +87,8 @@ def order_of(problem: Problem, servers: Ints) -> Ints:
 
 def start(problem: Problem, search: Search) -> Ints:
     """Propose the greedy's placement and everything on each server; return the best of them."""
-    greedy = np.zeros(problem.n_subtasks, dtype=np.int64)
-    for k in range(problem.n_subtasks):
+    greedy = problem.everything_on(problem.arrays.client)
+    for k in problem.free:
         greedy[k] = search.next_objectives(greedy, k).argmin()
     rows = np.array([greedy, *(problem.everything_on(s) for s in range(problem.n_servers))])
     best: Ints = rows[search.propose_many(rows).argmin()]

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from offbench.solvers._torch import one_thread
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from offbench import P1, OffbenchError, Search
+from offbench import P1, Search
 from offbench.environment import Layout, OffloadingEnv
 from offbench.environment.observation import Observation
 
@@ -70,20 +71,6 @@ def vectorized(env: type[ProposingEnv], problem: P1, observation: Layout, search
     return DummyVecEnv([lambda: env(problem, observation, search)] * count)
 
 
-def device_for(solver: str, wanted: str) -> str:
-    """Return the device, cpu or cuda.
-
-    Raises
-    ------
-    OffbenchError
-        If it is not there.
-    """
-    found = torch.cuda.is_available()
-    if wanted == "cuda" and not found:
-        raise OffbenchError(f"solver '{solver}': parameter device: torch finds no CUDA device here; say auto or cpu")
-    return "cuda" if found and wanted == "auto" else wanted.replace("auto", "cpu")
-
-
 @contextmanager
 def own_random_states() -> Iterator[None]:
     """Leave the random states of Python, numpy and torch as they were."""
@@ -94,14 +81,3 @@ def own_random_states() -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(array)  # noqa: NPY002
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

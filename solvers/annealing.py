@@ -67,7 +67,7 @@ class HeatBath:
 
     def typical_difference(self) -> float:
         """Return the median of what moving a subtask adds to the best of its servers."""
-        subtasks = self._search.rng.integers(self._problem.n_subtasks, size=_SAMPLE)
+        subtasks = self._search.rng.choice(self._problem.free, size=_SAMPLE)
         values = [self._search.propose_many(move(self._problem, self.servers, int(k))) for k in subtasks]
         differences = np.concatenate([each - each.min() for each in values])
         return float(np.median(differences[differences > 0])) if (differences > 0).any() else 1.0
@@ -81,19 +81,22 @@ class HeatBath:
                 self.step(temperature)
 
     def step(self, temperature: float) -> None:
-        """Make a move of a random kind with a random subtask."""
+        """Make a move of a random kind with a random subtask: of servers where it has a choice, of the order any."""
         rng = self._search.rng
-        k = int(rng.integers(self._problem.n_subtasks))
-        kinds = (self.move, self.move_run, self.swap, self.reorder, self.reorder)
-        kinds[rng.integers(3 if self.order is None else 5)](k, temperature)
+        kind = rng.integers(3 if self.order is None else 5)
+        if kind < 3:
+            (self.move, self.move_run, self.swap)[kind](int(rng.choice(self._problem.free)), temperature)
+        else:
+            self.reorder(int(rng.integers(self._problem.n_subtasks)), temperature)
 
     def move(self, k: int, temperature: float) -> None:
         """Draw a server for subtask *k*."""
         self._draw(move(self._problem, self.servers, k), temperature)
 
     def move_run(self, k: int, temperature: float) -> None:
-        """Draw a server for a few subtasks from *k* on, or leave them where they are."""
-        run = slice(k, k + int(self._search.rng.integers(2, self._longest_run + 1)))
+        """Draw a server for a few free subtasks from *k* on, or leave them where they are."""
+        first = int(np.searchsorted(self._problem.free, k))
+        run = self._problem.free[first : first + int(self._search.rng.integers(2, self._longest_run + 1))]
         self._draw(move_run(self._problem, self.servers, run), temperature)
 
     def swap(self, k: int, temperature: float) -> None:

@@ -1,6 +1,6 @@
 """Beam search over the exact counts, guided by the window relaxation; then local search, over orders too."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ _NARROW = (30, 1_000)
 # A guide's tables have at most this many entries.
 _LARGEST_TABLES = 60_000_000
 _STATES = (250, 7_000)
-# After a kick, subtasks at most this far away in index order move too.
+# After a kick, subtasks at most this far away in index order move too; pinned ones don't count.
 _NEAR = 12
 # Share of the budget after which dispatch orders are searched, if subtasks wait.
 _SERVERS_ONLY = 2 / 3
@@ -44,9 +44,8 @@ class Beam(Solver):
     def solve(self, problem: P1, search: Search) -> None:
         best = problem.everything_on(problem.arrays.client)
         objective = search.propose(best)
-        everywhere = range(problem.n_subtasks)
         for servers in self._ends_of_beams(problem, search):
-            improved, value = _descend(problem, search, servers, everywhere)
+            improved, value = _descend(problem, search, servers, problem.free)
             if value < objective:
                 best, objective = improved, value
         servers_only = True
@@ -57,12 +56,12 @@ class Beam(Solver):
                 if bath.order is not None:
                     typical = bath.typical_difference()
                     bath.cool(_HOT * typical, _COLD * typical, 1)
-            first = int(search.rng.integers(problem.n_subtasks))
-            kicked = range(first, min(problem.n_subtasks, first + int(search.rng.integers(1, self.kick + 1))))
+            first = int(search.rng.integers(len(problem.free)))
+            kicked = slice(first, first + int(search.rng.integers(1, self.kick + 1)))
             servers = best.copy()
-            for k in kicked:
+            for k in problem.free[kicked]:
                 servers[k] = search.rng.choice(np.flatnonzero(problem.allowed[k]))
-            around = range(max(0, kicked.start - _NEAR), min(problem.n_subtasks, kicked.stop + _NEAR))
+            around = problem.free[max(0, kicked.start - _NEAR) : kicked.stop + _NEAR]
             improved, value = _descend(problem, search, servers, around)
             if value <= objective:
                 best, objective = improved, value
@@ -86,10 +85,10 @@ def _guides(problem: P1, program: Program, search: Search) -> Iterator[Guide]:
         yield Guide(window, program.to_go(window, search.check))
 
 
-def _descend(problem: P1, search: Search, servers: Servers, among: Iterable[int]) -> tuple[Servers, float]:
+def _descend(problem: P1, search: Search, servers: Servers, among: Servers) -> tuple[Servers, float]:
     """Move one subtask, or swap two near each other, as long as that helps; in random order, the best for each."""
     objective = search.propose(servers)
-    order = search.rng.permutation(np.array(list(among)))
+    order = search.rng.permutation(among)
     failed = 0
     while True:
         for k in order:

@@ -42,7 +42,8 @@ class Sb3Dqn(Solver):
     """where the networks are; auto takes cuda when torch finds it"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._sb3 import UnmaskedEnv, device_for, train, vectorized
+        from offbench.solvers._sb3 import UnmaskedEnv, train, vectorized
+        from offbench.solvers._torch import device_for
         from stable_baselines3 import DQN
 
         env = vectorized(UnmaskedEnv, problem, self.observation, search, 1)

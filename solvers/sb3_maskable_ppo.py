@@ -37,7 +37,8 @@ class Sb3MaskablePpo(Solver):
     """where the networks are; auto takes cuda when torch finds it"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._sb3 import ProposingEnv, device_for, train, vectorized
+        from offbench.solvers._sb3 import ProposingEnv, train, vectorized
+        from offbench.solvers._torch import device_for
         from sb3_contrib import MaskablePPO
 
         env = vectorized(ProposingEnv, problem, self.observation, search, self.n_envs)

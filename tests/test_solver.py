@@ -272,6 +272,7 @@ def test_entry_point_is_a_solver(installed: Callable[[str, str, str], None]) -> 
 def test_entry_point_takes_no_name_of_our_own(installed: Callable[[str, str, str], None]) -> None:
     installed("greedy", "foreign_package:Mine", MINE)
     assert find("greedy").__module__ == "offbench.solvers.greedy"
+    assert "foreign_package" not in sys.modules  # other packages aren't even asked
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The frontier relaxation: dynamic programming over the subtasks in index order.
 
-Behind subtask k, all that matters to the steps still to come is where the *live* subtasks are, those with
-readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
+Behind subtask k, all that matters to the steps still to come is where the *live* subtasks are, those that aren't
+pinned and have readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
 window forgets are relaxed (`steps`, `windows`); where too many subtasks are live, the server of some is
 forgotten, and their readers find them where they are cheapest. Each makes placements cheaper, never dearer.
 """
@@ -44,6 +44,7 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
     """Lay out the dynamic program: for each part of the problem, for each of its cases, a stage for each subtask."""
     m = problem.n_servers
     a = problem.arrays
+    pinned = {int(k): int(problem.allowed[k].argmax()) for k in np.flatnonzero(problem.allowed.sum(axis=1) == 1)}
     weight = {int(k): float(mb) for mb, k in zip(a.input_mb, a.input_of, strict=True)}
     last_reader = np.full(problem.n_subtasks, -1)
     for k in range(problem.n_subtasks):
@@ -56,13 +57,13 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
         for case in part:
             before, chain = live, []
             for k, step in enumerate(case, first):
-                after = tuple(source for source in (*before, k) if last_reader[source] > k)
+                after = tuple(source for source in (*before, k) if last_reader[source] > k and source not in pinned)
                 while m ** len(after) > max(rows, m):
                     # Whose server is forgotten: the output that is cheapest to send; never the one just placed.
                     old = after[:-1] if after[-1] == k else after
                     least = min(old, key=lambda source: weight.get(source, 0.0))
                     after = tuple(source for source in after if source != least)
-                chain.append(Stage(before, _known(step, before, m), _into(before, k, after, m)))
+                chain.append(Stage(before, _known(step, before, pinned, m), _into(before, k, after, m)))
                 before = after
             laid.append(chain)
         made.append(laid)
@@ -71,12 +72,12 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
     return made
 
 
-def _known(step: Step, live: tuple[int, ...], m: int) -> Floats:
+def _known(step: Step, live: tuple[int, ...], pinned: dict[int, int], m: int) -> Floats:
     """Return the step's cost over the live servers; inputs that are forgotten are where they are cheapest."""
     cost = step.cost
-    for axis in reversed(range(len(step.inputs))):
-        if step.inputs[axis] not in live:
-            cost = cost.min(axis=axis)
+    for axis, source in reversed(list(enumerate(step.inputs))):
+        if source not in live:
+            cost = np.take(cost, pinned[source], axis) if source in pinned else cost.min(axis=axis)
     kept = [source for source in step.inputs if source in live]
     order = sorted(range(len(kept)), key=lambda axis: kept[axis])
     cost = cost.transpose(*order, len(kept))

@@ -8,7 +8,7 @@ optimum of a `Program` whose window forgets nothing; for a chain, of the problem
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -53,11 +53,17 @@ class Sweep:
     """whether no label was dropped for want of room"""
 
 
+class Tables(Protocol):
+    """A table for each subtask and the end, by number."""
+
+    def __getitem__(self, k: int, /) -> Floats: ...
+
+
 class Guide(NamedTuple):
     """A bound on what is to come."""
 
     window: Window
-    tables: Sequence[Floats]
+    tables: Tables
     """least cost from each subtask on, by server of the one before and state"""
     adds: bool = False
     """whether it comes on top of the guide before it, instead of counting where it says more"""
@@ -106,8 +112,9 @@ def sweep(
     exact = True
     for k, stage in enumerate(program.stages):
         check()
-        ahead = np.concatenate([guide.tables[k + 1].ravel() for guide in guides])
-        first_row = np.cumsum([0, *(guide.tables[k + 1].size for guide in guides)])
+        tables = [guide.tables[k + 1].ravel() for guide in guides]
+        ahead = np.concatenate(tables)
+        first_row = np.cumsum([0, *(table.size for table in tables)])
         expanded = expand(
             labels.above, labels.row, labels.imbalance, labels.cost, stage.cost, stage.into, program.unit, group,
             widths, radixes, state_of, first_code, states, ahead, first_row, adds,

@@ -5,12 +5,11 @@ the steps that add up to them, ``min (costs + Z_edges + Z_clouds)`` is at least 
 + min (other share + Z_clouds)``, and each is a dynamic program over one kind's window alone (Lagrangian
 decomposition). The shares are evened out step by step, forward and backward in turn: each pair of servers
 of consecutive subtasks gets the same least cost in every term, which never makes the bound worse.
-A pair or a state whose least costs add up to the incumbent is in no better placement and is left out for good,
-so that few states are left for wider windows.
+A pair or a state whose least costs add up to the incumbent, or by more than what rounding can have added, is in
+no better placement and is left out for good, so that few states are left for wider windows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit
@@ -31,6 +30,7 @@ States = NDArray[np.int32]
 
 # A window's codes are listed one by one, so there must not be too many.
 _CODES = 1_000_000
+# States that are worked on together, so that they stay in the processor's cache.
 _BLOCK = 512
 
 
@@ -108,6 +108,8 @@ class Split:
         self._terms = [
             Term(window, self._cost / len(windows), _everything(window, len(self._cost))) for window in windows
         ]
+        self._sizes = np.array([[_largest(cost) for cost in term.cost] for term in self._terms])
+        """the largest cost of each term and subtask, which grow as costs are moved from term to term"""
         self._backward(np.inf, lambda: None, even=False)
 
     @property
@@ -123,15 +125,12 @@ class Split:
     @property
     def rounding(self) -> float:
         """More than the sums in the bound, and in a label's cost with what is to come, can be off by."""
-        sizes = [np.abs(np.where(term.cost < np.inf, term.cost, 0)).max(axis=(1, 2)).sum() for term in self._terms]
-        return float(4 * np.finfo(float).eps * len(self._cost) * sum(sizes)) + 2 * self._rounding
+        return float(4 * np.finfo(float).eps * len(self._cost) * self._sizes.sum()) + 2 * self._rounding
 
     @property
     def guides(self) -> list[Guide]:
         """The terms for label setting, to be added up; valid for incumbents no higher than those given."""
-        return [
-            Guide(term.window, _Tables(term, self._rows), adds=i > 0) for i, term in enumerate(self._terms)
-        ]  # fmt: skip
+        return [Guide(term.window, _Tables(term, self._rows), adds=i > 0) for i, term in enumerate(self._terms)]
 
     def improve(self, incumbent: float, check: Callable[[], None]) -> None:
         """Even the shares out once forward and once backward.
@@ -162,9 +161,8 @@ class Split:
         if sum(8 * m * len(states) for term in alive for states in term) > n_bytes:
             return False
         self._terms = [
-            Term(window, term.cost, states)
-            for window, term, states in zip(windows, self._terms, alive, strict=True)
-        ]  # fmt: skip
+            Term(window, term.cost, states) for window, term, states in zip(windows, self._terms, alive, strict=True)
+        ]
         self._backward(np.inf, check, even=False)
         return True
 
@@ -201,11 +199,9 @@ class Split:
 
     def _even(self, k: int, ahead: Sequence[Floats], incumbent: float) -> None:
         """Let the least costs of each pair of servers be the same in all terms; drop pairs that are too dear."""
-        least = [
-            _pairs(term.tables[k], each, term.cost[k]) for term, each in zip(self._terms, ahead, strict=True)
-        ]  # fmt: skip
+        least = [_pairs(term.tables[k], each, term.cost[k]) for term, each in zip(self._terms, ahead, strict=True)]
         total = np.sum(least, axis=0)
-        dear = ~(total < incumbent + self._margin)
+        dear = ~(total < incumbent + self.rounding)
         rest = self._cost[k].copy()
         for term, each in zip(self._terms[:-1], least[:-1], strict=True):
             term.cost[k] -= np.subtract(each, total / len(least), out=np.zeros_like(each), where=~dear)
@@ -214,6 +210,7 @@ class Split:
         # Not changed step by step as well, so that the shares add up but for one rounding.
         rest[dear] = np.inf
         self._terms[-1].cost[k] = rest
+        self._sizes[:, k] = [_largest(term.cost[k]) for term in self._terms]
 
     def _keep(self, k: int, tables: Sequence[Floats], incumbent: float) -> None:
         """Keep new tables instead of those before subtask *k*, without what is too dear."""
@@ -222,38 +219,26 @@ class Split:
         total = np.sum(least, axis=0)
         for i, (term, table) in enumerate(zip(self._terms, tables, strict=True)):
             others = np.where(np.isfinite(total), total - np.where(np.isfinite(total), least[i], 0), np.inf)
-            table[~(sums[i] + others[:, None] < incumbent + self._margin)] = np.inf
+            table[~(sums[i] + others[:, None] < incumbent + self.rounding)] = np.inf
             term.keep(k, table)
 
-    @property
-    def _margin(self) -> float:
-        return 4 * self._rounding
 
-
-class _Tables(Sequence[Floats]):
+class _Tables:
     """A term's tables over all states, each made when it is asked for."""
 
     def __init__(self, term: Term, rows: list[int]) -> None:
         self._term = term
         self._rows = rows
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, k: int) -> Floats: ...
-    @overload
-    def __getitem__(self, k: slice) -> list[Floats]: ...
-    def __getitem__(self, k: int | slice) -> Floats | list[Floats]:
-        if isinstance(k, slice):
-            return [self[i] for i in range(*k.indices(len(self)))]
+    def __getitem__(self, k: int) -> Floats:
         full = np.full((self._rows[k], self._term.window.n_states), np.inf)
         known = self._term.tables[k]
         full[:, self._term.alive[k]] = known if len(known) == len(full) else known.min(axis=0)
         return full
 
-    def __iter__(self) -> Iterator[Floats]:
-        return (self[k] for k in range(len(self)))
+
+def _largest(cost: Floats) -> float:
+    return float(np.abs(cost[cost < np.inf]).max(initial=0.0))
 
 
 def _everything(window: Window, n_subtasks: int) -> list[States]:

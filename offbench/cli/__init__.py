@@ -21,6 +21,7 @@ from offbench.cli import (
     show,
     solve,
     solvers,
+    train,
     update,
 )
 from offbench.cli.errors import OneLineErrors
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
 )
 app.command("solve")(solve.solve)
+app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
 app.command("bench")(bench.bench)

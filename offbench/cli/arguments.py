@@ -1,10 +1,40 @@
 """Arguments that several verbs have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from offbench.errors import OffbenchError
 
 InstanceArgument = Annotated[
     str, typer.Argument(metavar="INSTANCE", help="An instance file, or the name of a shipped one, such as alexnet.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the solver; repeatable."),
+]
+SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of the solver's random numbers.")]
+LogDirOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write what a learning solver tells of itself here, for TensorBoard.")
+]
+
+
+def parse_settings(settings: list[str] | None) -> dict[str, str]:
+    """Turn ``["lr=0.1"]`` into ``{"lr": "0.1"}``; the solver checks names and values.
+
+    Raises
+    ------
+    OffbenchError
+        If one has no ``=``, or a parameter is given twice.
+    """
+    parameters: dict[str, str] = {}
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise OffbenchError(f"--set {setting}: must be PARAMETER=VALUE")
+        if name in parameters:
+            raise OffbenchError(f"--set {setting}: '{name}' is given twice")
+        parameters[name] = value
+    return parameters

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from offbench.cli.console import watched_stderr
 
 if TYPE_CHECKING:
+    from offbench.diary import Diary
     from offbench.search import Search
 
 
@@ -67,6 +68,10 @@ class LiveBar(Progress):
         yield from super().get_renderables()
 
 
+# "best Q" stands there already.
+_SHOWN = ("episode", "loss", "epsilon")
+
+
 def _search_state(search: "Search") -> tuple[float, str]:
     return min(1.0, search.progress), _state(search)
 
@@ -76,4 +81,9 @@ def _state(search: "Search") -> str:
     best = f"best Q {search.objective:.6g}" if search.objective < math.inf else "no placement yet"
     count = f"{search.evaluations:,}" + (f" of {most:,}" if most else "") + " evaluations"
     time = f"{search.seconds:.1f}" + (f" of {limit:g}" if limit else "") + " s"
-    return f"{best}, {count}, {time}"
+    return ", ".join([best, count, time, *learning_state(search.diary)])
+
+
+def learning_state(diary: "Diary") -> list[str]:
+    """Tell what a solver that learns has written down last."""
+    return [f"{name} {value:,.4g}" for name, value in sorted(diary.latest.items()) if name in _SHOWN]

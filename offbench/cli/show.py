@@ -18,6 +18,7 @@ _LAYERS_AT_MOST = 30
 def show(
     instance: InstanceArgument,
     layers: Annotated[bool, typer.Option("--layers", help="List the layers, however many.")] = False,
+    modules: Annotated[bool, typer.Option("--modules", help="List the modules of two-step offloading, drawn.")] = False,
     json: Json = False,
 ) -> None:
     """Show an instance.
@@ -34,6 +35,10 @@ def show(
     from offbench.problem import P1
 
     told = instance_facts(facts, P1(facts), layers or (not json and facts.subtasks <= _LAYERS_AT_MOST))
+    if modules:
+        from offbench.cli.modules import module_facts
+
+        told["modules"] = module_facts(facts)
     if json:
         console.show_json(told)
     else:
@@ -56,6 +61,10 @@ def _parts(facts: dict[str, Any]) -> Iterator["RenderableType"]:
     yield from _elsewhere(facts["everything_on"])
     if "layers" in facts:
         yield _layers(facts["layers"])
+    if "modules" in facts:
+        from offbench.cli.modules import show_modules
+
+        yield from show_modules(facts["modules"])
 
 
 def _table(*columns: str, title: str | None = None, left: int = 1) -> "Table":

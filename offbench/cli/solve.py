@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument
+from offbench.cli.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
 from offbench.cli.errors import FAILED, INTERRUPTED, say
 from offbench.errors import OffbenchError
 
@@ -20,11 +20,15 @@ def solve(
     solver: Annotated[
         str | None, typer.Option(metavar="NAME", help="A solver (`offbench solvers` lists them), or ./mine.py.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the solver; repeatable."),
+    settings: SettingsOption = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="In place of a solver: a policy from `offbench train`; nothing is learnt."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the solver's random numbers.")] = 0,
+    rollouts: Annotated[
+        int, typer.Option(metavar="N", help="Placements that the policy makes: one greedily, the others sampled.")
+    ] = 1,
+    seed: SeedOption = 0,
     time_limit: Annotated[
         float | None,
         typer.Option(metavar="S", help="Seconds, the solver's import included; 60 if no budget is given."),
@@ -36,9 +40,17 @@ def solve(
     placement: Annotated[
         Path | None, typer.Option(metavar="FILE", help="For P2: the placement whose servers are given.")
     ] = None,
+    two_step: Annotated[
+        bool, typer.Option("--two-step", help="First each module as one layer, then its inside with the rest pinned.")
+    ] = False,
+    secondary: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --two-step: the solver of the second step, if it is another."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`.")
     ] = None,
+    log_dir: LogDirOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes, no summary.")] = False,
 ) -> None:
@@ -49,9 +61,10 @@ def solve(
     """
     from offbench.cli.files import check_writable
 
-    if solver is None:
+    if solver is None and policy is None:
         raise OffbenchError(f"--solver: which one? There are {_known_solvers()}")
-    parameters = parse_settings(settings or [])
+    _check_two_step(two_step, secondary, placement, policy)
+    parameters = parse_settings(settings)
     if output is not None:
         check_writable(output)
     request: dict[str, Any] = {
@@ -61,11 +74,15 @@ def solve(
         "max_evaluations": max_evaluations,
         "target": target,
     }
+    if two_step:
+        request["secondary"] = secondary
+    else:
+        request |= {"policy": policy, "rollouts": rollouts}
 
     from offbench.cli.interrupt import one_interrupt
 
     with one_interrupt():
-        solution = _run(instance, solver, placement, request, quiet)
+        solution = _run(instance, solver, placement, two_step, request, log_dir, quiet)
         try:
             if output is not None:
                 _write(solution, output, quiet)
@@ -77,23 +94,13 @@ def solve(
         raise typer.Exit(FAILED)
 
 
-def parse_settings(settings: list[str]) -> dict[str, str]:
-    """Turn ``["lr=0.1"]`` into ``{"lr": "0.1"}``; the solver checks names and values.
-
-    Raises
-    ------
-    OffbenchError
-        If one has no ``=``, or a parameter is given twice.
-    """
-    parameters: dict[str, str] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise OffbenchError(f"--set {setting}: must be PARAMETER=VALUE")
-        if name in parameters:
-            raise OffbenchError(f"--set {setting}: '{name}' is given twice")
-        parameters[name] = value
-    return parameters
+def _check_two_step(two_step: bool, secondary: str | None, placement: Path | None, policy: Path | None) -> None:
+    if secondary is not None and not two_step:
+        raise OffbenchError("--secondary: names the solver of the second step; give --two-step as well")
+    if two_step and placement is not None:
+        raise OffbenchError("--two-step and --placement: two steps choose the servers, a placement gives them")
+    if two_step and policy is not None:
+        raise OffbenchError("--two-step and --policy: each step is a problem of its own; name a solver")
 
 
 def _known_solvers() -> str:
@@ -102,27 +109,52 @@ def _known_solvers() -> str:
     return ", ".join(catalogue())
 
 
-def _run(instance: str, solver: str, placement: Path | None, request: dict[str, Any], quiet: bool) -> "Solution":
+def _run(
+    instance: str,
+    solver: str | None,
+    placement: Path | None,
+    two_step: bool,
+    request: dict[str, Any],
+    log_dir: Path | None,
+    quiet: bool,
+) -> "Solution":
     from offbench.cli.console import load_evaluator
     from offbench.instance import load
     from offbench.placement import load_placement
     from offbench.solver import locate
 
-    locate(solver)
+    for name in (solver, request.get("secondary")):
+        if name is not None:
+            locate(name)
     facts = load(instance)
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()
 
-    from offbench import run
     from offbench.cli.progress import bar
-    from offbench.search import BoundError
+    from offbench.cli.tensorboard import logging
+    from offbench.run import solve
+    from offbench.search import BoundError, Search
+    from offbench.two_step import solve_two_step
 
     solution = None
     try:
         # What a solver prints must not land among the results.
-        with redirect_stdout(sys.stderr), bar(solver, quiet) as progress:
-            watch = progress.watch if progress is not None else None
-            solution = run.solve(facts, solver, placement=given, on_start=watch, **request)
+        title = solver or str(request["policy"])
+        with redirect_stdout(sys.stderr), logging(log_dir) as listener, bar(title, quiet) as progress:
+
+            def watch(search: Search) -> None:
+                if listener is not None:
+                    search.diary.listeners.append(listener)
+                if progress is not None:
+                    progress.watch(search)
+
+            request["on_start"] = watch
+            if not two_step:
+                solution = solve(facts, solver, placement=given, **request)
+            else:
+                if progress is not None:
+                    request["on_stage"] = progress.begin
+                solution = solve_two_step(facts, str(solver), **request)
     except BoundError as error:
         say(f"solver '{solver}': {error}; the run is void")
         raise typer.Exit(FAILED) from None

@@ -98,7 +98,7 @@ def update(
 
 def _effort(solvers: list[str] | None, settings: list[str] | None, time_limit: float, seed: int) -> "Effort":
     from offbench.bounds import RELAXATIONS
-    from offbench.cli.solve import parse_settings
+    from offbench.cli.arguments import parse_settings
     from offbench.solver import catalogue
     from offbench.update import Effort
 
@@ -106,7 +106,7 @@ def _effort(solvers: list[str] | None, settings: list[str] | None, time_limit: f
         raise OffbenchError("--set: needs exactly one --solver, whose parameter it is")
     installed = [entry.name for entry in catalogue().values() if not entry.missing and entry.solves != "?"]
     chosen = list(dict.fromkeys(solvers)) if solvers else installed
-    return Effort(chosen, RELAXATIONS, parse_settings(settings or []), seed, time_limit)
+    return Effort(chosen, RELAXATIONS, parse_settings(settings), seed, time_limit)
 
 
 def _improved(

@@ -1,5 +1,7 @@
 """Many episodes at once, compiled: what both Gymnasium environments and our own agents run on."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 _COMPLETION = PARTS.index("completion_s")
 _N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
+
+
+_STATE = ("servers", "decided", "objective", "_completion")
 
 
 class Episodes:
@@ -111,6 +116,15 @@ class Episodes:
     def observe(self) -> Observation:
         """Return what is seen in each episode, shape ``(count, observer.width)``."""
         return self.observer.compose(self.dynamic(), self.states)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it takes to go on."""
+        return {name: getattr(self, name).copy() for name in _STATE}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        for name in _STATE:
+            getattr(self, name)[:] = state[name]
 
     def _explain(self, row: int, action: int) -> str:
         k = int(self.decided[row])

@@ -74,10 +74,10 @@ class Observer:
         self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
         """states of problem i, from none to all subtasks decided, stand at ``first_state[i]:first_state[i + 1]``"""
         self._pairs = np.concatenate([_pairs(problem) for problem in problems])
-        ends = [np.append(np.repeat(np.cumsum(each), each), 0) for each in lengths]
-        self._task_end: Ints = np.concatenate(
-            [np.where(end > 0, end + first, 0) for end, first in zip(ends, self.first_state, strict=False)]
-        )
+        ends: list[Ints] = [np.append(np.repeat(np.cumsum(each), each), 0) for each in lengths]
+        for end, first in zip(ends, self.first_state.tolist(), strict=False):
+            end[end > 0] += first
+        self._task_end = np.concatenate(ends)
         everywhere = np.ones((1, self.n_servers), dtype=np.bool_)
         self._allowed = np.concatenate([part for problem in problems for part in (problem.allowed, everywhere)])
 
@@ -100,8 +100,8 @@ class Observer:
 
 def task_lengths(problem: Problem) -> Ints:
     """Return how many subtasks each task has."""
-    lengths: Ints = np.diff(problem.arrays.task_start.astype(np.int64))
-    return lengths
+    start = problem.arrays.task_start.astype(np.int64)
+    return start[1:] - start[:-1]
 
 
 def _pairs(problem: Problem) -> Observation:

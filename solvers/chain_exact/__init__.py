@@ -1,6 +1,7 @@
-"""Exact solving of one chain: bounds from windows of the counts, then label setting."""
+"""Exact solving of one chain, or of small modules between pinned layers: window bounds, then label setting."""
 
 import numpy as np
+from offbench.solvers.chain_exact.modules import module_program
 from pydantic import Field
 
 from offbench import P1, OffbenchError, Search, Solver
@@ -19,42 +20,44 @@ _GAIN = 0.05
 
 
 class ChainExact(Solver):
-    """Proven optimum of one chain of any length: window bounds, then label setting over the counts.
+    """Proven optimum of one chain, or of small modules between pinned layers: window bounds, then label setting.
 
     In a chain nothing queues, so without balance Q is a sum of costs that depend on the servers of a
     subtask and the one before, and with it of these and the differences of the counts. Windows of the
     counts (`offbench.bounds.windows`) give bounds, and placements that mostly meet them. Where they
     don't, labels are set over all counts, guided by the windows: by small ones of both kinds together,
     then by wide ones of each kind, between which the costs are split (`offbench.bounds.splitting`).
+
+    The same solves the second of two steps where modules are small and nothing waits, such as residual
+    blocks (`modules`).
     """
 
     labels: int = Field(default=1_000_000, ge=1)
     """labels kept after each subtask; beyond it those of least value stay, and the bound of the rest counts"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        refuse_other_than_chain(problem)
-        # In a chain all of the delay passes through every subtask.
-        flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
-        program = Program(problem, [[[step]] for step in Steps(problem).under(flow)])
+        refuse_several_tasks(problem)
+        program = chain_program(problem) if is_chain(problem) else module_program(problem, search)
         guides: list[Guide] = []
         seen: set[tuple[Group, ...]] = set()
         small = min(_STATES[0], _STATES_PER_SUBTASK * problem.n_subtasks)
         for states, rooms in ((small, _ROOM), (_STATES[1], (*_ROOM, self.labels))):
             if states != small:
                 self._split(problem, program, search)
-            for groups in widest(problem.arrays, min(states, _fitting(problem))):
+            for groups in widest(problem.arrays, min(states, _fitting(program))):
                 if groups not in seen:
                     seen.add(groups)
                     window = Window(problem.arrays, groups)
-                    guides.append(Guide(window, program.to_go(window, search.check)))
-                    search.propose(program.cheapest(*guides[-1][:2]))
-                    search.bound(program.bound_of(guides[-1].tables))
+                    tables = program.to_go(window, search.check)
+                    guides.append(Guide(window, tables))
+                    search.propose(program.cheapest(window, tables))
+                    search.bound(program.bound_of(tables))
             for room in sorted({min(room, self.labels) for room in rooms}):
                 _sweep(program, guides, search, room, program.rounding)
 
     def _split(self, problem: P1, program: Program, search: Search) -> None:
         """Set labels under split costs, with ever wider windows."""
-        split = Split(program, alone(problem.arrays, min(_SPLIT_STATES, _fitting(problem) // 2)))
+        split = Split(program, alone(problem.arrays, min(_SPLIT_STATES, _fitting(program) // 2)))
         more = True
         while more:
             gain = 1.0
@@ -81,22 +84,26 @@ def _sweep(program: Program, guides: list[Guide], search: Search, room: int, rou
     search.bound(min(found.lower_bound - rounding, search.objective))
 
 
-def _fitting(problem: P1) -> int:
+def _fitting(program: Program) -> int:
     """Return how many states a window may have for its table to fit."""
-    return max(1, _TABLE_BYTES // (8 * problem.n_servers * (problem.n_subtasks + 1)))
+    return max(1, _TABLE_BYTES // (8 * (1 + sum(len(stage.cost) for stage in program.stages))))
 
 
-def refuse_other_than_chain(problem: P1) -> None:
-    """Raise an `OffbenchError` that says why *problem* is no chain."""
+def refuse_several_tasks(problem: P1) -> None:
+    """Raise an `OffbenchError` if *problem* has more than one task."""
+    tasks = len(problem.arrays.arrival_s)
+    if tasks != 1:
+        raise OffbenchError(f"solver 'chain-exact' solves one task; instance '{problem.instance.name}' has {tasks}")
+
+
+def is_chain(problem: P1) -> bool:
+    """Tell whether every subtask but the first reads exactly the one before."""
     a = problem.arrays
-    if len(a.arrival_s) != 1:
-        raise OffbenchError(
-            f"solver 'chain-exact' solves one task; instance '{problem.instance.name}' has {len(a.arrival_s)}"
-        )
-    for k in range(1, problem.n_subtasks):
-        inputs = a.input_of[a.input_start[k] : a.input_start[k + 1]]
-        if list(inputs) != [k - 1]:
-            raise OffbenchError(
-                f"solver 'chain-exact' solves chains; {problem.subtask_name(k)} of instance "
-                f"'{problem.instance.name}' doesn't read exactly the layer before"
-            )
+    inputs = (a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist() for k in range(1, problem.n_subtasks))
+    return all(sources == [k] for k, sources in enumerate(inputs))
+
+
+def chain_program(problem: P1) -> Program:
+    """Return the program of a chain, in which all of the delay passes through every subtask."""
+    flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
+    return Program(problem, [[[step]] for step in Steps(problem).under(flow)])

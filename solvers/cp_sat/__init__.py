@@ -36,27 +36,24 @@ class CpSat(Solver):
         detail = Detail()
         precision = self.precision
         latest_s = horizon_s(problem)
-        for _ in range(20):
+        while True:
             target = search.objective - 0.4 * max(1e-6 * abs(search.objective), 1e-9)
             units = Units.of(problem, search.objective, precision, latest_s)
             model = Model(problem, units, relaxed, target, detail, latest_s, search.check)
             if model.empty:
                 search.bound(target)
                 return
-            outcome = run(
-                model,
-                search,
-                settings,
-                search.remaining_s,
-                partial(_bound, search, target),
-            )
+            outcome = run(model, search, settings, search.remaining_s, partial(_bound, search, target))
             search.bound(min(outcome.bound, target))
             if outcome.ended == "stopped":
                 return
             if not detail.refine(outcome.met, units.tick_s):
-                if precision < 1e-10:
+                # What the model took for better than it is has been evaluated: it is left out.
+                if model.booked and outcome.decision is not None:
+                    detail.excluded.append(outcome.decision)
+                elif precision < 1e-10:
                     return
-                precision /= 8
+                precision = max(precision / 8, 1e-11)
 
 
 def _bound(search: Search, target: float, bound: float) -> None:

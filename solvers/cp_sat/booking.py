@@ -89,8 +89,11 @@ class Bookings:
         """the same, or complete when it starts"""
         self._just: list[list[Literal]] = [[] for _ in range(n)]
         """those that complete when it starts, where times are rounded"""
+        self.first: dict[tuple[int, int], Literal] = {}
+        """whether the one is booked before the other"""
         for j, k in pairs:
             first = model.new_bool_var(f"first {j} {k}")
+            self.first |= {(j, k): first, (k, j): ~first}
             together = self._together(j, k)
             self._book(j, k, first, together)
             self._book(k, j, ~first, together)

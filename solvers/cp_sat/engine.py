@@ -17,7 +17,7 @@ from ortools.sat.python import cp_model
 
 from offbench import Placement, Search
 
-from .model import Met, Model
+from .model import Decision, Met, Model
 
 Ended = Literal["optimal", "infeasible", "stopped"]
 # How long the calling thread sleeps at most, s; and how long before the time limit CP-SAT is to stop.
@@ -43,8 +43,8 @@ class Outcome:
     """on Q of the placements that the model is about; infinite if there are none"""
     met: list[Met]
     """of the last solution, as `Model.met`"""
-    value: float
-    """of the last solution: its objective in the model, as Q; infinite without one"""
+    decision: Decision | None = None
+    """of the last solution"""
 
 
 def run(
@@ -89,7 +89,7 @@ def run(
     solver.best_bound_callback = lambda value: news.put(_News(bound=model.q(value)))
     status: list[cp_model.CpSolverStatus] = []
     thread = threading.Thread(target=lambda: status.append(solver.solve(model.proto, listener)), daemon=True)
-    outcome = Outcome("stopped", -math.inf, [], math.inf)
+    outcome = Outcome("stopped", -math.inf, [])
     thread.start()
     try:
         while thread.is_alive() or not news.empty():
@@ -100,10 +100,9 @@ def run(
                 continue
             if item.bound > outcome.bound:
                 outcome.bound = item.bound
-                print("BOUND", item.bound, flush=True) if settings.log else None
                 on_bound(item.bound)
             if item.placements:
-                outcome.met, outcome.value = item.met, item.value
+                outcome.met, outcome.decision = item.met, item.decision
                 for placement in item.placements:
                     search.propose(placement)
     finally:
@@ -120,9 +119,9 @@ def run(
 @dataclass(frozen=True)
 class _News:
     bound: float = -math.inf
-    value: float = math.inf
     placements: tuple[Placement, ...] = ()
     met: list[Met] = field(default_factory=list)
+    decision: Decision | None = None
 
 
 class _Listener(cp_model.CpSolverSolutionCallback):
@@ -135,7 +134,7 @@ class _Listener(cp_model.CpSolverSolutionCallback):
     def on_solution_callback(self) -> None:
         model = self._model
         placements = tuple(model.placements(self.value))
-        self._news.put(_News(value=model.q(self.objective_value), placements=placements, met=model.met(self.value)))
+        self._news.put(_News(placements=placements, met=model.met(self.value), decision=model.decision(self.value)))
 
 
 def _stop(solver: cp_model.CpSolver, thread: threading.Thread) -> None:

@@ -39,6 +39,8 @@ class Detail:
     """how long a subtask with an option was found to queue, s: there the lines are to be exact"""
     splits: dict[int, set[float]] = field(default_factory=dict)
     """where they can't be, for want of convexity, without a new interval"""
+    excluded: "list[Decision]" = field(default_factory=list)
+    """what need not be found again"""
 
     def refine(self, met: "list[Met]", tick_s: float) -> bool:
         """Take in what `Model.met` returns; tell whether anything of it is new."""
@@ -61,6 +63,14 @@ class Met(NamedTuple):
     queued_s: float
     short: bool
     """whether lines fall short there for good"""
+
+
+class Decision(NamedTuple):
+    """All that the times of a placement depend on, up to the last digit."""
+
+    servers: list[int]
+    first: list[tuple[int, int]]
+    """pairs of subtasks on one server that are not behind each other in a graph, the one booked earlier first"""
 
 
 def _add(there: set[float], value: float, tick_s: float) -> bool:
@@ -126,6 +136,8 @@ class Model:
         self.booked = len(pairs) <= detail.bookings
         """whether the model has the booking rule in full"""
         self.bookings = Bookings(model, problem, units, choices, times, pairs) if self.booked else None
+        for decision in detail.excluded:
+            self._exclude(decision)
         check()
         terms: list[cp_model.LinearExprT] = []
         weights: list[int] = []
@@ -170,6 +182,14 @@ class Model:
         model.add(objective <= math.ceil((target - self.offset) / units.unit))
         model.minimize(objective)
 
+    def _exclude(self, decision: Decision) -> None:
+        """Leave a decision out; where something of it is ruled out already, it is."""
+        assert self.bookings is not None
+        rows, first = self.choices.servers, self.bookings.first
+        if all(s in row for s, row in zip(decision.servers, rows, strict=True)):
+            literals = [row[s] for s, row in zip(decision.servers, rows, strict=True)]
+            self.proto.add_bool_or([~literal for literal in (*literals, *(first[pair] for pair in decision.first))])
+
     def _transfers(
         self, k: int, of_energy: float, of_cost: float, terms: list[cp_model.LinearExprT], weights: list[int]
     ) -> None:
@@ -189,13 +209,24 @@ class Model:
 
     def placements(self, value: Callable[[cp_model.LinearExprT], int]) -> list[Placement]:
         """Return what a solution says: its servers, in the order of its positions and in that of its starts."""
-        servers = [next(s for s, literal in row.items() if value(literal)) for row in self.choices.servers]
+        servers = self._servers(value)
         starts = [(value(self.times.start[k]), value(self.times.end[k]), k) for k in range(len(servers))]
         found = [Placement(np.array(servers), np.array([k for *_, k in sorted(starts)]))]
         if self.bookings is not None:
             positions = [(value(position), k) for k, position in enumerate(self.bookings.position)]
             found.append(Placement(np.array(servers), np.array([k for _, k in sorted(positions)])))
         return found
+
+    def decision(self, value: Callable[[cp_model.LinearExprT], int]) -> Decision:
+        """Return what a solution decides."""
+        servers = self._servers(value)
+        first = self.bookings.first if self.bookings is not None else {}
+        return Decision(
+            servers, [(j, k) for (j, k), literal in first.items() if servers[j] == servers[k] and value(literal)]
+        )
+
+    def _servers(self, value: Callable[[cp_model.LinearExprT], int]) -> list[int]:
+        return [next(s for s, literal in row.items() if value(literal)) for row in self.choices.servers]
 
     def met(self, value: Callable[[cp_model.LinearExprT], int]) -> list[Met]:
         """Return which subtasks queue in a solution."""

@@ -28,8 +28,8 @@ def improve(problem: Problem, search: Search) -> None:
 
 
 def _greedy(problem: Problem, search: Search) -> Ints:
-    servers = np.zeros(problem.n_subtasks, dtype=np.int64)
-    for k in range(problem.n_subtasks):
+    servers = problem.everything_on(problem.arrays.client)
+    for k in problem.free:
         servers[k] = search.next_objectives(servers, k).argmin()
     return servers
 
@@ -56,7 +56,7 @@ def _change_servers(problem: Problem, search: Search, allowance: _Allowance) -> 
     assert search.incumbent is not None
     best = here = search.incumbent.servers
     best_objective = objective = search.objective
-    patience = 2 + 2 * problem.n_subtasks * problem.n_servers // _BATCH
+    patience = 2 + 2 * len(problem.free) * problem.n_servers // _BATCH
     moves = _Moves(problem, search.rng)
     fruitless = rounds = 0
     for size in allowance.part(0.6):
@@ -85,6 +85,7 @@ class _Moves:
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         self.allowed = problem.allowed
         self.rng = rng
+        self.free = problem.free
         # The allowed servers of each subtask come first in its row.
         self.servers = np.argsort(~problem.allowed, axis=1, kind="stable")
         self.choices = problem.allowed.sum(axis=1)
@@ -93,7 +94,7 @@ class _Moves:
         """Return *size* placements, each one move away; a move that is not allowed changes nothing."""
         n = len(servers)
         rows = np.arange(size)
-        k, j = self.rng.integers(n, size=(2, size))
+        k, j = self.rng.choice(self.free, size=(2, size))
         to = self.servers[k, (self.rng.random(size) * self.choices[k]).astype(np.int64)]
         length = np.where(self.rng.random(size) < 0.6, 1, self.rng.integers(2, 6, size))
         at = np.arange(n) - k[:, None]

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from .network import QNetwork
 
 Floats32 = NDArray[np.float32]
 
@@ -52,8 +55,10 @@ class Batch:
     @classmethod
     def empty(cls, rows: int, width: int, actions: int) -> "Batch":
         """Return a batch to be filled."""
+        # torch's memory is aligned, numpy's may or may not be, and products on it would differ in the last bit.
+        observations = torch.zeros(2 * rows, width).numpy()
         return cls(
-            np.zeros((2 * rows, width), np.float32), np.zeros(rows, np.int64), np.zeros(rows, np.float32),
+            observations, np.zeros(rows, np.int64), np.zeros(rows, np.float32),
             np.zeros(rows, np.float32), np.ones((rows, actions), np.bool_), np.ones(rows, np.float32),
         )  # fmt: skip
 
@@ -61,14 +66,18 @@ class Batch:
 class Learner(Protocol):
     """An online and a target network, and the optimiser between them."""
 
-    updates: int
-    """how many updates were made"""
+    @property
+    def updates(self) -> int:
+        """How many updates were made."""
 
     def values(self, observations: Floats32) -> Floats32:
         """Return Q of every action, shape ``(rows, actions)``."""
 
     def update(self, batch: Batch) -> tuple[Floats32, float]:
         """Make one update; return the temporal-difference errors, and the loss before it."""
+
+    def network(self) -> QNetwork:
+        """Return a copy of the online network, on the CPU."""
 
     def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""

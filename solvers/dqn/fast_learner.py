@@ -4,7 +4,7 @@ A network this small spends its time in torch's bookkeeping; here an update is s
 buffers made once. Tested against `ReferenceLearner`, which it must follow.
 """
 
-from collections.abc import Iterator
+import copy
 from typing import Any
 
 import numpy as np
@@ -42,20 +42,22 @@ class FastLearner:
         self._optimiser = Adam(self._flat.numpy(), self._gradient.numpy(), learning.lr)
         self._rows = rows
         self._buffers = _Buffers(network, rows)
-        self._acting: dict[int, _Hidden] = {}
+        self._acting: dict[int, tuple[Tensor, _Hidden]] = {}
+        self._network = copy.deepcopy(network)
         self.updates = 0
 
     def _views(self, flat: Tensor) -> list[Tensor]:
-        parts = flat.split([shape.numel() for shape in self._shapes])
+        parts = torch.split(flat, [shape.numel() for shape in self._shapes])
         return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     @torch.inference_mode()
     def values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return Q of every action, shape ``(rows, actions)``."""
-        x = torch.from_numpy(observations)
-        hidden = self._acting.get(len(x))
-        if hidden is None:
-            hidden = self._acting[len(x)] = self._online.hidden(len(x))
+        rows = len(observations)
+        if rows not in self._acting:
+            self._acting[rows] = torch.empty(observations.shape), self._online.hidden(rows)
+        x, hidden = self._acting[rows]
+        x.numpy()[:] = observations  # into aligned memory, as in `Batch.empty`
         values: NDArray[np.float32] = self._online.forward(x, hidden).numpy().copy()
         return values
 
@@ -120,6 +122,14 @@ class FastLearner:
         torch.mm(d1.t(), before, out=w1)
         torch.sum(d1, 0, out=b1)
 
+    @torch.no_grad()
+    def network(self) -> QNetwork:
+        """Return a copy of the online network."""
+        network = copy.deepcopy(self._network)
+        for parameter, view in zip(network.parameters(), self._views(self._flat), strict=True):
+            parameter.copy_(view)
+        return network
+
     def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""
         return {
@@ -148,9 +158,6 @@ class _Hidden:
 
     def rows(self, n: int) -> "_Hidden":
         return _Hidden(self.first[:n], self.second[:n], self.out[:n])
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter((self.first, self.second, self.out))
 
 
 class _Layers:

@@ -34,8 +34,9 @@ class QNetwork(nn.Module):
         out: Tensor = self.head(features)
         if not self.dueling:
             return out
-        advantage, value = out.split((self.actions, 1), dim=-1)
-        return value + (advantage - advantage.mean(dim=-1, keepdim=True))
+        advantage, value = out[..., : self.actions], out[..., self.actions :]
+        q: Tensor = value + (advantage - advantage.mean(dim=-1, keepdim=True))
+        return q
 
 
 def seeded_network(

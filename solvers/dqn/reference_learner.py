@@ -55,6 +55,10 @@ class ReferenceLearner:
             self.target.load_state_dict(self.online.state_dict())
         return (goal - value).detach().cpu().numpy(), float(loss.detach())
 
+    def network(self) -> QNetwork:
+        """Return a copy of the online network, on the CPU."""
+        return copy.deepcopy(self.online).cpu()
+
     def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""
         return {

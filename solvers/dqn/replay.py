@@ -1,6 +1,8 @@
 """The replay buffer: a ring of transitions, observations kept in parts (`offbench.environment.observation`)."""
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,8 @@ Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-class Transitions(NamedTuple):
+@dataclass(frozen=True)
+class Transitions:
     """What happened in some steps, a row each."""
 
     state: Ints
@@ -29,8 +32,24 @@ class Transitions(NamedTuple):
     next_state: Ints
     next_dynamic: Floats32
 
-    def __getitem__(self, rows: Any) -> "Transitions":  # type: ignore[override]
-        return Transitions(*(column[rows] for column in tuple(self)))
+    def __len__(self) -> int:
+        return len(self.action)
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """The fields in order."""
+        return tuple(getattr(self, each.name) for each in fields(self))
+
+    def take(self, rows: Ints) -> "Transitions":
+        """Return some of the rows."""
+        return Transitions(*(column[rows] for column in self.columns))
+
+    @staticmethod
+    def join(parts: Sequence["Transitions"]) -> "Transitions":
+        """Return the rows of all parts."""
+        if len(parts) == 1:
+            return parts[0]
+        return Transitions(*map(np.concatenate, zip(*(part.columns for part in parts), strict=True)))
 
 
 class Replay:
@@ -48,7 +67,7 @@ class Replay:
 
     def __init__(self, capacity: int, observer: Observer, sampler: Sampler) -> None:
         self._observer, self.sampler = observer, sampler
-        self._columns = Transitions(
+        self._kept = Transitions(
             np.zeros(capacity, np.int64), np.zeros((capacity, observer.dynamic), np.float32),
             np.zeros(capacity, np.int64), np.zeros(capacity, np.float32), np.zeros(capacity, np.float32),
             np.zeros(capacity, np.int64), np.zeros((capacity, observer.dynamic), np.float32),
@@ -59,8 +78,8 @@ class Replay:
 
     def add(self, transitions: Transitions) -> None:
         """Keep transitions, over the oldest where the ring is full."""
-        slots = (self._next + np.arange(len(transitions.state))) % self._capacity
-        for column, new in zip(tuple(self._columns), tuple(transitions), strict=True):
+        slots = (self._next + np.arange(len(transitions))) % self._capacity
+        for column, new in zip(self._kept.columns, transitions.columns, strict=True):
             column[slots] = new
         self._next = (self._next + len(slots)) % self._capacity
         self.size = min(self.size + len(slots), self._capacity)
@@ -70,7 +89,7 @@ class Replay:
         """Fill a batch; return the slots it was drawn from."""
         rows = len(batch)
         slots, batch.weights = self.sampler.draw(self.size, rows, rng)
-        drawn = self._columns[slots]
+        drawn = self._kept.take(slots)
         self._observer.compose(drawn.dynamic, drawn.state, batch.observations[:rows])
         self._observer.compose(drawn.next_dynamic, drawn.next_state, batch.observations[rows:])
         batch.actions, batch.rewards, batch.discounts = drawn.action, drawn.reward, drawn.discount
@@ -79,12 +98,12 @@ class Replay:
 
     def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""
-        filled = {name: column[: self.size].copy() for name, column in self._columns._asdict().items()}
+        filled = [column[: self.size].copy() for column in self._kept.columns]
         return {"columns": filled, "next": self._next, "size": self.size, "sampler": self.sampler.state()}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self._next, self.size = state["next"], state["size"]
-        for name, column in self._columns._asdict().items():
-            column[: self.size] = state["columns"][name]
+        for column, filled in zip(self._kept.columns, state["columns"], strict=True):
+            column[: self.size] = filled
         self.sampler.load(state["sampler"])

@@ -27,7 +27,7 @@ class Steps:
 
     def add(
         self, before: tuple[Ints, Floats32], actions: Ints, rewards: NDArray[np.float64],
-        after: tuple[Ints, Floats32], ended: NDArray[np.bool_],
+        after: tuple[Ints, Floats32], ended: NDArray[np.bool_], active: NDArray[np.bool_],
     ) -> Transitions:  # fmt: skip
         """Take in a step of every episode.
 
@@ -39,6 +39,8 @@ class Steps:
             Of each episode.
         ended
             Which ended with this step.
+        active
+            Which made it at all. One may wait before its first step, not later.
 
         Returns
         -------
@@ -48,7 +50,7 @@ class Steps:
         if self._since_start is None:
             self._since_start = np.zeros(len(actions), dtype=np.int64)
         self._past.append((*before, actions, rewards.astype(np.float32)))
-        self._since_start += 1
+        self._since_start += active
         found = []
         total = np.zeros(len(actions), dtype=np.float32)
         for lag, (state, dynamic, action, reward) in enumerate(reversed(self._past)):
@@ -57,16 +59,17 @@ class Steps:
             rows = np.flatnonzero(known & (ended | (lag == self._n - 1)))
             discount = np.where(ended, 0.0, self._gamma ** (lag + 1)).astype(np.float32)
             every = Transitions(state, dynamic, action, total, discount, *after)
-            found.append(every[rows] if len(rows) < len(actions) else every)
+            found.append(every.take(rows) if len(rows) < len(actions) else every)
         self._since_start[ended] = 0
-        return found[0] if len(found) == 1 else Transitions(*map(np.concatenate, zip(*found, strict=True)))
+        return Transitions.join(found)
 
     def state(self) -> dict[str, Any]:
         """Return all that it takes to go on."""
-        return {"past": [list(each) for each in self._past], "since_start": self._since_start}
+        since = None if self._since_start is None else self._since_start.copy()
+        return {"past": [list(each) for each in self._past], "since_start": since}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self._past.clear()
-        self._past.extend(tuple(each) for each in state["past"])
-        self._since_start = state["since_start"]
+        self._past.extend((np.asarray(s), np.asarray(d), np.asarray(a), np.asarray(r)) for s, d, a, r in state["past"])
+        self._since_start = None if state["since_start"] is None else np.array(state["since_start"])

@@ -21,8 +21,10 @@ def check_path(path: Path) -> None:
     """
     if path.suffix not in ENDINGS:
         raise OffbenchError(f"write: a model is written as {' or '.join(ENDINGS)}, not as '{path.name}'")
-    if path.is_dir() or not path.parent.is_dir():
-        raise OffbenchError(f"write: '{path}' can't be written: {'it is' if path.is_dir() else 'there is no'} a folder")
+    if path.is_dir():
+        raise OffbenchError(f"write: '{path}' can't be written: it is a folder")
+    if not path.parent.is_dir():
+        raise OffbenchError(f"write: '{path}' can't be written: there is no folder '{path.parent}'")
 
 
 def write_model(model: pyo.ConcreteModel, path: Path) -> None:

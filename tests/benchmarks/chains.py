@@ -23,10 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="chains", description=__doc__)
     parser.add_argument("--time-limit", type=float, default=120, help="for each run, s")
     parser.add_argument("--settings", action="store_true", help="also the other reading and other weights")
+    parser.add_argument("--chain", action="append", help="such as 'resnet flat'; default: all")
     options = parser.parse_args()
     solve(flat_chain("alexnet", weights=weights_with_balance(0.1, score_alone=True)), "chain-exact")
     chains = {f"{name} flat": flat_chain(name) for name in OPTIMA}
     chains |= {f"{name} coarse": contract(load(name)) for name in ("googlenet", "resnet")}
+    chains = {name: chains[name] for name in options.chain or chains}
     found = [show(name, solve(chain, "chain-exact", time_limit=options.time_limit)) for name, chain in chains.items()]
     print(f"all of them: {sum(each.seconds for each in found):.2f} s")
     if options.settings:

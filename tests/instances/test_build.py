@@ -2,12 +2,15 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import offbench.instances
 import plain
 import pytest
+from offbench.instances import inception
 from offbench.instances.build import build
+from offbench.instances.inception import inception_v4
 
 from offbench import P1, evaluate, load
 from offbench.instance import Instance, parse, shipped
@@ -212,3 +215,29 @@ def test_tiny_instances_can_be_enumerated(name: str) -> None:
     instance = load(name)
     assert [len(task.layers) for task in instance.tasks] == [3, 3]
     assert len(instance.servers) == 3
+
+
+# Inception-v4, whose layer times are ours
+
+
+def test_inception_is_the_published_network() -> None:
+    """149 convolutions (Szegedy et al., 2017), 12.3 G multiply-adds; the grids have 384, 1024 and 1536 channels."""
+    net = inception_v4()
+    assert len([layer for layer in net.layers if re.search(r"/\dx\d(_s2)?$", layer.name)]) == 149 + 1  # and pool/8x8
+    assert net.macs == pytest.approx(12.3e9, rel=0.01)
+    sizes = {layer.name: layer.output_mb * 2**20 / 4 for layer in net.layers}
+    assert sizes["stem6/concat"] == sizes["a4/concat"] == 35 * 35 * 384
+    assert sizes["reduction-a/concat"] == sizes["b7/concat"] == 17 * 17 * 1024
+    assert sizes["reduction-b/concat"] == sizes["c3/concat"] == 8 * 8 * 1536
+
+
+def test_inception_rates_are_googlenets_as_a_whole() -> None:
+    """By GoogLeNet's own table: 1.58 G multiply-adds in convolutions, 1.024 M in the last layer."""
+    layers = load("googlenet").tasks[0].layers
+    convolutions = [layer for layer in layers if "conv" in layer.name]
+    assert sum(layer.gcycles for layer in convolutions) / 1.58 == pytest.approx(inception.CYCLES_PER_MAC, rel=0.01)
+    moved = [layer for layer in layers if "pool" in layer.name.split("/")[0] or "Concat" in layer.name]
+    moved = [layer for layer in moved if "conv" not in layer.name]
+    rate = sum(layer.gcycles for layer in moved) / sum(layer.output_mb for layer in moved)
+    assert rate == pytest.approx(inception.GCYCLES_PER_MB, rel=0.02)
+    assert layers[-1].gcycles * 1e3 / 1.024 == pytest.approx(inception.CYCLES_PER_MAC_LAST, rel=0.01)

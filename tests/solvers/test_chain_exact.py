@@ -4,14 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
+from examples import instance, layer, link, server, task
 from flat_chains import OPTIMA, READINGS, flat_chain, repeated_chain, weights_with_balance
 
 from offbench.errors import OffbenchError
 from offbench.evaluator import evaluate_many
-from offbench.graph import contract
-from offbench.instance import Instance, load
+from offbench.graph import Nesting, contract, pin
+from offbench.instance import Instance, Weights, load, parse
 from offbench.problem import P1
 from offbench.run import solve
+from offbench.two_step import solve_two_step
+
+# s; a proof takes seconds, but on a busy machine minutes.
+UNHURRIED = 1800
 
 
 def brute_force(instance: Instance) -> float:
@@ -48,7 +53,7 @@ HARD = weights_with_balance(0.1, score_alone=True)
 
 
 def test_labels_prove_what_windows_dont() -> None:
-    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact")
+    found = solve(flat_chain("vgg19", weights=HARD), "chain-exact", time_limit=UNHURRIED)
     assert found.status == "optimal"
     assert found.objective == pytest.approx(0.347164, abs=6e-7)
 
@@ -56,7 +61,8 @@ def test_labels_prove_what_windows_dont() -> None:
 @pytest.mark.parametrize(("reading", "score_alone"), [("costs-2", True), ("benefits-3", False)])
 def test_split_costs_prove_what_labels_dont(reading: str, score_alone: bool) -> None:
     weights = weights_with_balance(0.2, score_alone=score_alone)
-    found = solve(flat_chain("resnet", weights=weights, coordination=READINGS[reading]), "chain-exact", time_limit=120)
+    chain = flat_chain("resnet", weights=weights, coordination=READINGS[reading])
+    found = solve(chain, "chain-exact", time_limit=UNHURRIED)
     assert found.status == "optimal"
 
 
@@ -95,12 +101,66 @@ def test_allowed_is_respected() -> None:
 def test_what_is_no_chain_is_refused() -> None:
     with pytest.raises(OffbenchError, match="solves one task; instance 'mixed-4' has 4"):
         solve("mixed-4", "chain-exact")
-    with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[8\] .* doesn't read exactly the layer before"):
+    with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[0\] .* is neither in a module nor pinned"):
         solve("googlenet", "chain-exact")
+    with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[7\] .* is one of 7 free layers of a module"):
+        solve(spine_on_client("googlenet"), "chain-exact")
+
+
+def spine_on_client(name: str) -> Instance:
+    """Return a network with all layers outside modules pinned to the client."""
+    full = load(name)
+    nesting = Nesting(full)
+    return pin(full, np.zeros(full.subtasks, dtype=np.int64), nesting.depth == 0)
+
+
+def test_module_in_which_something_might_wait_is_refused() -> None:
+    branches = [layer("b", 1, 1, ("a",)), layer("c", 1, 1, ("a",))]
+    tied = [{**each, "allowed": ["phone"]} for each in (layer("a", 1, 1), layer("d", 1, 0, ("b", "c")))]
+    servers = [server("phone", "client"), server("edge", "edge")]
+    made = instance(servers, [link("client", "edge")], [task("t", tied[0], *branches, tied[1])])
+    with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[1\] \('b'\) .* might have to wait"):
+        solve(parse(made), "chain-exact")
+
+
+@pytest.mark.parametrize("weights", [None, weights_with_balance(0.9, score_alone=False)])
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_between_pinned_layers(seed: int, reading: str, weights: Weights | None) -> None:
+    """The first two residual blocks of ResNet101, seven layers free, the others wherever; against brute force."""
+    full = spine_on_client("resnet")
+    rng = np.random.default_rng(seed)
+    servers = ("client", "edge-1", "edge-4", "cloud-2")
+    layers = tuple(
+        each.model_copy(update={"allowed": (str(rng.choice(servers)),) if each.allowed else servers})
+        for each in full.tasks[0].layers[:11]
+    )
+    few = full.model_copy(
+        update={
+            "servers": tuple(server for server in full.servers if server.name in servers),
+            "tasks": (full.tasks[0].model_copy(update={"layers": layers}),),
+            "coordination": READINGS[reading],
+            "weights": weights or full.weights,
+        }
+    )
+    problem = P1(few)
+    free = np.flatnonzero(problem.allowed.sum(axis=1) > 1)
+    assert len(free) == 7
+    every = np.repeat(problem.everything_on(0)[None], 4**7, axis=0)
+    every[:, free] = np.array(list(itertools.product(range(4), repeat=7)))
+    found = solve(few, "chain-exact")
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(evaluate_many(problem, every).min(), rel=1e-6, abs=1e-9)
+
+
+def test_two_steps_are_proven_on_resnet() -> None:
+    solution = solve_two_step("resnet", "chain-exact")
+    assert [stage.solution.status for stage in solution.stages] == ["optimal", "optimal"]
+    assert solution.objective == pytest.approx(-0.654811, abs=1e-5)
 
 
 def test_time_limit_keeps_bound_and_placement() -> None:
     hard = flat_chain("resnet", weights=weights_with_balance(0.05, score_alone=True))
     found = solve(hard, "chain-exact", time_limit=1.5)
-    assert found.seconds < 6
+    assert found.stopped == "time-limit"
     assert found.placement is None or found.lower_bound <= found.objective

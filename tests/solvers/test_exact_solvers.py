@@ -7,6 +7,7 @@ import pytest
 from agreement.brute_force import best
 from agreement.tiny import tiny_instance, tiny_servers
 from flat_chains import flat_chain
+from pyomo.contrib.solver.common.results import Results, TerminationCondition
 
 from offbench import run
 from offbench.errors import OffbenchError
@@ -67,5 +68,25 @@ def test_model_is_written(tmp_path: Path) -> None:
         path = tmp_path / f"model{ending}"
         run.solve("tiny-chains", "milp", parameters={"write": path}, time_limit=60)
         assert path.read_text().startswith(begins)
-    with pytest.raises(OffbenchError, match=r"model\.txt"):
-        run.solve("tiny-chains", "milp", parameters={"write": tmp_path / "model.txt"})
+
+
+def test_model_is_written_to_no_wrong_place(tmp_path: Path) -> None:
+    (tmp_path / "folder.mps").mkdir()
+    for path, fault in (("model.txt", "not as 'model.txt'"), ("folder.mps", "it is a folder"), ("a/b.lp", "no folder")):
+        with pytest.raises(OffbenchError, match=fault):
+            run.solve("tiny-chains", "milp", parameters={"write": tmp_path / path})
+
+
+def test_milp_keeps_its_incumbent_when_highs_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from offbench.solvers.milp.rounds import StreamingHighs
+
+    def gives_up(self: object, *_: object, **__: object) -> Results:
+        results = Results()
+        results.termination_condition = TerminationCondition.unbounded
+        return results
+
+    monkeypatch.setattr(StreamingHighs, "solve", gives_up)
+    found = run.solve("tiny-chains", "milp", time_limit=60)
+    assert (found.status, found.reason) == ("feasible", "HiGHS gave up: unbounded")
+    assert found.objective == run.solve("tiny-chains", "greedy").objective
+    assert found.reason in found.summary()

@@ -27,22 +27,25 @@ def test_servers_that_a_move_reaches(made: Json, data: st.DataObject) -> None:
     servers = drawn(problem, data)
     n = problem.n_subtasks
     k = data.draw(st.integers(0, n - 1))
-    last = data.draw(st.integers(k + 1, n))
+    run = np.array(data.draw(st.lists(st.integers(0, n - 1), unique=True, min_size=1)))
 
     moved = move(problem, servers, k)
     assert sorted(moved[:, k].tolist()) == np.flatnonzero(problem.allowed[k]).tolist()
     assert (np.delete(moved, k, axis=1) == np.delete(servers, k)).all()
 
-    runs = move_run(problem, servers, slice(k, last))
+    runs = move_run(problem, servers, run)
     assert runs[0].tolist() == servers.tolist()
     for s, row in enumerate(runs[1:]):
         for j in range(n):
-            goes = k <= j < last and problem.allowed[j, s]
+            goes = j in run and problem.allowed[j, s]
             assert row[j] == (s if goes else servers[j])
 
+    free = problem.free.tolist()
+    at = data.draw(st.integers(0, len(free) - 1))
+    k = free[at]
     swapped = swap(problem, servers, k)
     expected = set()
-    for j in range(max(0, k - NEAR), min(n, k + NEAR + 1)):
+    for j in free[max(0, at - NEAR) : at + NEAR + 1]:
         row = servers.copy()
         row[[j, k]] = row[[k, j]]
         if problem.allowed[np.arange(n), row].all():

@@ -1,0 +1,129 @@
+"""`offbench train`: train a solver once, for many instances."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offbench.cli.arguments import Json, LogDirOption, SeedOption, SettingsOption, parse_settings
+from offbench.cli.errors import INTERRUPTED, say
+
+if TYPE_CHECKING:
+    from offbench.checkpoint import Checkpoint
+    from offbench.train import Watched
+
+
+def train(
+    instances: Annotated[
+        list[str], typer.Argument(metavar="INSTANCE...", help="What it learns from: files, or names of shipped ones.")
+    ],
+    solver: Annotated[str, typer.Option(metavar="NAME", help="A solver that can be trained, such as ddpqn.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the policy and all that it takes to go on.")],
+    settings: SettingsOption = None,
+    seed: SeedOption = 0,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Layers to place; the same number gives the same policy.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="S", help="Seconds of training; 60 if no budget is given.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the folder's training, given as it was begun.")
+    ] = False,
+    save_every: Annotated[float, typer.Option(metavar="S", help="Seconds between checkpoints.")] = 30.0,
+    log_dir: LogDirOption = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")] = False,
+) -> None:
+    """Train a solver on some instances; `offbench solve --policy DIR` then solves others.
+
+    Ctrl-C ends the training with a checkpoint. With --resume it goes on from the last one, whatever ended it, and
+    ends exactly where it would have ended.
+    """
+    from offbench.cli.console import load_evaluator
+    from offbench.instance import load
+
+    parameters = parse_settings(settings)
+    loaded = [load(instance) for instance in instances]
+    load_evaluator()
+
+    from offbench.cli.progress import bar
+    from offbench.cli.tensorboard import logging
+    from offbench.train import train as run
+
+    watched: list[Watched] = []
+
+    def stop() -> None:
+        for each in watched:
+            each.stop = True
+
+    with interrupt_calls(stop), logging(log_dir) as listener, bar(solver, quiet) as progress:
+
+        def watch(now: "Watched") -> None:
+            watched.append(now)
+            if listener is not None:
+                now.diary.listeners.append(listener)
+            if progress is not None:
+                progress.follow(partial(_state, now))
+
+        checkpoint = run(
+            loaded, solver, output, parameters=parameters, seed=seed, steps=steps, time_limit=time_limit,
+            resume=resume, save_every_s=save_every, on_start=watch,
+        )  # fmt: skip
+    interrupted = watched[0].stop
+    _print(checkpoint, output, interrupted, json, quiet)
+    if interrupted:
+        say(f"interrupted; the same command with --resume goes on from step {checkpoint.steps:,}")
+        raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C call *stop*, and the next one end the body as ever."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, or somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _state(now: "Watched") -> tuple[float, str]:
+    from offbench.cli.progress import learning_state
+
+    best = [f"best Q {now.diary.latest['best Q']:.6g}"] if "best Q" in now.diary.latest else []
+    steps = f"{now.training.steps:,}" + (f" of {now.steps:,}" if now.steps else "") + " steps"
+    time = f"{now.seconds:.1f}" + (f" of {now.time_limit:g}" if now.time_limit else "") + " s"
+    return min(1.0, now.progress), ", ".join([*best, steps, time, *learning_state(now.diary)])
+
+
+def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool, quiet: bool) -> None:
+    from offbench.cli.console import plural, show, show_json
+
+    if json:
+        from offbench.diary import Diary
+
+        diary = Diary()
+        diary.load(checkpoint.diary)
+        facts: dict[str, Any] = checkpoint.model_dump(mode="json", exclude={"diary", "policy", "training", "seconds"})
+        facts |= {"training_seconds": checkpoint.seconds, "interrupted": interrupted, "folder": str(output)}
+        show_json(facts | {"curves": diary.points()})
+    elif not quiet:
+        show(
+            f"{checkpoint.solver}: trained for {checkpoint.seconds:.1f} s, {checkpoint.steps:,} steps, on "
+            f"{plural(len(checkpoint.instances), 'instance')}; policy in {output}\n"
+            f"solve with it: offbench solve --policy {output} INSTANCE"
+        )

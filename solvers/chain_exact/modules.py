@@ -1,0 +1,82 @@
+"""The steps of a graph whose free subtasks lie in small modules between pinned layers.
+
+That is the secondary problem of two-step offloading where modules are small, such as residual blocks.
+All that comes before a module is complete when its fork is. So the delay, energy, cost and coordination of the subtasks
+from there to its join depend on its own servers alone, and Q without the balance is a sum over modules. Each
+module's term is scored for all its placements, and counts at its last free subtask.
+"""
+
+import numpy as np
+
+from offbench import P1, OffbenchError, Search, evaluate_many
+from offbench.bounds import Program
+from offbench.bounds.steps import Step, never_queues
+from offbench.graph import Nesting
+
+_FREE_AT_MOST = 4
+
+
+def module_program(problem: P1, search: Search) -> Program:
+    """Return the program of what is free.
+
+    Raises
+    ------
+    OffbenchError
+        If a free subtask lies in no module or could wait, or too many are free in one module; it is named.
+    """
+    m = problem.n_servers
+    free = _free_by_module(problem)
+    unbalanced = _without_balance(problem)
+    base = problem.everything_on(problem.arrays.client)
+    (constant,) = evaluate_many(unbalanced, base[None])
+    steps = [Step((), np.where(allowed, 0.0, np.inf)) for allowed in problem.allowed]
+    steps[0].cost[:] += constant
+    for module in free:
+        search.check()
+        choices = [np.flatnonzero(problem.allowed[k]) for k in module]
+        combinations = np.array(np.meshgrid(*choices, indexing="ij")).reshape(len(module), -1).T
+        rows = np.repeat(base[None], len(combinations), axis=0)
+        rows[:, module] = combinations
+        cost = np.full((m,) * len(module), np.inf)
+        cost[tuple(combinations.T)] = evaluate_many(unbalanced, rows) - constant
+        steps[module[-1]] = Step(tuple(module[:-1]), cost)
+    shape = _reading_only(problem, free)
+    return Program(shape, [[[step]] for step in steps], m ** (_FREE_AT_MOST - 1))
+
+
+def _free_by_module(problem: P1) -> list[list[int]]:
+    chosen = set(np.flatnonzero(problem.allowed.sum(axis=1) > 1).tolist())
+    (modules,) = Nesting(problem.instance).modules
+    found = [[k for k in module.inside if k in chosen] for module in modules]
+    for k in sorted(chosen.difference(*found)):
+        raise OffbenchError(_refusal(problem, k, "is neither in a module nor pinned"))
+    for module in found:
+        if len(module) > _FREE_AT_MOST:
+            raise OffbenchError(_refusal(problem, module[0], f"is one of {len(module)} free layers of a module"))
+    for k in np.flatnonzero((problem.allowed & ~never_queues(problem)).any(axis=1)).tolist():
+        raise OffbenchError(_refusal(problem, k, "might have to wait"))
+    return [module for module in found if module]
+
+
+def _refusal(problem: P1, k: int, why: str) -> str:
+    return (
+        f"solver 'chain-exact' solves chains, and modules of up to {_FREE_AT_MOST} layers in which nothing waits with "
+        f"all others pinned; {problem.subtask_name(k)} of instance '{problem.instance.name}' {why}"
+    )
+
+
+def _without_balance(problem: P1) -> P1:
+    instance = problem.instance
+    weights = instance.weights.model_copy(update={"balance": 0.0})
+    return P1(instance.model_copy(update={"weights": weights}))
+
+
+def _reading_only(problem: P1, free: list[list[int]]) -> P1:
+    """Return the problem with no other edges than from the free subtasks of each module to its last one."""
+    (task,) = problem.instance.tasks
+    reads = {module[-1]: tuple(task.layers[k].name for k in module[:-1]) for module in free}
+    layers = tuple(layer.model_copy(update={"inputs": reads.get(k, ())}) for k, layer in enumerate(task.layers))
+    instance = problem.instance.model_copy(
+        update={"tasks": (task.model_copy(update={"layers": layers}),), "scales": problem.scales}
+    )
+    return P1(instance)

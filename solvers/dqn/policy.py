@@ -1,0 +1,95 @@
+"""The policy that a network is: the best action by its Q-values, or one drawn by them."""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from offbench import P1, OffbenchError
+from offbench.environment import Episodes, Layout, Observer
+
+from .network import QNetwork
+from .states import read, write
+
+Floats32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class QPolicy:
+    """A network, and what it must be shown.
+
+    Parameters
+    ----------
+    network
+        On the CPU.
+    layout
+        What it observes.
+    longest
+        Subtasks of a task that an observation has room for.
+    """
+
+    def __init__(self, network: QNetwork, layout: Layout, longest: int) -> None:
+        self.network, self.layout, self.longest = network, layout, longest
+
+    def place(self, problem: P1, rollouts: int, rng: np.random.Generator) -> Ints:
+        """Return placements, shape ``(rollouts, n_subtasks)``: the greedy one, then sampled ones.
+
+        Raises
+        ------
+        OffbenchError
+            If the problem has another number of servers, or a task that is too long.
+        """
+        if problem.n_servers != self.network.actions:
+            raise OffbenchError(f"it was trained for {self.network.actions} servers, not for {problem.n_servers}")
+        observer = Observer([problem], self.layout, self.longest)
+        return roll_out(self._values, Episodes(problem, rollouts, observer), rng)
+
+    @torch.inference_mode()
+    def _values(self, observations: Floats32) -> Floats32:
+        values: Floats32 = self.network(torch.from_numpy(observations)).numpy()
+        return values
+
+    def save(self, file: BinaryIO) -> None:
+        """Write what `load` reads."""
+        network = self.network
+        shape = {
+            "observation": network.first.in_features,
+            "hidden": [network.first.out_features, network.second.out_features],
+            "actions": network.actions,
+            "dueling": network.dueling,
+        }
+        layout = {"layout": self.layout, "longest": self.longest}
+        write({"weights": network.state_dict(), "shape": shape, "observation": layout}, file)
+
+    @classmethod
+    def load(cls, file: BinaryIO) -> "QPolicy":
+        """Read what `save` wrote."""
+        kept = read(file)
+        shape: dict[str, Any] = kept["shape"]
+        network = QNetwork(shape["observation"], tuple(shape["hidden"]), shape["actions"], shape["dueling"])
+        network.load_state_dict(kept["weights"])
+        return cls(network, kept["observation"]["layout"], kept["observation"]["longest"])
+
+
+def roll_out(values: Callable[[Floats32], Floats32], episodes: Episodes, rng: np.random.Generator) -> Ints:
+    """Return the placements that a network leads to (Eq. 22), a row for each of the episodes, just begun.
+
+    The paper doesn't say how its candidates differ. Here they draw actions by the softmax of their Q-values, the
+    first row at temperature 0, so greedily, the last one at the Q-values' standard deviation.
+    """
+    temperature = np.linspace(0, 1, len(episodes))[:, None]
+    problem = episodes.problem
+    rewards_matter = episodes.observer.layout == "full"
+    for k in range(problem.n_subtasks):
+        allowed = np.flatnonzero(problem.allowed[k])
+        q = values(episodes.observe())[:, allowed]
+        # The largest of values with Gumbel noise is a draw from their softmax.
+        noise = rng.gumbel(size=q.shape) * q.std(axis=1, keepdims=True)
+        actions = allowed[(q + temperature * noise).argmax(axis=1)]
+        if rewards_matter:
+            episodes.step(actions)
+        else:
+            episodes.place(actions)
+    return episodes.servers
