@@ -63,17 +63,17 @@ def _solve(request: dict[str, Any]) -> dict[str, Any]:
     from offbench.instance import parse
     from offbench.placement import Placement
     from offbench.run import solve
+    from offbench.two_step import solve_two_step
 
-    instance, servers = parse(request["instance"]), request.get("servers")
-    solution = solve(
-        instance,
-        request["solver"],
-        parameters=request["parameters"],
-        seed=request["seed"],
-        time_limit=request["time_limit_s"],
-        max_evaluations=request["max_evaluations"],
-        placement=None if servers is None else Placement(servers),
-    )
+    instance, servers, policy = parse(request["instance"]), request.get("servers"), request.get("policy")
+    budget = {name: request[name] for name in ("parameters", "seed", "time_limit", "max_evaluations")}
+    if policy is not None:
+        solution = solve(instance, policy=policy, **budget)
+    elif request.get("two_step"):
+        solution = solve_two_step(instance, request["solver"], **budget)
+    else:
+        placement = None if servers is None else Placement(servers)
+        solution = solve(instance, request["solver"], placement=placement, **budget)
     return solution.to_dict()
 
 

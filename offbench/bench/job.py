@@ -32,6 +32,9 @@ class Job(Fact):
     """the label that tables show"""
     name: str
     """the solver's name, or a file with one"""
+    two_step: bool = False
+    policy: str | None = None
+    """the folder of a policy, in place of a solver"""
     parameters: dict[str, JsonValue]
     seed: int
     time_limit_s: float
@@ -47,7 +50,7 @@ class Job(Fact):
     @property
     def key(self) -> str:
         """SHA-256, shortened, of all that decides the outcome; labels and folders don't."""
-        facts = self.model_dump(mode="json", exclude={"instance", "solver"})
+        facts = self.model_dump(mode="json", exclude={"instance", "solver", "policy"})
         facts["name"] = Path(self.name).name
         return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
@@ -85,6 +88,20 @@ def _core() -> bytes:
     (folder,) = offbench.__path__
     paths = sorted(Path(folder).rglob("*.py"))
     return _sum(path for path in paths if path.relative_to(folder).parts[0] not in _APART).digest()
+
+
+def code_of_policy(folder: Path) -> str:
+    """Return a fingerprint of the core and of the files of a trained policy.
+
+    Raises
+    ------
+    OffbenchError
+        If there is no policy.
+    """
+    from offbench.checkpoint import Checkpoint
+
+    kept = Checkpoint.read(folder)
+    return f"{code_of(kept.solver)} {_sum([folder / kept.policy]).hexdigest()[:12]}"
 
 
 def _own(stem: str) -> list[Path]:

@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from offbench.bench.job import NOT_INSTALLED, Job, code_of
+from offbench.bench.job import NOT_INSTALLED, Job, code_of, code_of_policy
 from offbench.bench.suite import Entrant, Suite, instances_of, is_file
 from offbench.errors import OffbenchError
 from offbench.instance import Instance
@@ -50,21 +51,26 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
     absent: dict[str, str] = {}
     for entrant in suite.solvers:
         name = _located(entrant.name, folder)
-        code = code_of(name)
-        if code == NOT_INSTALLED:
+        policy = None if entrant.policy is None else (folder / entrant.policy).resolve()
+        code = code_of(name) if policy is None else code_of_policy(policy)
+        if policy is not None:
+            pass  # its solver and parameters were checked when it was trained
+        elif code == NOT_INSTALLED:
             absent[entrant.label] = _why(name)
             if entrant.name in required or is_file(name):
                 raise OffbenchError(absent[entrant.label])
         else:
             _check(entrant, name, suite.name)
+        facts: dict[str, Any] = {
+            "solver": entrant.label, "name": name, "parameters": entrant.parameters, "two_step": entrant.two_step,
+            "policy": None if policy is None else str(policy), "code": code, "time_limit_s": suite.time_limit_s,
+            "max_evaluations": suite.max_evaluations,
+        }  # fmt: skip
         jobs += [
-            Job(
-                instance=instance, instance_hash=hash_, solver=entrant.label, name=name, parameters=entrant.parameters,
-                seed=seed, time_limit_s=suite.time_limit_s, max_evaluations=suite.max_evaluations, code=code,
-            )
+            Job(instance=instance, instance_hash=hash_, seed=seed, **facts)
             for instance, hash_ in hashes.items()
             for seed in suite.seeds_of(entrant)
-        ]  # fmt: skip
+        ]
     return Plan(suite, instances, tuple(_shuffled(jobs)), absent)
 
 

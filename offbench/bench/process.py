@@ -126,9 +126,11 @@ def request_of(job: Job, instance: dict[str, Any], servers: list[int] | None = N
     return {
         "instance": instance,
         "solver": job.name,
+        "two_step": job.two_step,
+        "policy": job.policy,
         "parameters": job.parameters,
         "seed": job.seed,
-        "time_limit_s": job.time_limit_s,
+        "time_limit": job.time_limit_s,
         "max_evaluations": job.max_evaluations,
         "servers": servers,
     }

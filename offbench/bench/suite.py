@@ -50,11 +50,21 @@ class Entrant(Fact):
 
     name: Name
     """a solver's name, or a file with one"""
+    two_step: bool = False
+    """in two steps (`two_step.solve_two_step`)"""
+    policy: Name | None = None
+    """the folder of a policy (`offbench train`), in place of a solver"""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     label: Name
     """what tables call it: the name and the parameters that are set, if nothing else is said"""
     seeds: Seeds | None = None
     """instead of the suite's; one is enough for a solver that draws nothing"""
+
+    @model_validator(mode="after")
+    def _policy_alone(self) -> Self:
+        if self.policy is not None and (self.two_step or self.parameters):
+            raise ValueError("policy: its solver and parameters are those that it was trained with, in one step")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -63,9 +73,12 @@ class Entrant(Fact):
             data = {"name": data}
         if isinstance(data, dict):
             data = {**data, "seeds": _listed(data.get("seeds"))}
+            if "policy" in data:
+                data.setdefault("name", f"policy {Path(str(data['policy'])).name}")
             set_ = data.get("parameters")
             if "label" not in data and isinstance(data.get("name"), str) and isinstance(set_, dict | None):
-                settings = (f"{key}={value}" for key, value in (set_ or {}).items())
+                settings = [f"{key}={value}" for key, value in (set_ or {}).items()]
+                settings += ["two-step"] if data.get("two_step") is True else []
                 name = data["name"]
                 data["label"] = " ".join((Path(name).name if is_file(name) else name, *settings))
         return data
@@ -80,7 +93,7 @@ class Suite(Fact):
     instances: Annotated[tuple[InstanceEntry, ...], Field(min_length=1)]
     """shipped names, files, or instances to be composed"""
     solvers: Annotated[tuple[Entrant, ...], Field(min_length=1)]
-    """names, or tables with `name`, `parameters`, `label`, `seeds`"""
+    """names, or tables with `name`, `parameters`, `two_step`, `policy`, `label`, `seeds`"""
     seeds: Seeds = (0,)
     """a list, or how many, from 0 on"""
     time_limit_s: Positive = 60.0

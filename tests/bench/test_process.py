@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bench.stand_ins import job
-from offbench import load, solve
+from offbench import load, solve, solve_two_step
 from offbench.bench.process import ONE_THREAD, Died, SolverProcess, request_of, run_job
 from offbench.bench.row import Row, row_of
 
@@ -68,7 +68,11 @@ def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> N
         for name, parameters in (("greedy", {}), (solver("Chatty"), {}), (solver("Threads"), {}), ("chain-exact", {})):
             one = job(solver=name, parameters=parameters)
             rows.append(row_of(one, process.facts | process.ask(request_of(one, INSTANCE), 60), jobs=3))
-    greedy, chatty, threads, refused = rows
+        two_steps = job(solver="greedy", two_step=True)
+        graphs = load("tiny-graphs").model_dump(mode="json")
+        rows.append(row_of(two_steps, process.facts | process.ask(request_of(two_steps, graphs), 60), jobs=1))
+    greedy, chatty, threads, refused, two = rows
+    assert two.objective == solve_two_step("tiny-graphs", "greedy").objective
     expected = solve("tiny-chains", "greedy")
     assert (greedy.status, greedy.objective, greedy.evaluations) == ("feasible", expected.objective, 1)
     assert greedy.placement is not None and expected.placement is not None

@@ -33,6 +33,20 @@ def test_labels_tell_parameters_and_seeds_are_counted_or_listed(write: Write) ->
     assert suite_of(write, SMALL.replace("seeds = 3", "seeds = [5, 7]")).seeds == (5, 7)
 
 
+def test_two_steps_and_policies_are_entrants_of_their_own(write: Write, tmp_path: Path) -> None:
+    two = suite_of(write, SMALL.replace('"random", {', '"random", { name = "random", two_step = true }, {'))
+    assert [entrant.label for entrant in two.solvers][:2] == ["random", "random two-step"]
+    made = plan(two, tmp_path)
+    assert {job.two_step for job in made.jobs if job.solver == "random two-step"} == {True}
+    assert len({job.key for job in made.jobs}) == len(made.jobs)
+    with_policy = suite_of(write, SMALL.replace('"random", {', '{ policy = "trained/plus" }, {'))
+    assert with_policy.solvers[0].label == "policy plus"
+    with pytest.raises(OffbenchError, match="trained/plus"):
+        plan(with_policy, tmp_path)
+    with pytest.raises(OffbenchError, match="trained with"):
+        suite_of(write, SMALL.replace('"random", {', '{ policy = "trained/plus", parameters = { lr = 1 } }, {'))
+
+
 def test_composed_instance_is_that_of_instance_make(write: Write) -> None:
     _, made = instances_of(suite_of(write), Path())
     assert (made.name, len(made.tasks)) == ("alexnet-vgg19-x3", 3)

@@ -60,7 +60,7 @@ def run(
     """
     locate(solver)
     request = {
-        "instance": instance.model_dump(mode="json"), "solver": solver, "seed": 0, "time_limit_s": time_limit,
+        "instance": instance.model_dump(mode="json"), "solver": solver, "seed": 0, "time_limit": time_limit,
         "max_evaluations": None, "servers": servers, "parameters": {},
     }  # fmt: skip
     rows: list[Row] = []
