@@ -1,7 +1,8 @@
 """`offbench report` and `offbench show`: pages and pictures."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,7 +48,8 @@ def report(
         from offbench.report.paper_figures import chart_figure, ranks_figure, save
 
         look = styles(sorted(set(analysis.table["solver"])))
-        made = {chart.name: partial(chart_figure, chart, look) for chart in charts(analysis, found.rows, target)}
+        drawn = charts(analysis, found.rows, target)
+        made: dict[str, Callable[[], Any]] = {chart.name: partial(chart_figure, chart, look) for chart in drawn}
         if analysis.ranking is not None:
             made["ranks"] = partial(ranks_figure, analysis.ranking, look)
         say(f"wrote {len(save(made, figures))} files into {figures}")

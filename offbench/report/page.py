@@ -157,7 +157,7 @@ def _page(title: str, subtitle: str, data: dict[str, Any], **parts: Any) -> str:
     def text(name: str) -> str:
         return (here / name).read_text(encoding="utf-8")
 
-    empty = {"notes": [], "blocks": {}, "learning": [], "titles": {}}
+    empty: dict[str, Any] = {"notes": [], "blocks": {}, "learning": [], "titles": {}}
     # What would end the script element must not stand in it.
     inside = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text("page.html"))

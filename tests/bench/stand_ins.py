@@ -63,7 +63,7 @@ def row(
     """Return a row made by hand; without an objective it is a timeout."""
     return Row(
         job=job(instance, solver, seed, **{name: more.pop(name) for name in ("code", "instance_hash") if name in more}),
-        status="timeout" if objective is None and status == "feasible" else status,  # type: ignore[arg-type]
+        status="timeout" if objective is None and status == "feasible" else status,
         objective=objective, lower_bound=bound, client_only=client_only, seconds=seconds,
         trace=() if objective is None else ((seconds / 2, 1, objective, None),),
         started=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), **more,

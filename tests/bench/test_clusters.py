@@ -13,6 +13,7 @@ from offbench.bench.plan import Plan, plan
 from offbench.bench.runner import run
 from offbench.bench.store import Store
 from offbench.bench.suite import Suite
+from offbench.bench.workers import Backend
 
 SUITE = {
     "name": "clusters", "instances": ["tiny-chains"], "solvers": ["random", {"name": "greedy", "seeds": 1}], "seeds": 5,
@@ -60,7 +61,8 @@ def test_loky_dask_and_ray_leave_the_same_rows_though_a_worker_is_killed(
     made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {}
-    for backend in ("loky", "dask", "ray"):
+    backends: tuple[Backend, ...] = ("loky", "dask", "ray")
+    for backend in backends:
         folder = tmp_path / backend
         folder.mkdir()
         if backend == "ray":
@@ -68,7 +70,7 @@ def test_loky_dask_and_ray_leave_the_same_rows_though_a_worker_is_killed(
             monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
         if backend == "dask":
             pytest.importorskip("distributed")
-        outcome = run(made, Store(folder), 2, backend, execute=executing(folder, kill=True))  # type: ignore[arg-type]
+        outcome = run(made, Store(folder), 2, backend, execute=executing(folder, kill=True))
         assert outcome.done == 6, backend
         assert (folder / "killed").exists()
         found[backend] = objectives(made, folder)

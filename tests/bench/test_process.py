@@ -65,8 +65,8 @@ def solver(write: Write) -> Callable[[str], str]:
 def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> None:
     rows: list[Row] = []
     with SolverProcess() as process:
-        for name, parameters in (("greedy", {}), (solver("Chatty"), {}), (solver("Threads"), {}), ("chain-exact", {})):
-            one = job(solver=name, parameters=parameters)
+        for name in ("greedy", solver("Chatty"), solver("Threads"), "chain-exact"):
+            one = job(solver=name)
             rows.append(row_of(one, process.facts | process.ask(request_of(one, INSTANCE), 60), jobs=3))
         two_steps = job(solver="greedy", two_step=True)
         graphs = load("tiny-graphs").model_dump(mode="json")

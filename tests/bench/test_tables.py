@@ -34,19 +34,23 @@ def block(found: Analysis, name: str) -> Block:
     return next(block for block in found.blocks if block.name == name)
 
 
+def at(table: Any, line: Any, *columns: str) -> list[Any]:
+    return [table.loc[line, column] for column in columns]
+
+
 def test_optimum_is_one_only_where_bound_and_objective_meet() -> None:
     known = best(frame([row("x", objective=1.0, bound=1.0, status="optimal"), row("y", objective=1.0, bound=0.5)]), {})
     assert known["proven"].to_dict() == {"x": True, "y": False}
     assert known["best_known"].to_dict() == {"x": 1, "y": 1}
-    assert "a, seed 0" in known.loc["x", "best_known_by"]
+    assert "a, seed 0" in at(known, "x", "best_known_by")[0]
 
 
 def test_best_is_anybodys_and_says_whose() -> None:
     runs = [row(solver="a", objective=1.5, bound=0.2), row(solver="b", objective=1.2), row(solver="c", objective=None)]
     known = best(frame(runs), {})
-    assert known.loc["one", ["best_known", "bound", "client_only"]].tolist() == [1.2, 0.2, 2]
-    assert known.loc["one", "best_known_by"].startswith("b, seed 0")
-    assert known.loc["one", "bound_by"].startswith("a, seed 0")
+    assert at(known, "one", "best_known", "bound", "client_only") == [1.2, 0.2, 2]
+    by, bound_by = at(known, "one", "best_known_by", "bound_by")
+    assert by.startswith("b, seed 0") and bound_by.startswith("a, seed 0")
 
 
 def test_references_count_and_are_named() -> None:
@@ -84,12 +88,13 @@ def test_gaps_are_the_models() -> None:
     ]
     table = frame(rows)
     found = with_gaps(table, best(table, {})).set_index(["instance", "solver"])
-    assert found.loc[("x", "b"), ["to_optimum", "to_best_known", "to_bound"]].tolist() == [0.25, 0.25, 0.25]
-    assert found.loc[("x", "c"), ["to_optimum", "to_bound"]].tolist() == [INF, INF]
-    assert found.loc[("x", "d"), ["to_optimum", "to_best_known", "to_bound"]].isna().all()
-    assert math.isnan(found.loc[("y", "b"), "to_optimum"])  # nothing is proven there
-    assert found.loc[("y", "b"), "to_best_known"] == 0.5 == model.missed_improvement(1.75, 2, 1.5)
-    assert found.loc[("y", "b"), "to_bound"] == 0.875 == model.certified(1.75, 2, 0)
+    assert at(found, ("x", "b"), "to_optimum", "to_best_known", "to_bound") == [0.25, 0.25, 0.25]
+    assert at(found, ("x", "c"), "to_optimum", "to_bound") == [INF, INF]
+    assert all(map(math.isnan, at(found, ("x", "d"), "to_optimum", "to_best_known", "to_bound")))
+    optimum, best_known, bound = at(found, ("y", "b"), "to_optimum", "to_best_known", "to_bound")
+    assert math.isnan(optimum)  # nothing is proven there
+    assert best_known == 0.5 == model.missed_improvement(1.75, 2, 1.5)
+    assert bound == 0.875 == model.certified(1.75, 2, 0)
 
 
 def test_gap_is_undefined_where_there_is_nothing_to_gain() -> None:
@@ -159,13 +164,8 @@ def test_learning_has_a_table_where_something_learns() -> None:
     zero_shot = row("x", "plus", objective=1.1, policy=policy)
     found = analysed(learner, zero_shot, row("x", "annealing", objective=0.9, seconds=10.5))
     table = block(found, "training").frame.set_index("solver")
-    assert table.loc["dqn", ["trained", "in_full_s"]].tolist() == ["here", 60]
-    assert table.loc["plus", ["trained", "in_full_s", "spread_s", "break_even"]].tolist() == [
-        "before, on others",
-        500.5,
-        5.5,
-        50,
-    ]
+    assert at(table, "dqn", "trained", "in_full_s") == ["here", 60]
+    assert at(table, "plus", "trained", "in_full_s", "spread_s", "break_even") == ["before, on others", 500.5, 5.5, 50]
     assert not any(one.name == "training" for one in analysed(row("x", "a")).blocks)
 
 
