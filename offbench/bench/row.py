@@ -41,7 +41,7 @@ class Machine(Fact):
     logical_cores: int
     memory_gb: float
     load: float | None
-    """average over the minute before the run's end, where the system tells it"""
+    """average over the minute before the run, where the system tells it"""
     commit: str | None
     """of the source tree, with a + where it was changed; null outside one"""
     versions: dict[str, str]

@@ -109,7 +109,8 @@ class Store:
 
     def put(self, row: Row) -> None:
         """Keep a row, in place of an older one of the same job."""
-        _write(self.path_of(row.job.key), row.model_dump_json())
+        key = row.job.key
+        _write(self.path_of(key), _head(key) + row.model_dump_json()[1:])
 
     def rows(self) -> list[Row]:
         """Return all rows; what can't be read is set aside and named in `damaged`."""
@@ -126,8 +127,10 @@ class Store:
 
     def _read(self, path: Path) -> Row | None:
         try:
-            row = Row.model_validate_json(path.read_bytes())
-            if row.job.key != path.stem:
+            text = path.read_text(encoding="utf-8")
+            row = Row.model_validate_json(text)
+            # The key that it was written under: a later version may make another one of the same job.
+            if not text.startswith(_head(path.stem)):
                 raise ValueError("the row is of another run than its name says")
             return row
         except FileNotFoundError:  # set aside by another process just now
@@ -235,6 +238,11 @@ def budget_text(job: Job) -> str:
     """Write a job's budget in words."""
     most = f" and {job.max_evaluations:,} evaluations" if job.max_evaluations is not None else ""
     return f"{job.time_limit_s:g} s{most}"
+
+
+def _head(key: str) -> str:
+    """Return how a row's file begins."""
+    return f'{{"key":"{key}",'
 
 
 def _write(path: Path, text: str) -> None:

@@ -76,8 +76,7 @@ def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Cha
             low, middle, high = np.maximum(curves, _LEAST_GAP)
             lines.append(Line(solver, seconds, middle, low, high))
     title = f"{instance}: median gap over time, quartiles shaded"
-    what = "missed improvement, from 0.01 % on"
-    return Chart(f"anytime-{instance}", title, "seconds", what, tuple(lines), log_x=True, log_y=True)
+    return Chart(f"anytime-{instance}", title, "seconds", "missed improvement", tuple(lines), log_x=True, log_y=True)
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:

@@ -88,7 +88,7 @@ addEventListener("load", () => setTimeout(() => {
     ground: style.backgroundColor, ink: style.color, text: getComputedStyle(all(".xtick text")[0]).fill,
     marks: Object.fromEntries(
       ["#anytime", "#scatter", "#gantt", ...["ranks", "performance", "data"].map((name) => `[data-figure=${name}]`)]
-        .map((place) => [place, all(`${place} .plot path`).length])),
+        .map((place) => [place, all(`${place} .trace path`).length])),
   };
   const heads = all("#table-gaps th");
   const head = heads.findIndex((th) => th.textContent === "solver");
