@@ -35,12 +35,12 @@ def results(store: Store) -> Results:
     A row of older code, or of an instance that has changed since, gives way to the plan's run of the same
     cell, made or not; the notes say how many.
     """
-    rows = {row.job.key: row for row in store.rows()}
+    rows = store.by_key()
     planned = store.planned()
     cells = {job.cell for job in planned}
     hashes = {job.instance: job.instance_hash for job in planned}
     keys = {job.key for job in planned}
-    stray = [row for row in rows.values() if row.job.key not in keys]
+    stray = [row for key, row in rows.items() if key not in keys]
     older = [
         row
         for row in stray

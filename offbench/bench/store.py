@@ -114,8 +114,12 @@ class Store:
 
     def rows(self) -> list[Row]:
         """Return all rows; what can't be read is set aside and named in `damaged`."""
-        found = (self._read(path) for path in sorted((self.folder / "runs").glob("*.json")))
-        return [row for row in found if row is not None]
+        return list(self.by_key().values())
+
+    def by_key(self) -> dict[str, Row]:
+        """Return all rows by the keys that they were written under."""
+        found = ((path.stem, self._read(path)) for path in sorted((self.folder / "runs").glob("*.json")))
+        return {key: row for key, row in found if row is not None}
 
     def seconds(self) -> dict[str, float]:
         """Return how long the runs of each solver took on average."""

@@ -16,6 +16,10 @@ Execute = Callable[[Job, dict[str, Any], int], Row]
 """makes a run of a job, an instance as parsed JSON, and the number of runs at once on a machine"""
 
 
+# How long a cluster may take to answer.
+_REACH_S = 10
+
+
 @dataclass(frozen=True)
 class Workers:
     """Workers that are there."""
@@ -97,7 +101,7 @@ def _dask(address: str | None, jobs: int) -> Generator[Workers, None, None]:
     own = None
     if address is None:
         own = LocalCluster(n_workers=max(1, jobs), threads_per_worker=1, dashboard_address=None)
-    client = Client(own or address, timeout="10s")
+    client = Client(own or address, timeout=_REACH_S)
     try:
         found = client.scheduler_info(n_workers=-1)["workers"].values()
         if not found:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from offbench import OffbenchError
+from offbench.bench import workers
 from offbench.bench.plan import Plan, plan
 from offbench.bench.runner import run
 from offbench.bench.store import Store
@@ -77,10 +79,11 @@ def test_loky_dask_and_ray_leave_the_same_rows_though_a_worker_is_killed(
     assert found["loky"] == found["dask"] == found["ray"]
 
 
-def test_cluster_that_cannot_be_reached_is_told_in_one_line(made: Plan, tmp_path: Path) -> None:
+def test_cluster_that_cannot_be_reached_is_told_in_one_line(
+    made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("distributed")
-    from offbench import OffbenchError
-
+    monkeypatch.setattr(workers, "_REACH_S", 0.5)
     with pytest.raises(OffbenchError, match=r"--backend dask: no cluster at tcp://127\.0\.0\.1:9") as caught:
         run(made, Store(tmp_path), 1, "dask", "tcp://127.0.0.1:9")
     assert len(str(caught.value).splitlines()) == 1

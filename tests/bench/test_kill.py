@@ -37,8 +37,9 @@ def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path
     (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
     command = [sys.executable, "-m", "offbench", "bench", "killed.toml", "--json"]
     first = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
+    )  # fmt: skip
     runs = tmp_path / "results" / "killed" / "runs"
     deadline = time.monotonic() + 240
     while len(list(runs.glob("*.json"))) < 1:
