@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -19,12 +19,8 @@ lint: .venv/development
 bench: .venv/development
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
 
-# The README's table of solvers; what is done is kept in results/, and the same command goes on.
-NETWORKS := alexnet vgg19 googlenet resnet
 compare: .venv/package
-	$(BIN)/offbench bench paper --output results/compare --jobs 2 $(addprefix --instance ,$(NETWORKS)) \
-	  $(addprefix --solver ,client-only greedy random ddpqn) $(ARGS)
-	$(BIN)/offbench table results/compare --only gaps --format markdown
+	$(BIN)/python tests/benchmarks/compare_solvers.py
 
 # The exact solvers: against brute force, side by side, the largest sizes proven, what is certified. Options: ARGS="--help".
 agreement: .venv/development
@@ -45,6 +41,14 @@ certified: .venv/development
 # Two-step offloading against all layers at once, into results/two-step; runs that are there aren't made again.
 two-step: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.price_of_two_step $(ARGS)
+
+# What the metaheuristics miss in ten seconds, ten seeds each, one run at a time; how their defaults were chosen.
+metaheuristics: .venv/package
+	$(BIN)/python tests/benchmarks/compare_solvers.py --seconds 10 --seeds 10 --jobs 1 --missed \
+		--solver annealing --solver genetic:local_search=true $(ARGS)
+
+defaults: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)
 
 .venv/package: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("offbench needs Python 3.11 or newer; name one: make PYTHON=python3.11")'

@@ -107,8 +107,8 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
             delay[k] = execution[k] + (ready[k] - sent[k]) + (start[k] - ready[k])
             energy[k] += client_power[at[k]] * execution[k]
             cost[k] += usd_per_s[at[k]] * execution[k]
-        _coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits)
-        imbalances, imbalance = _balance(decided, at, kind, peers, count, more_than, parts)
+        coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits)
+        imbalances, imbalance = balance_of(decided, at, kind, peers, count, more_than, parts)
 
         delay_sum = makespan = energy_sum = cost_sum = coordination_sum = 0.0
         for i in range(tasks):
@@ -161,8 +161,8 @@ def _book_in_order(
         if k < 0 or k >= decided or waits_for[k] != 0:
             return min(max(k, 0), decided - 1)
         waits_for[k] = decided + 1
-        time = _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-        _book(k, time, False, slot_start, at, execution, start, end, slot_free)
+        time = arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
+        book(k, time, False, slot_start, at, execution, start, end, slot_free)
         for i in range(reader_start[k], reader_start[k + 1]):
             if reader_of[i] < decided:
                 waits_for[reader_of[i]] -= 1
@@ -178,7 +178,7 @@ def _book_first_come(
     size = 0
     for k in range(decided):
         if waits_for[k] == 0:
-            time = _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
+            time = arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
             _push(heap_time, heap, size, time, k)
             size += 1
     heap_time[size] = np.inf
@@ -196,14 +196,14 @@ def _book_first_come(
                 heap_time[size] = np.inf
             _replace_first(heap_time, heap, size, following_time, following)
         following = -1
-        _book(k, time, True, slot_start, at, execution, start, end, slot_free)
+        book(k, time, True, slot_start, at, execution, start, end, slot_free)
         for i in range(reader_start[k], reader_start[k + 1]):
             reader = np.int64(reader_of[i])
             if reader >= decided:
                 continue
             waits_for[reader] -= 1
             if waits_for[reader] == 0:
-                time = _arrive(
+                time = arrive(
                     reader, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost
                 )
                 if following < 0:
@@ -231,7 +231,7 @@ def unpack(ints, floats):
 
 
 @inlined
-def _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost):
+def arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost):
     """Section 2: completion of the critical input (the first, in a tie), transfers; returns the ready time."""
     # The first input apart: it is mostly the only one, and then there is nothing to compare.
     i = input_start[k]
@@ -258,7 +258,7 @@ def _arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, 
 
 
 @inlined
-def _book(k, time, any_free, slot_start, at, execution, start, end, slot_free):
+def book(k, time, any_free, slot_start, at, execution, start, end, slot_free):
     """Section 3: the slot that becomes free first, or *any_free* at the ready *time*.
 
     Where bookings come in the order of their ready times, a slot that is free now is as good as
@@ -279,7 +279,7 @@ def _book(k, time, any_free, slot_start, at, execution, start, end, slot_free):
 
 
 @inlined
-def _coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits):
+def coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root, benefits):
     """Eq. 10 and 11 of each subtask; the usual reading in a loop that the compiler vectorises.
 
     Indicators are divided, not multiplied by an inverse: one that attains its scale must be exactly
@@ -307,7 +307,7 @@ def _coordinate(decided, delay, energy, cost, coordination, scale, lambdas, root
 
 
 @inlined
-def _balance(decided, at, kind, peers, count, more_than, parts):
+def balance_of(decided, at, kind, peers, count, more_than, parts):
     """Eq. 12 after each subtask in index order; returns the sum of all and the last."""
     count[:] = 0
     more_than[:] = 0

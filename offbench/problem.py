@@ -162,10 +162,13 @@ class P2(Problem):
 
     servers: Ints
     """server of each subtask, shape (n_subtasks,)"""
+    order: Ints | None
+    """dispatch order of the placement that the servers are from, to begin with; None without"""
 
     def __init__(self, instance: Instance, servers: ArrayLike | Placement) -> None:
         super().__init__(instance)
         chosen = servers.servers if isinstance(servers, Placement) else servers
+        self.order = servers.order if isinstance(servers, Placement) else None
         self.servers = indices(chosen, copy=True)
         if self.servers.shape != (self.n_subtasks,):
             raise OffbenchError(f"P2: {self.servers.size} servers given for {self.n_subtasks} subtasks")

@@ -13,8 +13,8 @@ from offbench.instance import Instance, load
 from offbench.placement import Placement
 from offbench.problem import P1, P2, Problem
 from offbench.references import lookup
-from offbench.search import Budget, Clock, Infeasible, Search, SearchEnded
-from offbench.solution import Solution, Trained, versions
+from offbench.search import Budget, Clock, Infeasible, Search, SearchEnded, TracePoint
+from offbench.solution import Finish, Solution, Trained, versions
 from offbench.solver import Solver, configure, find
 from offbench.training import Policy
 from offbench.watchdog import watchdog
@@ -22,6 +22,8 @@ from offbench.watchdog import watchdog
 DEFAULT_TIME_LIMIT_S = 60.0
 # Placements that a policy makes before the clock is looked at.
 _ROLLOUTS = 100
+# Of the budget, for P2 where it follows P1.
+P2_SHARE = 0.1
 
 
 def solve(
@@ -36,6 +38,7 @@ def solve(
     max_evaluations: int | None = None,
     target: float | None = None,
     placement: Placement | None = None,
+    p2: str | None = None,
     on_start: Callable[[Search], None] | None = None,
 ) -> Solution:
     """Run one solver on one instance.
@@ -63,6 +66,9 @@ def solve(
         Stop at an objective as low as this.
     placement
         For P2: the placement whose servers are given. A solver of both problems solves P1 without.
+    p2
+        A solver of P2 that then improves the dispatch order of what P1 gave: in what is left of the budget,
+        a tenth of it at least.
     on_start
         Called with the search before the solver starts, to watch it.
 
@@ -86,6 +92,13 @@ def solve(
     name = trained.checkpoint.solver if trained is not None else str(solver)
     if time_limit is None and max_evaluations is None:
         time_limit = DEFAULT_TIME_LIMIT_S
+    if p2 is not None:
+        if placement is not None:
+            raise OffbenchError("p2: improves what P1 finds; with a placement given, name the solver of P2 alone")
+        return _solve_both(
+            instance, solver, p2, Budget(time_limit, max_evaluations, target),
+            {"policy": policy, "rollouts": rollouts, "parameters": parameters}, seed=seed, on_start=on_start,
+        )  # fmt: skip
     budget = Budget(time_limit, max_evaluations, target)
     reference = lookup(instance) if placement is None else None
     warm_up()
@@ -99,6 +112,9 @@ def solve(
     try:
         with watchdog(clock, time_limit):
             made = trained.checkpoint.made() if trained is not None else configure(find(name), name, parameters or {})
+        with clock.standing():
+            made.warm_up()
+        with watchdog(clock, time_limit):
             search = Search(_problem(instance, made, placement), budget, seed, clock)
             if on_start is not None:
                 on_start(search)
@@ -181,11 +197,51 @@ def _roll_out(policy: Policy, trained: Trained, search: Search) -> None:
         proposed += count
 
 
+def _solve_both(
+    instance: Instance, solver: str | None, p2: str, budget: Budget, first_alone: dict[str, Any], **how: Any
+) -> Solution:
+    """Solve P1, then P2 for the servers found, within one budget."""
+    if "P2" not in find(p2).solves:
+        raise OffbenchError(f"p2: solver '{p2}' solves P1 and chooses the servers; it must be one of P2")
+    time_limit, most = budget.time_limit, budget.max_evaluations
+    first = solve(
+        instance, solver, target=budget.target, **first_alone, **how,
+        time_limit=None if time_limit is None else time_limit * (1 - P2_SHARE),
+        max_evaluations=None if most is None else max(1, int(most * (1 - P2_SHARE))),
+    )  # fmt: skip
+    left_s = None if time_limit is None else time_limit - first.seconds
+    left = None if most is None else most - first.evaluations
+    nothing_left = (left_s is not None and left_s <= 0) or left == 0
+    if first.placement is None or first.stopped in ("interrupted", "target", "optimal") or nothing_left:
+        return first
+    second = solve(
+        instance, p2, target=budget.target, placement=first.placement, time_limit=left_s, max_evaluations=left, **how
+    )
+    better = second if second.objective < first.objective else first
+    gain = first.objective - better.objective
+    later = [
+        TracePoint(first.seconds + point.seconds, first.evaluations + point.evaluations, point.objective, bound)
+        for point in second.trace
+        if point.objective < first.objective
+        for bound in [first.lower_bound]  # one of P2 bounds nothing else
+    ]
+    return replace(
+        first,
+        placement=better.placement,
+        evaluation=better.evaluation,
+        seconds=first.seconds + second.seconds,
+        evaluations=first.evaluations + second.evaluations,
+        trace=(*first.trace, *later),
+        stopped="finished" if second.stopped == "optimal" else second.stopped,
+        p2=Finish(second.solver, second.parameters, first.objective, gain, second.seconds, second.evaluations),
+    )
+
+
 def _problem(instance: Instance, solver: Solver, placement: Placement | None) -> Problem:
     if placement is not None:
         if solver.solves == "P1":
             raise OffbenchError(f"solver '{solver.name}' solves P1 and chooses the servers; a placement is for P2")
-        return P2(instance, placement.servers)
+        return P2(instance, placement)
     if solver.solves == "P2":
         raise OffbenchError(f"solver '{solver.name}' solves P2, the order for given servers: give a placement")
     return P1(instance)

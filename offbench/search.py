@@ -5,6 +5,8 @@ is measured the same way and cannot misreport.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -14,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.diary import Diary
 from offbench.errors import OffbenchError
-from offbench.evaluator import evaluate_many, prefix_objectives
+from offbench.evaluator import prefix_objectives, totals_of_many
+from offbench.front import INDICATORS, Front
 from offbench.gaps import contradict, is_optimal
+from offbench.kernel import TOTALS
 from offbench.placement import Placement, indices
 from offbench.problem import Ints, Problem
 
@@ -23,6 +27,7 @@ Floats = NDArray[np.float64]
 
 # A population is scored in blocks of about this many subtasks, some milliseconds, so that the clock is watched.
 _BLOCK = 200_000
+_INDICATORS = [TOTALS.index(name) for name in INDICATORS]
 
 
 class SearchEnded(BaseException):
@@ -74,10 +79,19 @@ class Budget:
 
 
 class Clock:
-    """Seconds since it was made."""
+    """Seconds since it was made, but for those when it stood."""
 
     def __init__(self) -> None:
         self._start = perf_counter()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand during the body."""
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self._start += perf_counter() - begun
 
     @property
     def seconds(self) -> float:
@@ -133,6 +147,8 @@ class Search:
         """servers that such a solver's policy chooses now, when it explores nothing"""
         self.trace: list[TracePoint] = []
         """a point for each improvement of incumbent or bound"""
+        self.front: Front | None = None
+        """takes in every placement scored, where somebody wants the Pareto front"""
 
     @property
     def seconds(self) -> float:
@@ -226,9 +242,22 @@ class Search:
         SearchEnded, OffbenchError
             As `propose`. Rows scored before the end are kept.
         """
+        return self._score(assignments, orders)[:, 0]
+
+    def propose_indicators(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
+        """Propose a population as `propose_many`, for a solver that weighs indicators in its own way.
+
+        Returns
+        -------
+        numpy.ndarray
+            Delay (s), energy (J) and cost ($) of each row, shape ``(rows, 3)`` (`front.INDICATORS`).
+        """
+        return self._score(assignments, orders)[:, _INDICATORS]
+
+    def _score(self, assignments: ArrayLike, orders: ArrayLike | None) -> Floats:
         placements = indices(assignments)
         booked = None if orders is None else indices(orders)
-        objectives = np.empty(len(placements))
+        totals = np.empty((len(placements), len(TOTALS)))
         step = max(1, _BLOCK // max(1, self.problem.n_subtasks))
         first = 0
         while first < len(placements):
@@ -237,15 +266,31 @@ class Search:
             if self.budget.max_evaluations is not None:
                 last = min(last, first + self.budget.max_evaluations - self.evaluations)
             rows = slice(first, last)
-            objectives[rows] = evaluate_many(self.problem, placements[rows], None if booked is None else booked[rows])
+            some_orders = None if booked is None else booked[rows]
+            totals[rows] = totals_of_many(self.problem, placements[rows], some_orders)
             self.evaluations += last - first
-            best = first + int(np.argmin(objectives[rows]))
-            if objectives[best] < self.objective:
+            if self.front is not None:
+                self.front.add(placements[rows], some_orders, totals[rows, _INDICATORS])
+            best = first + int(np.argmin(totals[rows, 0]))
+            if totals[best, 0] < self.objective:
                 order = None if booked is None else booked[best]
-                self._improve(Placement(placements[best], order), float(objectives[best]))
+                self._improve(Placement(placements[best], order), float(totals[best, 0]))
             first = last
         self.check()
-        return objectives
+        return totals
+
+    def count(self, evaluations: int) -> None:
+        """Count placements that a solver scored in its own way, changes alone (`offbench.incremental`).
+
+        Their values guide it; what it finds by them, it proposes.
+
+        Raises
+        ------
+        SearchEnded
+            If the search has ended.
+        """
+        self.evaluations += evaluations
+        self.check()
 
     def next_objectives(self, servers: NDArray[np.int64], decided: int) -> Floats:
         """Score every server for the next subtask, the ones before it decided and no others there.

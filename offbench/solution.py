@@ -3,7 +3,7 @@
 import math
 import platform
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,6 +42,19 @@ class Trained:
     """whether the instance was one that it was trained on"""
     inference_s: float = 0.0
     """seconds that the placements took, without loading the policy"""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What improving the dispatch order of a placement (P2) came to."""
+
+    solver: str
+    parameters: dict[str, Any]
+    objective_before: float
+    gain: float
+    """by how much the objective fell; 0 where nothing better was found"""
+    seconds: float
+    evaluations: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,6 +102,8 @@ class Solution:
     """the policy that was trained before, if one was"""
     learnt: Learnt | None = None
     """what the policy chooses, of a solver that has one"""
+    p2: Finish | None = None
+    """the improvement of the dispatch order that followed P1, if one was wanted and there was something to improve"""
 
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
@@ -175,6 +190,7 @@ class Solution:
             "policy": self._policy(),
             "warnings": self.warnings,
             "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
+            "p2": asdict(self.p2) if self.p2 is not None else None,
             "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
             "stages": [stage.to_dict() for stage in self.stages],
             "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],

@@ -49,6 +49,9 @@ class Solver(BaseModel, ABC):
     presets: ClassVar[dict[str, tuple[str, dict[str, Any]]]] = {}
     """other names that it is found by, each with a one-line description and other defaults; a literal"""
 
+    def warm_up(self) -> None:
+        """Compile what is compiled once on a machine and kept on disk (numba); no run's clock pays for it."""
+
     @abstractmethod
     def solve(self, problem: Any, search: Any) -> None:
         """Propose placements to *search* until it ends, or there is nothing more to propose.

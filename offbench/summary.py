@@ -42,11 +42,12 @@ def summary(solution: Solution) -> RenderableType:
         f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
+    lines = (solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution))
     return Group(
         head,
         *stages(solution),
         comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
-        *(Text(line) for line in (solution.reason, _bound(solution), _known(solution), _trained(solution)) if line),
+        *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
@@ -120,6 +121,14 @@ def _known(solution: Solution) -> str:
     if solution.certified is not None:
         parts.append(f"certified {solution.certified:z.2%}")
     return ", ".join(parts)
+
+
+def _finish(solution: Solution) -> str:
+    p2 = solution.p2
+    if p2 is None:
+        return ""
+    after = p2.objective_before - p2.gain
+    return f"dispatch order by {p2.solver} (P2): Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
 def comparison(evaluations: dict[str, Evaluation]) -> Table:

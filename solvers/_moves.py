@@ -79,17 +79,17 @@ class Reorder:
 
 def order_of(problem: Problem, servers: Ints) -> Ints:
     """Return the dispatch order in which first come, first served starts the subtasks; ties as they were booked."""
-    evaluation = evaluate(problem, Placement(servers))
-    start = np.array([row["start_s"] for row in evaluation.subtasks])
-    ready = start - np.array([row["queueing_s"] for row in evaluation.subtasks])
+    rows = evaluate(problem, Placement(servers)).subtasks
+    ready = np.array([row["start_s"] - row["queueing_s"] for row in rows])
     return np.lexsort((np.arange(len(servers)), ready))
 
 
 def start(problem: Problem, search: Search) -> Ints:
-    """Propose the greedy's placement and everything on each server; return the best of them."""
+    """Propose everything on each server, then the greedy's placement; return the best of them."""
+    rows = np.array([problem.everything_on(s) for s in range(problem.n_servers)])
+    values = search.propose_many(rows)
     greedy = problem.everything_on(problem.arrays.client)
     for k in problem.free:
         greedy[k] = search.next_objectives(greedy, k).argmin()
-    rows = np.array([greedy, *(problem.everything_on(s) for s in range(problem.n_servers))])
-    best: Ints = rows[search.propose_many(rows).argmin()]
+    best: Ints = greedy if search.propose(greedy) < values.min() else rows[values.argmin()]
     return best

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from offbench.solvers._bath import bath_at, warm_up
 from offbench.solvers._moves import move, swap
-from offbench.solvers.annealing import around_incumbent
 from pydantic import Field
 
 from offbench import P1, Search, Solver
@@ -22,8 +22,9 @@ _STATES = (250, 7_000)
 _NEAR = 12
 # Share of the budget after which dispatch orders are searched, if subtasks wait.
 _SERVERS_ONLY = 2 / 3
-# First and last temperature then, in median differences.
+# First and last temperature then, in median differences; and subtasks moved together at most.
 _HOT, _COLD = 0.01, 0.001
+_LONGEST_RUN = 9
 
 
 class Beam(Solver):
@@ -41,6 +42,9 @@ class Beam(Solver):
     kick: int = Field(default=5, ge=1)
     """subtasks placed at random at most"""
 
+    def warm_up(self) -> None:
+        warm_up()
+
     def solve(self, problem: P1, search: Search) -> None:
         best = problem.everything_on(problem.arrays.client)
         objective = search.propose(best)
@@ -52,7 +56,8 @@ class Beam(Solver):
         while search.running:
             if servers_only and search.progress >= _SERVERS_ONLY:
                 servers_only = False
-                bath = around_incumbent(problem, search)
+                assert search.incumbent is not None
+                bath = bath_at(problem, search, search.incumbent.servers, _LONGEST_RUN, search.incumbent.order)
                 if bath.order is not None:
                     typical = bath.typical_difference()
                     bath.cool(_HOT * typical, _COLD * typical, 1)

@@ -25,15 +25,25 @@ class ShortestRemainingWork(Solver):
     solves: ClassVar[Literal["P1", "P2"]] = "P2"
 
     def solve(self, problem: P2, search: Search) -> None:
-        search.propose(Placement(problem.servers, _shortest_remaining_first(problem, search)))
+        search.propose(Placement(problem.servers, shortest_first(problem, search, of_task=True)))
 
 
-def _shortest_remaining_first(problem: P2, search: Search) -> list[int]:
+class ShortestProcessingTime(Solver):
+    """Shortest processing time first (SPT): a free slot goes to the subtask that runs shortest."""
+
+    name: ClassVar[str] = "spt"
+    solves: ClassVar[Literal["P1", "P2"]] = "P2"
+
+    def solve(self, problem: P2, search: Search) -> None:
+        search.propose(Placement(problem.servers, shortest_first(problem, search, of_task=False)))
+
+
+def shortest_first(problem: P2, search: Search, of_task: bool) -> list[int]:
     """Return the dispatch order of a schedule in which no slot idles while a subtask waits for it.
 
     Of the subtasks whose inputs are booked, the next is the one that can start first; those that
     wait for the same slot can all start when it becomes free, and there the remaining work of their
-    tasks, in seconds on the given servers, decides.
+    tasks (*of_task*) or their own work decides, in seconds on the given servers.
     """
     a = problem.arrays
     n = problem.n_subtasks
@@ -50,7 +60,8 @@ def _shortest_remaining_first(problem: P2, search: Search) -> list[int]:
         return float((end_s[sources] + mb / a.link[at[sources], servers[k], 0]).max())
 
     def urgency(k: int) -> tuple[float, float, int]:
-        return max(ready[k], slot_free_s[servers[k]].min()), remaining_s[task_of[k]], k
+        work_s = remaining_s[task_of[k]] if of_task else execution_s[k]
+        return max(ready[k], slot_free_s[servers[k]].min()), work_s, k
 
     waits_for = a.waits_for.astype(np.int64)
     ready = {int(k): ready_s(int(k)) for k in np.flatnonzero(waits_for == 0)}

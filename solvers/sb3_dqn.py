@@ -1,10 +1,13 @@
 """The DQN of stable-baselines3, for comparison with our own agents."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from offbench import P1, Search, Solver
+
+if TYPE_CHECKING:
+    from stable_baselines3 import DQN
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -41,24 +44,30 @@ class Sb3Dqn(Solver):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 
+    def warm_up(self) -> None:
+        from offbench.environment.episodes import warm_up
+
+        warm_up()
+
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._sb3 import UnmaskedEnv, train, vectorized
+        from offbench.solvers._sb3 import train
+
+        train(lambda seed: self.model(problem, search, seed), search)
+
+    def model(self, problem: P1, search: Search, seed: int) -> "DQN":
+        """Return the model, nothing learnt."""
+        from offbench.solvers._sb3 import UnmaskedEnv, vectorized
         from offbench.solvers._torch import device_for
         from stable_baselines3 import DQN
 
-        env = vectorized(UnmaskedEnv, problem, self.observation, search, 1)
-        settings = self.model_dump(exclude={"net_arch", "observation", "device"})
-        train(
-            lambda seed: DQN(
-                "MlpPolicy",
-                env,
-                **settings,
-                train_freq=1,
-                # Constant, as in the paper; a schedule needs the number of steps, and the budget may be a time.
-                exploration_initial_eps=self.exploration_final_eps,
-                policy_kwargs={"net_arch": list(self.net_arch)},
-                seed=seed,
-                device=device_for(self.name, self.device),
-            ),
-            search,
+        return DQN(
+            "MlpPolicy",
+            vectorized(UnmaskedEnv, problem, self.observation, search, 1),
+            **self.model_dump(exclude={"net_arch", "observation", "device"}),
+            train_freq=1,
+            # Constant, as in the paper; a schedule needs the number of steps, and the budget may be a time.
+            exploration_initial_eps=self.exploration_final_eps,
+            policy_kwargs={"net_arch": list(self.net_arch)},
+            seed=seed,
+            device=device_for(self.name, self.device),
         )

@@ -36,6 +36,11 @@ class Sb3MaskablePpo(Solver):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 
+    def warm_up(self) -> None:
+        from offbench.environment.episodes import warm_up
+
+        warm_up()
+
     def solve(self, problem: P1, search: Search) -> None:
         from offbench.solvers._sb3 import ProposingEnv, train, vectorized
         from offbench.solvers._torch import device_for

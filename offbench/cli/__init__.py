@@ -12,8 +12,10 @@ from offbench.cli import (
     bench,
     bound,
     check,
+    check_solver,
     evaluate,
     make,
+    pareto,
     references,
     report,
     results,
@@ -45,7 +47,9 @@ app.command("table")(results.table)
 app.command("report")(report.report)
 app.command("export")(results.export)
 app.command("show")(report.show)
+app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
+app.command("check")(check_solver.check)
 
 instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)
 instance.command("make")(make.make)

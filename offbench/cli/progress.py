@@ -86,4 +86,8 @@ def _state(search: "Search") -> str:
 
 def learning_state(diary: "Diary") -> list[str]:
     """Tell what a solver that learns has written down last."""
-    return [f"{name} {value:,.4g}" for name, value in sorted(diary.latest.items()) if name in _SHOWN]
+    return [
+        f"{name} {value:,.0f}" if name == "episode" else f"{name} {value:.4g}"
+        for name, value in sorted(diary.latest.items())
+        if name in _SHOWN
+    ]

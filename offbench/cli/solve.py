@@ -47,6 +47,15 @@ def solve(
         str | None,
         typer.Option(metavar="NAME", help="With --two-step: the solver of the second step, if it is another."),
     ] = None,
+    p2: Annotated[
+        str | None,
+        typer.Option(
+            "--p2",
+            metavar="NAME",
+            help="Then improve the dispatch order by this solver of P2 (spt, search, cp-sat, ...), in what is left of "
+            "the budget, a tenth of it at least.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`.")
     ] = None,
@@ -64,6 +73,8 @@ def solve(
     if solver is None and policy is None:
         raise OffbenchError(f"--solver: which one? There are {_known_solvers()}")
     _check_two_step(two_step, secondary, placement, policy)
+    if p2 is not None and (two_step or placement is not None):
+        raise OffbenchError("--p2: follows P1 in one step; with --placement, name the solver of P2 as --solver")
     parameters = parse_settings(settings)
     if output is not None:
         check_writable(output)
@@ -77,7 +88,7 @@ def solve(
     if two_step:
         request["secondary"] = secondary
     else:
-        request |= {"policy": policy, "rollouts": rollouts}
+        request |= {"policy": policy, "rollouts": rollouts, "p2": p2}
 
     from offbench.cli.interrupt import one_interrupt
 
@@ -123,7 +134,7 @@ def _run(
     from offbench.placement import load_placement
     from offbench.solver import locate
 
-    for name in (solver, request.get("secondary")):
+    for name in (solver, request.get("secondary"), request.get("p2")):
         if name is not None:
             locate(name)
     facts = load(instance)

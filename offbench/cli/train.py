@@ -59,8 +59,9 @@ def train(
     watched: list[Watched] = []
 
     def stop() -> None:
-        for each in watched:
-            each.stop = True
+        if not watched:
+            raise KeyboardInterrupt
+        watched[0].stop = True
 
     with interrupt_calls(stop), logging(log_dir) as listener, bar(solver, quiet) as progress:
 

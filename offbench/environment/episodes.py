@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from offbench.environment.observation import Observation, Observer
 from offbench.errors import OffbenchError
+from offbench.instance import load
 from offbench.kernel import PARTS, TOTALS, score, unpack
 from offbench.problem import Floats, Ints, Problem
 
@@ -135,6 +136,17 @@ class Episodes:
             return f"environment: action {action}, but there are {len(names)} servers, counted from 0"
         may = ", ".join(name for name, ok in zip(names, self.problem.allowed[k], strict=True) if ok)
         return f"environment: {self.problem.subtask_name(k)} may not run on '{names[action]}'; allowed: {may}"
+
+
+def warm_up() -> None:
+    """Load the compiled steps, or compile them if they never ran here; for `Solver.warm_up`.
+
+    A signal in the middle of numba's compiling, such as the watchdog's, leaves a function behind that never works.
+    """
+    problem = Problem(load("tiny-chains"))
+    episodes = Episodes(problem, 1, Observer([problem], "full"))
+    episodes.dynamic()
+    episodes.step(np.array([problem.arrays.client]))
 
 
 @compiled

@@ -19,6 +19,7 @@ from .lines import Fineness, Queue, Run, queueing_cost
 from .options import Key, Option
 from .pruning import Relaxed
 from .queueing import Worth, worth
+from .symmetry import interchangeable
 from .times import Spans, Times
 from .units import Units
 
@@ -136,6 +137,10 @@ class Model:
         self.booked = len(pairs) <= detail.bookings
         """whether the model has the booking rule in full"""
         self.bookings = Bookings(model, problem, units, choices, times, pairs) if self.booked else None
+        if self.bookings is not None:
+            for one, other in interchangeable(problem):
+                position = self.bookings.position
+                model.add(position[int(a.task_start[one])] < position[int(a.task_start[other])])
         for decision in detail.excluded:
             self._exclude(decision)
         check()

@@ -63,9 +63,9 @@ class Dqn(Trainable):
     """transitions that the replay buffer holds"""
     episodes: PositiveInt = 32
     """episodes played at once, each with its own exploration"""
-    updates: PositiveInt = 4
+    updates: PositiveInt = 1
     """updates after each step of all these episodes; as many as episodes would be one a step (Algorithm 1)"""
-    candidates: PositiveInt = 32
+    candidates: PositiveInt = 256
     """placements that the policy proposes after as many episodes as run at once (B of Eq. 28)"""
     observation: Literal["paper", "full"] = "paper"
     """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
@@ -77,6 +77,11 @@ class Dqn(Trainable):
         if self.memory < self.batch:
             raise ValueError(f"memory: must hold a batch of {self.batch}, not {self.memory}; nothing would be learnt")
         return self
+
+    def warm_up(self) -> None:
+        from offbench.environment.episodes import warm_up
+
+        warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
         from offbench.solvers._torch import one_thread

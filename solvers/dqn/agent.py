@@ -58,7 +58,7 @@ class Agent:
         switches = Switches(settings.double, settings.dueling, settings.prioritized)
         learning = Learning(switches, settings.lr, settings.loss, settings.copy_every)
         network = seeded_network(rng, width, settings.hidden, actions, settings.dueling)
-        device = torch.device(device_for("dqn", settings.device))
+        device = torch.device(device_for(settings.name, settings.device))
         self.learner: Learner = (
             FastLearner(network, learning, settings.batch)
             if device.type == "cpu"

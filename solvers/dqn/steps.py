@@ -72,4 +72,4 @@ class Steps:
         """Go on from a `state`."""
         self._past.clear()
         self._past.extend((np.asarray(s), np.asarray(d), np.asarray(a), np.asarray(r)) for s, d, a, r in state["past"])
-        self._since_start = None if state["since_start"] is None else np.array(state["since_start"])
+        self._since_start = None if state["since_start"] is None else np.asarray(state["since_start"]).copy()

@@ -3,24 +3,30 @@
 Every run is a process of its own on one thread. *First* is `Solution.seconds` of its first solve, with
 the imports and compiled code that it had to load (numba keeps it on disk); *then* is a second solve of the
 same instance in the same process, without them. What isn't proven within the limit counts as the limit
-and is named.
+and is named. Brute force scores every placement with every dispatch order; where there are too many it is left out.
 """
 
 import argparse
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
+from agreement.brute_force import placements
 from agreement.tiny import is_chain, tiny_instance
 
 from offbench.bench.statistics.times import shifted_geometric_mean
 from offbench.compose import compose
 from offbench.errors import OffbenchError
 from offbench.instance import Instance, load
+from offbench.problem import P1
 
 from .drawn import chain, inception, queues
 from .one_run import Row, run
 
-SOLVERS = ("milp", "cp-sat", "chain-exact")
+BRUTE_FORCE = "brute force"
+ENUMERATE = f"{Path(__file__).parents[1] / 'agreement' / 'stand_ins.py'}:Enumerate"
+MOST_PLACEMENTS = 10_000_000
+SOLVERS = (BRUTE_FORCE, "milp", "cp-sat", "chain-exact")
 SHIFT_S = 1.0
 TARGET_RATIO = 100
 Groups = dict[str, list[Instance]]
@@ -81,12 +87,15 @@ def main() -> None:
 
 
 def _applies(solver: str, instance: Instance) -> bool:
+    if solver == BRUTE_FORCE:
+        problem = P1(instance)
+        return int(problem.allowed.sum(axis=1).prod()) <= MOST_PLACEMENTS >= placements(problem)
     return solver != "chain-exact" or is_chain(instance)
 
 
 def _run(instance: Instance, solver: str, limit: float) -> list[Row]:
     try:
-        return run(instance, solver, limit, again=True)
+        return run(instance, ENUMERATE if solver == BRUTE_FORCE else solver, limit, again=True)
     except OffbenchError as error:
         return [Row(instance.name, solver, str(error))]
 

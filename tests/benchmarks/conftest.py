@@ -32,10 +32,12 @@ def speeds(request: pytest.FixtureRequest) -> Speeds:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     lines, reaches = config.stash.get(_LINES, []), config.stash.get(_REACHES, [])
     if lines:
-        terminalreporter.section("evaluations or steps per second, and multiples of the plain Python evaluator")
+        terminalreporter.section(
+            "how many a second, and multiples of the plain Python evaluator, or of stable-baselines3's DQN"
+        )
     for instance, way, seconds, multiple in lines:
-        times = f"{multiple:8.0f} x" if multiple else ""
-        terminalreporter.write_line(f"{instance:16} {way:22} {1 / seconds:12,.0f} /s {times}")
+        times = f"{multiple:8.1f} x" if multiple else ""
+        terminalreporter.write_line(f"{instance:16} {way:32} {1 / seconds:12,.4g} /s {times}")
     if reaches:
         terminalreporter.section("time until 5 % of the improvement on alexnet is missed, and plain evaluations in it")
     for solver, to_gap, multiple in sorted(reaches, key=lambda reach: (reach[1] is None, reach[1])):

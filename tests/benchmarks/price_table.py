@@ -13,6 +13,11 @@ from offbench.references import references
 Row = dict[str, Any]
 
 _COLOURS = {"joint": "#1f77b4", "two-step": "#d62728"}
+_LEGEND = (
+    "Price: two-step less joint (less the best Q known where there is no joint run), in Q and as a share of the best",
+    "improvement known over everything on the client; negative where two steps do better. Bound: below which no",
+    "placement is, and none that keeps what the proven initial solution pins.",
+)
 # Of the figure, in pixels: a row, the labels, the scale from 0 to 1.
 _ROW, _LEFT, _WIDTH = 18, 320, 480
 
@@ -57,10 +62,8 @@ def _median(rows: list[Row], solver: str, way: str) -> float | None:
 def table(rows: list[Row]) -> Iterator[str]:
     """Yield the table: Q either way, and the price in Q and in shares of the possible improvement over the client."""
     seeds = plural(len({row["seed"] for row in rows}), "seed")
-    yield f"{rows[0]['time_limit']:g} s for each run on one core, {seeds}, medians. Price: two-step less joint (less the"
-    yield "best Q known where there is no joint run), in Q and as a share of the best improvement known over everything on"
-    yield "the client; negative where two steps do better. Bound: below which no placement is, and none that keeps what"
-    yield "the proven initial solution pins."
+    yield f"{rows[0]['time_limit']:g} s for each run on one core, {seeds}, medians."
+    yield from _LEGEND
     yield ""
     yield "| instance | solver | joint Q | two-step Q | price | share |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"

@@ -11,7 +11,7 @@ import pytest
 from agreement.brute_force import best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from offbench.solvers.annealing import HeatBath
+from offbench.solvers._bath import BlockBath, HeatBath, bath_at
 from scipy.stats import chisquare
 from strategies import instances
 
@@ -61,6 +61,29 @@ def test_stays_where_it_is_probable() -> None:
     assert chisquare(observed[expected > 0], expected[expected > 0]).pvalue > 1e-3
 
 
+def test_compiled_bath_stays_where_it_is_probable() -> None:
+    """Of one subtask every kind of move is a draw among its servers, and so independent of the last."""
+    network = load("alexnet").tasks[0]
+    instance = load("alexnet").model_copy(
+        update={"tasks": (network.model_copy(update={"layers": network.layers[:1]}),)}
+    )
+    problem = P1(instance)
+    bath = bath_at(problem, Search(problem, seed=1), problem.everything_on(0), longest_run=2)
+    assert isinstance(bath, BlockBath)
+    seen = np.zeros(problem.n_servers)
+    for _ in range(2_000):
+        bath.steps(4, 0.2)  # an exchange with itself draws nothing, so four
+        seen[bath.servers[0]] += 1
+    weight = np.exp(-evaluate_many(problem, np.arange(problem.n_servers)[:, None]) / 0.2)
+    assert chisquare(seen, weight / weight.sum() * seen.sum()).pvalue > 1e-3
+
+
+def test_budget_of_evaluations_holds_for_those_scored_block_by_block() -> None:
+    solution = solve("alexnet", "annealing", max_evaluations=30_000)
+    assert 20_000 < solution.evaluations <= 30_000
+    assert solution.stopped == "max-evaluations"
+
+
 def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = P1(load("alexnet"))
     search = Search(problem, Budget(max_evaluations=20_000))
@@ -68,9 +91,10 @@ def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> N
     seen: list[float] = []
     step = HeatBath.step
 
-    def watched(self: HeatBath, temperature: float) -> None:
+    def watched(self: HeatBath, temperature: float) -> float:
         seen.append(temperature)
-        step(self, temperature)
+        least: float = step(self, temperature)
+        return least
 
     monkeypatch.setattr(HeatBath, "step", watched)
     bath.cool(1.0, 0.01, until=0.9)

@@ -1,0 +1,144 @@
+"""`offbench pareto`: the front of delay, energy and cost."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offbench.cli.arguments import InstanceArgument
+from offbench.cli.errors import INTERRUPTED, say
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from offbench.pareto import Pareto
+
+
+def pareto(
+    instance: InstanceArgument,
+    output: Annotated[
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
+        ),
+    ],
+    time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for the front (nsga2).")] = 60.0,
+    solvers: Annotated[
+        list[str] | None,
+        typer.Option("--solver", metavar="NAME", help="A solver to compare; repeatable. All of P1 by default."),
+    ] = None,
+    time_limit_each: Annotated[float, typer.Option(metavar="S", help="Seconds for each of these.")] = 5.0,
+    points: Annotated[int, typer.Option(metavar="N", help="Points of the front at most, spread out.")] = 200,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all runs.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the points as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+) -> None:
+    """Find the Pareto front of delay, energy and cost.
+
+    The front, by NSGA-II, is written as a table and as an interactive plot, together with where
+    each solver's placement lies. placements/ holds a placement file for each point. Ctrl-C keeps what was found.
+    """
+    from offbench.cli import console
+    from offbench.cli.interrupt import one_interrupt
+    from offbench.instance import load
+    from offbench.search import Budget
+    from offbench.solver import catalogue, locate
+
+    for name in solvers or ():
+        locate(name)
+    for limit in (time_limit, time_limit_each):
+        Budget(limit)
+    if points < 1:
+        raise OffbenchError(f"--points: must be at least 1, not {points}")
+    facts = load(instance)
+    _make_folder(output)
+    console.load_evaluator()
+
+    from offbench.cli.progress import bar
+    from offbench.pareto import FRONT_SOLVER
+    from offbench.pareto import pareto as find_front
+
+    others = solvers or [
+        entry.name
+        for entry in catalogue().values()
+        if "P1" in entry.solves and not entry.missing and entry.name != FRONT_SOLVER
+    ]
+    with one_interrupt():
+        from contextlib import redirect_stdout
+
+        with redirect_stdout(sys.stderr), bar(facts.name, quiet) as progress:
+            watch: dict[str, Any] = {}
+            if progress is not None:
+                watch = {"on_run": progress.begin, "on_search": progress.watch}
+            found = find_front(
+                facts, others, time_limit=time_limit, time_limit_each=time_limit_each, most=points, seed=seed, **watch
+            )
+        _write(found, output, quiet)
+    if json:
+        console.show_json(
+            {
+                "instance": facts.name,
+                "size": found.size,
+                "hypervolume": found.hypervolume,
+                "reference": found.reference.tolist(),
+                "points": list(found.rows()),
+            }
+        )
+    else:
+        _show(found)
+    for refusal in found.refusals if not quiet else ():
+        say(refusal)
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, or take an empty one, so that placements of two fronts never mix."""
+    try:
+        folder.mkdir(exist_ok=True)
+        if any(folder.iterdir()):
+            raise OffbenchError(f"{folder}: isn't empty; name a new folder")
+        (folder / "placements").mkdir()
+    except OSError as error:
+        raise OffbenchError(f"{folder}: can't be written: {error.strerror}") from None
+
+
+def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
+    import csv
+    from io import StringIO
+
+    from offbench.cli.files import write
+    from offbench.jsonfile import layout
+
+    text = StringIO()
+    rows = list(found.rows())
+    table = csv.DictWriter(text, [*rows[0], "placement"], lineterminator="\n")
+    table.writeheader()
+    for point, row in zip((*found.front, *found.others), rows, strict=True):
+        file = Path("placements") / f"{point.name.replace('/', '-')}.json"
+        write(folder / file, layout(point.placement.to_file(found.instance)) + "\n", quiet=True)
+        table.writerow({**row, "placement": file.as_posix()})
+    write(folder / "front.csv", text.getvalue(), quiet)
+    write(folder / "front.html", found.figure().to_html(include_plotlyjs=True), quiet)
+
+
+def _show(found: "Pareto") -> None:
+    from rich.table import Table
+
+    from offbench.cli.console import show
+
+    ends = {"least delay": 0, "least energy": 1, "least cost": 2}
+    table = Table("placement", "file", "delay (s)", "energy (J)", "cost ($)", "Q", "dominated by")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    named = [(what, min(found.front, key=lambda point: float(point.values[i]))) for what, i in ends.items()]
+    for what, point in (*named, *((point.by, point) for point in found.others)):
+        numbers = [f"{value:.5g}" for value in (*point.values.tolist(), point.objective)]
+        table.add_row(what, f"{point.name}.json", *numbers, f"{point.dominated_by} of {found.size}")
+    delay, energy, cost = found.reference.tolist()
+    show(
+        f"{found.instance.name}: {found.size} placements on the front, {len(found.front)} of them written",
+        table,
+        f"hypervolume {found.hypervolume:.4f}: the share that the front dominates of the box from 0 to {delay:.4g} s, "
+        f"{energy:.4g} J, ${cost:.4g}, the worst of everything on one server",
+    )

@@ -1,0 +1,108 @@
+"""What HEFT and PEFT share: times on servers and links, and a schedule with slots that fills its gaps."""
+
+from bisect import bisect_left, insort
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench import P1, Placement
+
+Floats = NDArray[np.float64]
+
+
+class Times(NamedTuple):
+    """How long things take; a source is a subtask, or behind them all a task's input."""
+
+    execution_s: Floats
+    """of each subtask on each server, infinite where it may not run, shape ``(n_subtasks, n_servers)``"""
+    inputs: list[list[tuple[int, float]]]
+    """source and size in MB of each input of each subtask"""
+    readers: list[list[tuple[int, float]]]
+    """reader and size in MB for each subtask"""
+    s_per_mb: Floats
+    """from server to server, 0 on the same one, shape ``(n_servers, n_servers)``"""
+    arrival_s: Floats
+    """of each task's input"""
+    client: int
+    slots: list[int]
+    """of each server"""
+
+
+def times_of(problem: P1) -> Times:
+    """Return the times of a problem."""
+    a, n = problem.arrays, problem.n_subtasks
+    starts = pairwise(a.input_start.tolist())
+    sources, megabytes = a.input_of.tolist(), a.input_mb.tolist()
+    inputs = [list(zip(sources[i:j], megabytes[i:j], strict=True)) for i, j in starts]
+    readers: list[list[tuple[int, float]]] = [[] for _ in range(n)]
+    for k, row in enumerate(inputs):
+        for source, mb in row:
+            if source < n:
+                readers[source].append((k, mb))
+    execution_s = np.where(problem.allowed, a.gcycles[:, None] / a.ghz, np.inf)
+    slots = np.diff(a.slot_start.astype(np.int64)).tolist()
+    return Times(execution_s, inputs, readers, 1 / a.link[..., 0], a.arrival_s, a.client, slots)
+
+
+class Schedule:
+    """Subtasks on slots. One is put into the first gap that is long enough, also before what was put earlier.
+
+    Parameters
+    ----------
+    times
+        Of the problem.
+    """
+
+    def __init__(self, times: Times) -> None:
+        n = len(times.inputs)
+        self._times = times
+        self.servers = np.full(n + len(times.arrival_s), times.client)
+        self.end_s = np.concatenate((np.zeros(n), times.arrival_s))
+        self.start_s = np.zeros(n)
+        self._busy: list[list[list[tuple[float, float]]]] = [[[] for _ in range(slots)] for slots in times.slots]
+
+    def ready_s(self, k: int) -> Floats:
+        """Return when the inputs of a subtask would be on each server, shape ``(n_servers,)``."""
+        sources, mb = zip(*self._times.inputs[k], strict=True)
+        at = list(sources)
+        arrive: Floats = self.end_s[at] + np.array(mb) * self._times.s_per_mb[self.servers[at]].T
+        latest: Floats = arrive.max(axis=1)
+        return latest
+
+    def finish_s(self, k: int) -> tuple[Floats, list[int]]:
+        """Return when a subtask could be done on each server, infinite where it may not run, and in which slot."""
+        execution_s = self._times.execution_s[k]
+        done, slots = np.full(len(execution_s), np.inf), [0] * len(execution_s)
+        for s, ready in enumerate(self.ready_s(k).tolist()):
+            if execution_s[s] < np.inf:
+                starts = [_first_gap(busy, ready, execution_s[s]) for busy in self._busy[s]]
+                slots[s] = int(np.argmin(starts))
+                done[s] = starts[slots[s]] + execution_s[s]
+        return done, slots
+
+    def put(self, k: int, server: int, slot: int, end_s: float) -> None:
+        """Let a subtask run on a server's slot."""
+        self.servers[k], self.end_s[k] = server, end_s
+        self.start_s[k] = end_s - self._times.execution_s[k, server]
+        insort(self._busy[server][slot], (float(self.start_s[k]), float(end_s)))
+
+    def placement(self, booked: list[int]) -> Placement:
+        """Return the schedule as servers and dispatch order: by start, then by end, then as *booked*.
+
+        Booked in that order, no subtask starts later than here.
+        """
+        rank = np.empty(len(booked), dtype=np.int64)
+        rank[booked] = np.arange(len(booked))
+        return Placement(self.servers[: len(booked)], np.lexsort((rank, self.end_s[: len(booked)], self.start_s)))
+
+
+def _first_gap(busy: list[tuple[float, float]], ready_s: float, execution_s: float) -> float:
+    """Return the first start from *ready_s* on, among what runs in a slot."""
+    i = bisect_left(busy, (ready_s, ready_s))
+    start = ready_s if i == 0 else max(ready_s, busy[i - 1][1])
+    while i < len(busy) and start + execution_s > busy[i][0]:
+        start = max(start, busy[i][1])
+        i += 1
+    return start

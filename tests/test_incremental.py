@@ -1,0 +1,81 @@
+"""Blocks of a task, and what the compiled walk makes of them, against the evaluator."""
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from offbench.solvers._block_bath import walk
+from offbench.solvers._moves import order_of
+from strategies import instances
+
+from offbench import P1, Placement, evaluate, load
+from offbench.incremental import blocks_of
+from offbench.instance import parse
+
+
+@given(instances(max_tasks=1, max_layers=8))
+def test_a_block_ends_where_every_path_passes(made: dict[str, Any]) -> None:
+    problem = P1(parse(made))
+    blocks = blocks_of(problem)
+    assert blocks is not None
+    n = problem.n_subtasks
+    layers = made["tasks"][0]["layers"]
+    index = {layer["name"]: k for k, layer in enumerate(layers)}
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(n))
+    graph.add_edges_from((index[name], index[layer["name"]]) for layer in layers for name in layer["inputs"])
+    on_every_path = [
+        k
+        for k in range(n)
+        if len(nx.ancestors(graph, k)) == k
+        and len(nx.descendants(graph, k)) == n - 1 - k
+        and not any(source < k < reader for source, reader in graph.edges)
+    ]
+    ends = (blocks.start[1:] - 1).tolist()
+    assert ends == sorted({*on_every_path, n - 1})
+    for b, (first, stop) in enumerate(zip(blocks.start[:-1], blocks.start[1:], strict=True)):
+        assert (blocks.of[first:stop] == b).all()
+        inside = [sum(u >= first for u in graph.predecessors(k)) for k in range(first, stop)]
+        assert blocks.waits_for[first:stop].tolist() == inside
+        assert blocks.in_turn[b] == all(graph.has_edge(k - 1, k) for k in range(first + 1, stop))
+
+
+def test_several_tasks_have_no_blocks() -> None:
+    assert blocks_of(P1(load("tiny-chains"))) is None
+
+
+def walked(problem: P1, ordered: bool, seed: int, steps: int, temperature: float) -> list[tuple[float, float]]:
+    """Walk step by step; return the walk's own value and the evaluator's after each."""
+    blocks = blocks_of(problem)
+    assert blocks is not None
+    rng = np.random.default_rng(seed)
+    servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
+    order = order_of(problem, servers) if ordered else np.empty(0, np.int64)
+    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
+    values = []
+    for _ in range(steps):
+        value = np.empty(1)
+        walk(
+            *problem.packed, problem.allowed, *blocks, problem.free, choices, n_choices, servers, order, ordered,
+            rng.random((1, 3)), rng.gumbel(size=40), temperature, 10**9, 4, servers.copy(), order.copy(), value,
+        )  # fmt: skip
+        placed = Placement(servers, order if ordered else None)
+        values.append((float(value[0]), evaluate(problem, placed).objective))
+    return values
+
+
+@settings(max_examples=30)
+@given(instances(max_tasks=1, max_layers=8, exact=False), st.booleans(), st.integers(0, 99))
+def test_values_are_the_evaluators(made: dict[str, Any], ordered: bool, seed: int) -> None:
+    for own, evaluators in walked(P1(parse(made)), ordered, seed, steps=20, temperature=1.0):
+        assert own == pytest.approx(evaluators, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "resnet"])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_values_are_the_evaluators_on_a_network(name: str, ordered: bool) -> None:
+    for own, evaluators in walked(P1(load(name)), ordered, 1, steps=200, temperature=0.05):
+        assert own == pytest.approx(evaluators, abs=1e-9)
