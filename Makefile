@@ -17,7 +17,7 @@ lint: .venv/development
 	$(BIN)/lint-imports
 
 bench: .venv/development
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
 
 compare: .venv/package
 	$(BIN)/python tests/benchmarks/compare_solvers.py

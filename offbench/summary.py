@@ -160,7 +160,7 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
     table = Table("server", "", "layers", "share", "busy s", "waiting s", title=None)
     for column in table.columns[2:]:
         column.justify = "right"
-    letters = _letters(instance)
+    letters = server_letters(instance)
     for s, server in enumerate(instance.servers):
         if counts[s] == 0:
             continue
@@ -181,7 +181,7 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
     return Group(*lines)
 
 
-def _letters(instance: Instance) -> list[tuple[str, str]]:
+def server_letters(instance: Instance) -> list[tuple[str, str]]:
     """Return a character and a colour for each server: 0 client, 1-9 and a-z the others of its kind."""
     seen = {"client": 0, "edge": 0, "cloud": 0}
     symbols = {"client": "L", "edge": "123456789", "cloud": "abcdefghijklmnopqrstuvwxyz"}

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from offbench.cli import (
+    bench,
     bound,
     check,
     check_solver,
@@ -16,6 +17,8 @@ from offbench.cli import (
     make,
     pareto,
     references,
+    report,
+    results,
     schema,
     show,
     solve,
@@ -38,6 +41,12 @@ app.command("solve")(solve.solve)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
+app.command("bench")(bench.bench)
+app.command("status")(results.status)
+app.command("table")(results.table)
+app.command("report")(report.report)
+app.command("export")(results.export)
+app.command("show")(report.show)
 app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check_solver.check)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from offbench.cli.errors import say
 from offbench.errors import OffbenchError
+from offbench.files import write_whole
 
 
 def check_writable(path: Path) -> None:
@@ -23,8 +24,8 @@ def check_writable(path: Path) -> None:
         raise OffbenchError(f"{path}: can't be written: no permission")
 
 
-def write(path: Path, text: str, quiet: bool = False) -> None:
-    """Write *text* under a temporary name in the same folder, then rename; stderr says what happened.
+def write(path: Path, content: str | bytes, quiet: bool = False) -> None:
+    """Write *content* under a temporary name in the same folder, then rename; stderr says what happened.
 
     Raises
     ------
@@ -34,19 +35,10 @@ def write(path: Path, text: str, quiet: bool = False) -> None:
     existed = path.exists()
     try:
         if existed and not path.is_file():  # a pipe or a device: renaming would replace the thing itself
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         else:
-            _write_whole(path.resolve(), text)
+            write_whole(path.resolve(), content)
     except OSError as error:
         raise OffbenchError(f"{path}: can't be written: {error.strerror}") from None
     if not quiet:
         say(f"{'replaced' if existed else 'wrote'} {path}")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".offbench-{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

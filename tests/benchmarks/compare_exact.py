@@ -8,12 +8,13 @@ and is named. Brute force scores every placement with every dispatch order; wher
 
 import argparse
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from agreement.brute_force import placements
 from agreement.tiny import is_chain, tiny_instance
 
+from offbench.bench.statistics.times import shifted_geometric_mean
 from offbench.compose import compose
 from offbench.errors import OffbenchError
 from offbench.instance import Instance, load
@@ -52,11 +53,6 @@ def _beginning(network: Instance, layers: int, edges: int, clouds: int) -> Insta
     task = network.tasks[0].model_copy(update={"layers": network.tasks[0].layers[:layers]})
     cut = network.model_copy(update={"tasks": (task,)})
     return compose(f"{network.name} {layers} x {1 + edges + clouds}", [cut], [0.0], edges, clouds)
-
-
-def shifted_geometric_mean(seconds: Sequence[float]) -> float:
-    """Return the geometric mean of the times, each with a second more, less that second."""
-    return math.exp(sum(math.log(time + SHIFT_S) for time in seconds) / len(seconds)) - SHIFT_S
 
 
 def main() -> None:
@@ -126,7 +122,7 @@ def _means(group: str, found: dict[tuple[str, str], list[Row]], limit: float) ->
         first, then = zip(*(_seconds(row, limit) for row in rows.values()), strict=True)
         open_ = [name for name, row in rows.items() if not row[0].proven]
         unsolved = f"; counted as {limit:g} s: {', '.join(open_)}" if open_ else ""
-        means = f"{shifted_geometric_mean(first):9.3f} s {shifted_geometric_mean(then):9.3f} s"
+        means = f"{shifted_geometric_mean(first, SHIFT_S):9.3f} s {shifted_geometric_mean(then, SHIFT_S):9.3f} s"
         yield f"  {solver:12} {means}   {len(rows) - len(open_)} of {len(rows)} proven{unsolved}"
 
 

@@ -1,22 +1,21 @@
-"""Runs of one solver on one instance in a process of their own, on one thread.
+"""Runs of one solver on one instance in a process of their own, as `offbench bench` makes them, but with a laxer end.
 
-So that each pays for its own imports, and one that dies takes no other with it. The process reads a
-job from its standard input and writes a row for each run, as JSON.
+Of P2 too, and twice in one process where the second run shows what remains without imports.
 """
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
-from offbench.instance import Instance, parse
-from offbench.placement import Placement
-from offbench.run import solve
-from offbench.solver import find
+from offbench.bench.process import ONE_THREAD, Died, SolverProcess
+from offbench.evaluator import evaluate
+from offbench.instance import Instance
+from offbench.placement import parse_placement
+from offbench.problem import P1
+from offbench.solver import locate
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-# What a solver may take beyond its time limit, imports of the process included, before it is ended.
+__all__ = ["GRACE_S", "ONE_THREAD", "Row", "run"]
+
+# What a solver may take beyond its time limit before it is ended.
 GRACE_S = 120.0
 
 
@@ -59,46 +58,34 @@ def run(
     OffbenchError
         If there is no such solver, or a library of it is not installed.
     """
-    job = {
-        "instance": instance.model_dump(mode="json"), "solver": solver, "time_limit": time_limit, "servers": servers,
-        "again": again, "parameters": {"threads": 1} if "threads" in find(solver).model_fields else {},
+    locate(solver)
+    request = {
+        "instance": instance.model_dump(mode="json"), "solver": solver, "seed": 0, "time_limit": time_limit,
+        "max_evaluations": None, "servers": servers, "parameters": {},
     }  # fmt: skip
+    rows: list[Row] = []
     try:
-        done = subprocess.run(
-            [sys.executable, __file__], input=json.dumps(job), capture_output=True, text=True,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)},
-            timeout=2 * time_limit + GRACE_S, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
+        with SolverProcess() as process:
+            for _ in range(2 if again else 1):
+                rows.append(_row(instance, solver, process.ask(request, 2 * time_limit + GRACE_S)))
+                if not rows[0].proven:
+                    break
+    except TimeoutError:
         return [Row(instance.name, solver, "didn't end")]
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return [Row(instance.name, solver, f"died ({done.returncode}): {last}")]
-    return [Row(**row) for row in json.loads(done.stdout.splitlines()[-1])]
+    except Died as end:
+        return [Row(instance.name, solver, str(end))]
+    return rows
 
 
-def main() -> None:
-    """Do the job."""
-    job = json.load(sys.stdin)
-    instance = parse(job["instance"], "job")
-    placement = None if job["servers"] is None else Placement(job["servers"])
-    rows = []
-    for _ in range(2 if job["again"] else 1):
-        solution = solve(
-            instance, job["solver"], parameters=job["parameters"], time_limit=job["time_limit"], placement=placement
-        )
-        facts = solution.to_dict()
-        rows.append(
-            Row(
-                instance.name, job["solver"], solution.status, facts["objective"], facts["lower_bound"], solution.gap,
-                solution.client_only.objective, solution.seconds,
-                None if solution.evaluation is None else float(solution.evaluation.parts[:, 3].sum()),
-            )
-        )  # fmt: skip
-        if not rows[0].proven:
-            break
-    print(json.dumps([asdict(row) for row in rows]))
-
-
-if __name__ == "__main__":
-    main()
+def _row(instance: Instance, solver: str, answer: dict[str, Any]) -> Row:
+    if "solution" not in answer:
+        return Row(instance.name, solver, f"{answer['status']}: {answer['message']}")
+    found = answer["solution"]
+    queueing_s = None
+    if found["placement"] is not None:
+        placement = parse_placement(found["placement"], instance, "placement")
+        queueing_s = float(evaluate(P1(instance), placement).parts[:, 3].sum())
+    return Row(
+        instance.name, solver, found["status"], found["objective"], found["lower_bound"], found["gap"],
+        found["client_only"]["objective"], found["seconds"], queueing_s,
+    )  # fmt: skip

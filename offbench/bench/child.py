@@ -1,0 +1,95 @@
+"""The process that runs a job: ``python -m offbench.bench.child``.
+
+It reads requests from its standard input, a line of JSON each, and answers on its standard output; what a
+solver prints goes to standard error. It ends with its input, so that nothing outlives the process
+that asked.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from offbench.errors import OffbenchError
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin, requests), daemon=True).start()
+
+    # Before any run's clock starts: the evaluator is loaded, or compiled.
+    from offbench.bench.machine import machine
+    from offbench.evaluator import warm_up
+
+    warm_up()
+    _say(answers, {"machine": machine(), "started": datetime.now(UTC).isoformat(timespec="seconds")})
+    while True:
+        _say(answers, _answer(json.loads(requests.get())))
+
+
+def _read(lines: IO[str], requests: "queue.SimpleQueue[str]") -> None:
+    for line in lines:
+        requests.put(line)
+    os._exit(0)  # at once, whatever a solver is doing: nobody waits for its answer
+
+
+def _say(answers: IO[str], answer: dict[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Run what is asked for; return the solution, or why there is none."""
+    before_s = _cpu_s()
+    answer: dict[str, Any]
+    try:
+        answer = {"solution": _solve(request)}
+    except OffbenchError as error:
+        answer = {"status": "refused", "message": str(error)}
+    except BaseException as error:
+        message = f"{type(error).__name__}: {error}"
+        answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
+    return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
+
+
+def _solve(request: dict[str, Any]) -> dict[str, Any]:
+    from offbench.instance import parse
+    from offbench.placement import Placement
+    from offbench.run import solve
+    from offbench.two_step import solve_two_step
+
+    instance, servers, policy = parse(request["instance"]), request.get("servers"), request.get("policy")
+    budget = {name: request[name] for name in ("parameters", "seed", "time_limit", "max_evaluations")}
+    if policy is not None:
+        solution = solve(instance, policy=policy, **budget)
+    elif request.get("two_step"):
+        solution = solve_two_step(instance, request["solver"], **budget)
+    else:
+        placement = None if servers is None else Placement(servers)
+        solution = solve(instance, request["solver"], placement=placement, **budget)
+    return solution.to_dict()
+
+
+def _cpu_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _memory_mb() -> float | None:
+    try:
+        import resource
+    except ImportError:  # a system without it
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Tables as text: Markdown, LaTeX (booktabs), CSV, and the cells of all of them."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from offbench.bench.tables import Block
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("terminal", "markdown", "latex", "csv")
+
+_SHARES = ("to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound")
+# Columns that stand together in one cell: estimate, lower and upper end.
+_RANGES = {
+    "objective": ("objective_least", "objective_largest"),
+    "to_best_known": ("to_best_known_least", "to_best_known_largest"),
+    "median": ("median_low", "median_high"),
+    "iqm": ("iqm_low", "iqm_high"),
+}
+_HEADS = {
+    "placed": "with placement",
+    "objective": "median Q (least to largest)",
+    "to_optimum": "gap to optimum",
+    "to_best_known": "to best known",
+    "to_bound": "to bound",
+    "best_known": "best known Q",
+    "best_known_by": "by",
+    "bound_by": "by",
+    "client_only": "Q client-only",
+    "median": "median (95 %)",
+    "iqm": "IQM (95 %)",
+    "failed": "without placement",
+    "ert_s": "ERT s",
+    "par10_s": "PAR-10 s",
+    "sgm_s": "SGM s",
+    "worst_overshoot_s": "worst overshoot s",
+    "p_holm": "p (Holm)",
+}
+
+
+def cells(block: Block) -> tuple[list[str], list[list[str]]]:
+    """Return heads and cells of a block as texts, estimates with their intervals."""
+    hidden = {end for name, ends in _RANGES.items() if name in block.frame for end in ends}
+    columns = [column for column in block.frame.columns if column not in hidden]
+    heads = [
+        _HEADS.get(column, column.removesuffix("_s").replace("_", " ") + (" s" if column.endswith("_s") else ""))
+        for column in columns
+    ]
+    rows = [[_cell(column, row) for column in columns] for row in block.frame.to_dict("records")]
+    return heads, rows
+
+
+def _cell(column: Any, row: dict[Any, Any]) -> str:
+    text = _text(column, row[column])
+    low, high = _RANGES.get(column, ("", ""))
+    if low in row and text and not (row[low] == row[high] == row[column]):
+        return f"{text} ({_text(column, row[low])} to {_text(column, row[high])})"
+    return text
+
+
+def _text(column: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is True or value is False:
+        return "yes" if value else "no"
+    if value is None or math.isnan(value):
+        return ""
+    if math.isinf(value):
+        return "∞"
+    if column in _SHARES or (column in _RANGES and column != "objective"):
+        return f"{value:.2%}" if abs(value) < 10 else f"{value:.0%}"
+    if isinstance(value, int):
+        return f"{value}"
+    return f"{value:.4g}" if abs(value) < 1000 or value != round(value) else f"{value:.0f}"
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a cell holds a number, to be set flush right."""
+    return text[:1].isdigit() or text[:1] in ("-", "∞")
+
+
+def aligned(rows: list[list[str]], count: int) -> list[bool]:
+    """Tell which columns hold numbers."""
+    filled = [[row[c] for row in rows if row[c]] for c in range(count)]
+    return [bool(column) and all(map(is_number, column)) for column in filled]
+
+
+def markdown(block: Block) -> str:
+    """Write a block as a Markdown table with its title and notes."""
+    heads, rows = cells(block)
+    rules = ["---:" if right else "---" for right in aligned(rows, len(heads))]
+    lines = [
+        f"| {' | '.join(line)} |"
+        for line in (heads, rules, *([cell.replace("|", "\\|") for cell in row] for row in rows))
+    ]
+    return "\n".join([f"**{block.title}**", "", *lines, "", *(f"- {note}" for note in block.notes)]).rstrip() + "\n"
+
+
+def latex(block: Block) -> str:
+    """Write a block as a LaTeX table for the package booktabs."""
+    heads, rows = cells(block)
+    align = "".join("r" if right else "l" for right in aligned(rows, len(heads)))
+    lines = [f"    {' & '.join(map(_escaped, line))} \\\\" for line in (heads, *rows)]
+    parts = (
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        f"  \\caption{{{_escaped(block.title)}}}",
+        f"  \\label{{tab:{block.name}}}",
+        f"  \\begin{{tabular}}{{{align}}}",
+        "    \\toprule",
+        lines[0],
+        "    \\midrule",
+        *lines[1:],
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        *(f"  % {note}" for note in block.notes),
+        "\\end{table}",
+    )
+    return "\n".join(parts) + "\n"
+
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def csv(block: Block) -> str:
+    """Write a block's numbers as they are."""
+    return str(block.frame.to_csv(index=False, lineterminator="\n"))
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a table as JSON can say it: NaN as null, infinity as a text."""
+
+    def plain(value: Any) -> Any:
+        value = value.item() if hasattr(value, "item") else value
+        if isinstance(value, float) and not math.isfinite(value):
+            return None if math.isnan(value) else "infinity"
+        return value
+
+    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]

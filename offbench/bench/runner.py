@@ -1,0 +1,193 @@
+"""All jobs of a plan, here or on a cluster; joblib hands them out."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from offbench.bench.job import NOT_INSTALLED, Job
+from offbench.bench.plan import Plan
+from offbench.bench.process import run_job
+from offbench.bench.row import Row, not_installed
+from offbench.bench.store import Store
+from offbench.bench.workers import Backend, Execute, Workers, workers
+from offbench.errors import OffbenchError
+
+# Workers may be lost, and their runs are made again; if that happens as often in a row, something else is wrong.
+_LOSSES = 3
+
+
+@dataclass
+class Progress:
+    """How far it is; the command line looks at this while it runs."""
+
+    todo: list[Job]
+    jobs: int
+    """at once"""
+    rows: dict[str, Row] = field(default_factory=dict)
+    """done now, by key"""
+
+    @property
+    def failed(self) -> int:
+        """How many of those done now ended in an error or were killed."""
+        return sum(row.failed for row in list(self.rows.values()))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    done: int
+    """runs made now"""
+    failed: int
+    """of these"""
+    skipped: int
+    """runs that had a row"""
+    elsewhere: int
+    """runs that another process is at"""
+    interrupted: bool
+    lost: tuple[str, ...]
+    """what workers died of"""
+
+
+def to_run(plan: Plan, store: Store, rerun_failed: bool = False) -> list[Job]:
+    """Return the jobs that have no row yet, or, if that is wanted, a failed one."""
+    found = []
+    for job in plan.jobs:
+        row = store.get(job)
+        if row is None or (rerun_failed and row.failed):
+            found.append(job)
+    return found
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    jobs: int = 1,
+    backend: Backend = "loky",
+    address: str | None = None,
+    rerun_failed: bool = False,
+    on_start: Callable[[Progress], None] = lambda progress: None,
+    execute: Execute = run_job,
+) -> Outcome:
+    """Run what has no row yet, and keep a row of each run as it ends.
+
+    Parameters
+    ----------
+    plan
+        What is to be run.
+    store
+        Where rows go.
+    jobs
+        How many runs at once; on a cluster, -1 for all that it has.
+    backend, address
+        Where runs are made: processes here, or a cluster of Dask or Ray at an address.
+    rerun_failed
+        Run again what ended in an error or was killed.
+    on_start
+        Called with the progress, to watch it.
+    execute
+        What makes a run.
+
+    Returns
+    -------
+    Outcome
+        Also if Ctrl-C ended it: the runs in flight are given up, what was done is kept.
+
+    Raises
+    ------
+    OffbenchError
+        If the cluster can't be reached, workers keep dying, or the folder has runs of another budget.
+    """
+    store.add_plan(plan.jobs)
+    for instance in plan.instances.values():
+        store.keep_instance(instance)
+    todo = to_run(plan, store, rerun_failed)
+    again = {job.key for job in todo if store.has(job)}  # failed ones
+    progress = Progress(todo, jobs)
+    on_start(progress)
+    elsewhere: list[Job] = []
+    in_flight: dict[str, Job] = {}
+
+    def claimed() -> Iterator[Job]:
+        elsewhere.clear()
+        for job in todo:
+            if job.key in progress.rows:
+                continue
+            if not store.claim(job):
+                elsewhere.append(job)
+            elif job.key not in again and store.has(job):  # somebody else has made it meanwhile
+                store.release(job)
+            else:
+                in_flight[job.key] = job
+                yield job
+
+    def keep(row: Row) -> None:
+        with undisturbed():
+            store.put(row)
+            progress.rows[row.job.key] = row
+            store.release(in_flight.pop(row.job.key, row.job))
+
+    lost: list[str] = []
+    interrupted = False
+    try:
+        for job in todo:
+            if job.code == NOT_INSTALLED:
+                keep(not_installed(job, plan.absent[job.solver]))
+        if len(progress.rows) < len(todo):
+            with workers(backend, address, jobs) as crew:
+                progress.jobs = crew.jobs
+                _work(crew, execute, plan, claimed, keep, lost)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for job in in_flight.values():
+            store.release(job)
+    return Outcome(
+        done=len(progress.rows),
+        failed=progress.failed,
+        skipped=len(plan.jobs) - len(todo),
+        elsewhere=len(elsewhere),
+        interrupted=interrupted,
+        lost=tuple(lost),
+    )
+
+
+def _work(
+    crew: Workers,
+    execute: Execute,
+    plan: Plan,
+    claimed: Callable[[], Iterator[Job]],
+    keep: Callable[[Row], None],
+    lost: list[str],
+) -> None:
+    """Have the jobs run, again where a worker was lost with them."""
+    instances = {name: instance.model_dump(mode="json") for name, instance in plan.instances.items()}
+    in_vain = 0
+    while in_vain < _LOSSES:
+        in_vain += 1
+        try:
+            for row in crew.run(execute, ((job, instances[job.instance], crew.jobs_here) for job in claimed())):
+                keep(row)
+                in_vain = 0
+            return
+        except crew.losses as error:
+            lost.append(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+    raise OffbenchError(f"workers keep dying: {lost[-1]}")
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back until the body is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

@@ -1,0 +1,248 @@
+"""What a suite file says: instances x solvers x seeds under one budget (TOML)."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, field_validator, model_validator
+
+from offbench.errors import OffbenchError, nearest
+from offbench.instance import Count, Fact, Instance, Name, Positive, load
+from offbench.jsonfile import check
+
+Seed = Annotated[int, Field(ge=0, strict=True)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Composed(Fact):
+    """An instance made as `offbench instance make` makes it."""
+
+    networks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """shipped names, or files with one task; tasks go through them in turn"""
+    tasks: Count
+    poisson: Positive | None = None
+    """arrivals per second; all at once without"""
+    seed: Seed = 0
+    """of the arrivals"""
+    name: Name | None = None
+
+    def instance(self, folder: Path) -> Instance:
+        """Compose it; files are looked for beside the suite's own."""
+        from offbench.compose import arrivals, compose
+
+        networks = [load(_beside(folder, network)) for network in self.networks]
+        source = "" if self.poisson is None else f"arrivals: Poisson, {self.poisson:g} per s, seed {self.seed}"
+        name = self.name or f"{'-'.join(network.name for network in networks)}-x{self.tasks}"
+        return compose(name, networks, arrivals(self.tasks, None, self.poisson, self.seed), source=source)
+
+
+# Told apart before they are checked, so that an error is of what was meant.
+InstanceEntry = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[Composed, Tag("composed")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "composed"),
+]
+
+
+class Entrant(Fact):
+    """A solver with parameters, under a label of its own."""
+
+    name: Name
+    """a solver's name, or a file with one"""
+    two_step: bool = False
+    """in two steps (`two_step.solve_two_step`)"""
+    policy: Name | None = None
+    """the folder of a policy (`offbench train`), in place of a solver"""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    label: Name
+    """what tables call it: the name and the parameters that are set, if nothing else is said"""
+    seeds: Seeds | None = None
+    """instead of the suite's; one is enough for a solver that draws nothing"""
+
+    @model_validator(mode="after")
+    def _policy_alone(self) -> Self:
+        if self.policy is not None and (self.two_step or self.parameters):
+            raise ValueError("policy: its solver and parameters are those that it was trained with, in one step")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _labelled(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            data = {"name": data}
+        if isinstance(data, dict):
+            data = {**data, "seeds": _listed(data.get("seeds"))}
+            if "policy" in data:
+                data.setdefault("name", f"policy {Path(str(data['policy'])).name}")
+            set_ = data.get("parameters")
+            if "label" not in data and isinstance(data.get("name"), str) and isinstance(set_, dict | None):
+                settings = [f"{key}={value}" for key, value in (set_ or {}).items()]
+                settings += ["two-step"] if data.get("two_step") is True else []
+                name = data["name"]
+                data["label"] = " ".join((Path(name).name if is_file(name) else name, *settings))
+        return data
+
+
+class Suite(Fact):
+    """Everything that a suite file says."""
+
+    name: FolderName
+    """its results go to ``results/NAME``"""
+    description: str = ""
+    instances: Annotated[tuple[InstanceEntry, ...], Field(min_length=1)]
+    """shipped names, files, or instances to be composed"""
+    solvers: Annotated[tuple[Entrant, ...], Field(min_length=1)]
+    """names, or tables with `name`, `parameters`, `two_step`, `policy`, `label`, `seeds`"""
+    seeds: Seeds = (0,)
+    """a list, or how many, from 0 on"""
+    time_limit_s: Positive = 60.0
+    """of each run, from before the solver's import to its end"""
+    max_evaluations: Count | None = None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _counted(cls, value: Any) -> Any:
+        return _listed(value)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        labels = [entrant.label for entrant in self.solvers]
+        for place, names in (("solvers", labels), ("instances", [str(one) for one in self.instances])):
+            twins = sorted({name for name in names if names.count(name) > 1})
+            if twins:
+                raise ValueError(f"{place}: '{twins[0]}' stands twice")
+        return self
+
+    def seeds_of(self, entrant: Entrant) -> tuple[int, ...]:
+        """Return the seeds of one solver."""
+        return entrant.seeds or self.seeds
+
+
+def is_file(name: str) -> bool:
+    """Tell a solver's or an instance's file, by its ending, from a name."""
+    return name.partition(":")[0].endswith((".py", ".json"))
+
+
+def _listed(seeds: Any) -> Any:
+    """Turn a number of seeds into their list."""
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if seeds < 1:
+            raise ValueError(f"seeds: must be at least 1, or a list, not {seeds}")
+        return tuple(range(seeds))
+    return seeds
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Return the suites that come with the package, by name."""
+    from importlib.resources import files
+
+    folder = Path(str(files("offbench.instances"))) / "suites"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_suite(suite: str | Path) -> Path:
+    """Return the file of a suite, given as a path or as the name of a shipped one.
+
+    Raises
+    ------
+    OffbenchError
+        If there is none.
+    """
+    path = Path(suite)
+    if path.is_file():
+        return path
+    known = shipped_suites()
+    if str(suite) in known:
+        return known[str(suite)]
+    raise OffbenchError(
+        f"{suite}: no such file, and no suite of that name{nearest(str(suite), list(known))}; "
+        f"shipped: {', '.join(known)}"
+    )
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite file.
+
+    Raises
+    ------
+    OffbenchError
+        If it can't be read or breaks a rule; the message names file, field and rule.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OffbenchError(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise OffbenchError(f"{path}: not valid TOML: {error}") from None
+    return check(Suite, data, str(path))
+
+
+def instances_of(suite: Suite, folder: Path) -> list[Instance]:
+    """Load and compose a suite's instances.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    folder
+        Where its file is; other files are looked for there.
+
+    Raises
+    ------
+    OffbenchError
+        If one can't be had, or two have the same name.
+    """
+    found = [
+        one.instance(folder) if isinstance(one, Composed) else load(_beside(folder, one)) for one in suite.instances
+    ]
+    names = [instance.name for instance in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise OffbenchError(f"suite '{suite.name}': instances: two are named '{name}'")
+    return found
+
+
+def _beside(folder: Path, name: str) -> str:
+    """Return a file's path as seen from the suite's folder; the name of a shipped instance as it is."""
+    return str(folder / name) if is_file(name) else name
+
+
+def restricted(
+    suite: Suite,
+    instances: Sequence[str] = (),
+    solvers: Sequence[str] = (),
+    seeds: int | None = None,
+    time_limit_s: float | None = None,
+    max_evaluations: int | None = None,
+) -> Suite:
+    """Return the suite with what the command line says instead.
+
+    Instances and solvers that the suite names are chosen from it, with their parameters and seeds;
+    others are added. A number of seeds holds for every solver, but for one that has a single seed.
+
+    Raises
+    ------
+    OffbenchError
+        If a value breaks a rule of the suite.
+    """
+    data = suite.model_dump(exclude_none=True)
+    if instances:
+        composed = {one.name: one for one in suite.instances if isinstance(one, Composed)}
+        data["instances"] = [composed[name].model_dump() if name in composed else name for name in instances]
+    if solvers:
+        labels = {entrant.label: entrant for entrant in suite.solvers}
+        named = {entrant.name: entrant for entrant in reversed(suite.solvers)}
+        chosen = [labels.get(name) or named.get(name) for name in solvers]
+        data["solvers"] = [
+            name if entrant is None else entrant.model_dump(exclude_none=True)
+            for name, entrant in zip(solvers, chosen, strict=True)
+        ]
+    if seeds is not None:
+        data["seeds"] = seeds
+        for entrant in data["solvers"]:
+            if isinstance(entrant, dict) and len(entrant.get("seeds", ())) > 1:
+                del entrant["seeds"]
+    data |= {"time_limit_s": time_limit_s} if time_limit_s is not None else {}
+    data |= {"max_evaluations": max_evaluations} if max_evaluations is not None else {}
+    return check(Suite, data, f"suite '{suite.name}' with the command line's options")

@@ -1,0 +1,234 @@
+"""The tables of a suite: what is known, gaps, summaries over instances, tests, times, the cost of learning."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from offbench.bench.best import UNTRIED, best, gap_traces, with_gaps
+from offbench.bench.frame import Results, traces
+from offbench.bench.statistics.anytime import primal_integral
+from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
+from offbench.bench.statistics.tests import FEW_BLOCKS, Ranking, blocks, friedman, wilcoxon_holm
+from offbench.bench.statistics.times import targets, time_summary
+from offbench.bench.statistics.training import training_costs
+from offbench.references import Reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILURES = "a run without placement counts as an infinitely large gap"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table, and what has to be said of it."""
+
+    name: str
+    title: str
+    frame: "pd.DataFrame"
+    """numbers as they are; `formats` writes them"""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All of a suite's statistics."""
+
+    table: "pd.DataFrame"
+    """of runs, with their gaps"""
+    known: "pd.DataFrame"
+    ranking: Ranking | None
+    """None where fewer than two solvers ran on all instances"""
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...]
+
+
+def analyse(
+    results: Results, references: Mapping[str, Reference], target: float = 0.01, instances: int = 100
+) -> Analysis:
+    """Return a suite's tables.
+
+    Parameters
+    ----------
+    results
+        Of a folder.
+    references
+        What is known of instances, by hash.
+    target
+        Missed improvement that the times are taken to.
+    instances
+        That the cost of learning is spread over.
+
+    Raises
+    ------
+    Contradiction
+        If a bound lies above an objective.
+    """
+    known = best(results.table, references)
+    table = with_gaps(results.table, known)
+    compared = _compared(table)
+    wide = blocks(compared, "to_best_known") if len(compared) else None
+    ranking = friedman(wide) if wide is not None and wide.shape[1] > 1 else None
+    found = [_outcomes(table), _known(known), _gaps(table), _summary(table, compared, ranking)]
+    if wide is not None and ranking is not None:
+        found += [_ranks(ranking), _pairs(compared, wide)]
+    found.append(_times(results, table, known, target))
+    if (table["trained"] != "").any():
+        found.append(_training(table, instances))
+    return Analysis(table, known, ranking, tuple(found), results.notes)
+
+
+def _compared(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the runs of the solvers that ran on every instance, where there is something to gain."""
+    defined = table[~table["status"].isin(UNTRIED)]
+    open_ = defined.groupby("instance")["to_best_known"].apply(lambda gaps: gaps.notna().any())
+    table = table[table["instance"].isin(open_[open_].index)]
+    complete = table.groupby("solver")["to_best_known"].apply(lambda gaps: gaps.notna().all())
+    return table[table["solver"].isin(complete[complete].index)]
+
+
+def _outcomes(table: "pd.DataFrame") -> Block:
+    counts = table.groupby(["solver", "status"]).size().unstack(fill_value=0)
+    counts.insert(0, "runs", counts.sum(axis="columns"))
+    over = table.groupby("solver")["overshoot_s"].max()
+    frame = counts.assign(worst_overshoot_s=over, crowded=table.groupby("solver")["crowded"].sum()).reset_index()
+    if not frame["crowded"].any():
+        frame = frame.drop(columns="crowded")
+    return Block("runs", "What became of the planned runs", frame)
+
+
+def _known(known: "pd.DataFrame") -> Block:
+    frame = known.reset_index()
+    return Block("known", "The best that is known, by anybody", frame)
+
+
+def _gaps(table: "pd.DataFrame") -> Block:
+    import pandas as pd
+
+    lines = []
+    for (instance, solver), runs in table.groupby(["instance", "solver"]):
+        placed = runs["objective"].notna()
+        objective = runs["objective"].fillna(math.inf)
+        tried = ~runs["status"].isin(UNTRIED)
+        lines.append(
+            {
+                "instance": instance,
+                "solver": solver,
+                "runs": len(runs),
+                "placed": int(placed.sum()),
+                "objective": objective.median() if placed.any() else math.nan,
+                "objective_least": objective.min() if placed.any() else math.nan,
+                "objective_largest": objective.max() if placed.any() else math.nan,
+                "to_optimum": runs["to_optimum"].median(),
+                "to_best_known": runs["to_best_known"].median(),
+                "to_best_known_least": runs["to_best_known"].min(),
+                "to_best_known_largest": runs["to_best_known"].max(),
+                "to_bound": runs["to_bound"].median(),
+                "seconds": runs["seconds"].median() if tried.any() else math.nan,
+                "outcome": _counted(runs["status"]),
+            }
+        )
+    frame = pd.DataFrame(lines)
+    frame = frame.sort_values(["instance", "to_best_known", "solver"], ignore_index=True, na_position="last")
+    notes = (
+        f"medians over seeds; {FAILURES}",
+        "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
+        "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
+    )
+    return Block("gaps", "Gaps, instance by instance", frame, notes)
+
+
+def _counted(statuses: "pd.Series[str]") -> str:
+    counts = statuses.value_counts()
+    return counts.index[0] if len(counts) == 1 else ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None) -> Block:
+    frame = summaries(compared, "to_best_known").rename_axis("solver").reset_index()
+    if ranking is not None:
+        frame["mean_rank"] = frame["solver"].map(ranking.ranks)
+    order = "mean_rank" if ranking is not None else "iqm"
+    if len(frame):
+        frame = frame.sort_values([order, "solver"], ignore_index=True)
+    notes = [f"missed improvement against the best known value; 95 % intervals by stratified bootstrap; {FAILURES}"]
+    left = sorted(set(table["solver"]) - set(compared["solver"]))
+    if left:
+        notes.append(f"left out, for they have runs that are missing, not installed or refused: {', '.join(left)}")
+    dropped = sorted(set(table["instance"]) - set(compared["instance"]))
+    if dropped and len(compared):
+        notes.append(f"left out, for there is nothing to gain or nothing known: {', '.join(dropped)}")
+    few = sorted(frame.loc[frame["seeds"] < FEW_SEEDS, "solver"]) if len(frame) else []
+    if few:
+        notes.append(
+            f"warning: fewer than {FEW_SEEDS} seeds: the intervals of {', '.join(few)} say little "
+            "(nothing is wrong with that for a solver that draws nothing)"
+        )
+    return Block("summary", "Over all instances", frame, tuple(notes))
+
+
+def _ranks(ranking: Ranking) -> Block:
+    import pandas as pd
+
+    names = sorted(ranking.ranks, key=lambda solver: ranking.ranks[solver])
+    frame = pd.DataFrame({"solver": names, "mean_rank": [ranking.ranks[name] for name in names]})
+    groups = ["; ".join(", ".join(group) for group in ranking.cliques()) or "none"]
+    notes = [
+        f"Friedman over {ranking.blocks} instances: chi-square {ranking.statistic:.4g}, p {ranking.p:.3g}; Nemenyi's "
+        f"critical difference at 0.05: {ranking.critical_difference:.3g}; solvers that don't differ: {groups[0]}"
+    ]
+    if ranking.blocks < FEW_BLOCKS:
+        notes.append(f"warning: {ranking.blocks} instances are few for a test of ranks")
+    return Block("ranks", "Mean ranks", frame, tuple(notes))
+
+
+def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> Block:
+    import pandas as pd
+
+    seeds = len(wide) < FEW_BLOCKS
+    paired = blocks(compared, "to_best_known", seeds=True) if seeds else wide
+    frame = pd.DataFrame(wilcoxon_holm(paired), columns=["first", "second", "wins", "losses", "p", "p_holm"])
+    notes = [f"two-sided signed-rank tests, p-values corrected by Holm; {FAILURES}"]
+    if seeds:
+        notes.append(
+            f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} "
+            "of them: the p-values are about these instances, not about others"
+        )
+    return Block("pairs", "Paired Wilcoxon", frame, tuple(notes))
+
+
+def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", target: float) -> Block:
+    tried = table[~table["status"].isin(UNTRIED)]
+    joined = tried.drop(columns="client_only").join(known[["client_only", "best_known"]], on="instance")
+    frame = time_summary(targets(joined, dict(traces(results.rows)), target)).rename_axis("solver").reset_index()
+    if len(frame):
+        gaps = gap_traces(results.rows, known)
+        integrals = {
+            row.job.key: primal_integral(gaps[row.job.key], row.job.time_limit_s)
+            for row in results.rows
+            if row.job.key in gaps
+        }
+        frame["primal_integral"] = frame["solver"].map(
+            tried.assign(integral=tried["key"].map(integrals)).groupby("solver")["integral"].mean()
+        )
+        frame = frame.sort_values(["ert_s", "par10_s", "solver"], ignore_index=True)
+    notes = (
+        "ERT: all seconds spent over the runs that got there; PAR-10: one that didn't counts as ten limits; SGM: "
+        "shifted geometric mean (1 s), one that didn't counts as its limit; primal integral: mean gap over the time "
+        "limit, 1 before the first placement",
+    )
+    return Block("times", f"Time until at most {target:.2%} of the possible improvement is missed", frame, notes)
+
+
+def _training(table: "pd.DataFrame", instances: int) -> Block:
+    others = table[(table["trained"] == "") & table["seconds"].notna()]
+    medians = others.groupby("solver")["to_best_known"].median()
+    rival = str(medians.idxmin()) if medians.notna().any() else ""
+    other_s = float(others.loc[others["solver"] == rival, "seconds"].median()) if rival else math.inf
+    frame = training_costs(table, other_s, instances)
+    notes = (
+        f"'spread': one training over {instances} instances; 'break-even': the number of them from which it pays, "
+        f"against the {other_s:.3g} s of {rival or 'nobody'}, the best solver that doesn't learn",
+        "'here': trained anew on each instance, nothing to spread; 'before, on others': zero-shot",
+    )
+    return Block("training", "What learning costs", frame, notes)

@@ -1,0 +1,170 @@
+"""`offbench bench`: run a suite, or go on with it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offbench.cli.arguments import Json
+from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from offbench.bench.plan import Plan
+    from offbench.bench.runner import Outcome, Progress
+    from offbench.bench.store import Store
+    from offbench.bench.workers import Backend
+
+RESULTS = Path("results")
+
+
+def bench(
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="A suite file, or the name of a shipped one, such as smoke.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where results go; results/NAME by default.")
+    ] = None,
+    instances: Annotated[
+        list[str] | None, typer.Option("--instance", metavar="NAME", help="Instead of the suite's; repeatable.")
+    ] = None,
+    solvers: Annotated[
+        list[str] | None,
+        typer.Option("--solver", metavar="NAME", help="Of the suite's, or another; repeatable."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="0 to N-1; a solver with one seed in the suite keeps it.")
+    ] = None,
+    time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds for each run.")] = None,
+    max_evaluations: Annotated[int | None, typer.Option(metavar="N", help="Placements for each run.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs at once; 1 here, all that there is room for on a cluster.")
+    ] = None,
+    backend: Annotated[str, typer.Option(metavar="loky|dask|ray", help="Processes here, or a cluster.")] = "loky",
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The cluster's, such as tcp://host:8786; or one made here.")
+    ] = None,
+    rerun: Annotated[
+        str | None, typer.Option(metavar="failed", help="Run again what ended in an error or was killed.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, and stop.")] = False,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+) -> None:
+    """Run a suite: what has no result yet, and nothing twice.
+
+    The same command goes on where it was stopped, however that was. Every planned run leaves a row.
+    """
+    from offbench.bench.plan import plan
+    from offbench.bench.store import Store
+    from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+
+    chosen = _backend(backend, address)
+    if jobs is not None and jobs < 1:
+        raise OffbenchError(f"--jobs: must be at least 1, not {jobs}")
+    if rerun not in (None, "failed"):
+        raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
+    file = find_suite(suite)
+    # Files that are named here are seen from here, those in the suite from its folder.
+    named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
+    on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
+    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations)
+    made = plan(wanted, file.parent, required=named)
+    store = Store(output or RESULTS / wanted.name)
+    _check_folder(store.folder)
+    at_once = jobs or (1 if chosen == "loky" else -1)
+    if not quiet:
+        for solver, why in made.absent.items():
+            say(f"{solver}: its runs are left as 'not-installed': {why}")
+    if dry_run:
+        _forecast(made, store, max(1, at_once), rerun is not None, json)
+        for damage in store.damaged:
+            say(damage)
+        return
+    if store.keep_suite(file.read_text(encoding="utf-8")):
+        say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
+    outcome = _run(made, store, at_once, chosen, address, rerun is not None, quiet)
+    _tell(outcome, store, json, quiet)
+    if outcome.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _backend(name: str, address: str | None) -> "Backend":
+    backends: tuple[Backend, ...] = ("loky", "dask", "ray")
+    for backend in backends:
+        if backend == name:
+            if address is not None and backend == "loky":
+                raise OffbenchError("--address: is of a cluster; give --backend dask or ray")
+            return backend
+    raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
+
+
+def _check_folder(folder: Path) -> None:
+    at = folder
+    while not at.exists():
+        at = at.parent
+    if not at.is_dir() or not os.access(at, os.W_OK):
+        raise OffbenchError(f"{folder}: can't be written: {at} is no folder, or there is no permission")
+
+
+def _forecast(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:
+    from offbench.bench.forecast import duration, seconds_of_all
+    from offbench.bench.runner import to_run
+    from offbench.cli.console import show_json
+
+    todo = to_run(made, store, rerun)
+    most_s = seconds_of_all(todo, {}) / jobs
+    likely_s = seconds_of_all(todo, store.seconds()) / jobs
+    if json:
+        show_json(
+            {"runs": len(made.jobs), "to_run": len(todo), "at_most_s": most_s, "likely_s": likely_s, "jobs": jobs}
+        )
+        return
+    likely = f", {duration(likely_s)} as the runs that are done went" if likely_s < most_s else ""
+    print(
+        f"{made.suite.name}: {len(made.jobs)} runs, {len(made.jobs) - len(todo)} done, {len(todo)} to make: "
+        f"at most {duration(most_s)} with --jobs {jobs}{likely}; into {store.folder}"
+    )
+
+
+def _run(
+    made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
+) -> "Outcome":
+    from offbench.bench.forecast import state
+    from offbench.bench.runner import run
+    from offbench.cli.interrupt import one_interrupt
+    from offbench.cli.progress import bar
+
+    known = store.seconds()
+    with one_interrupt(), bar(made.suite.name, quiet) as progress:
+
+        def watch(runs: "Progress") -> None:
+            if progress is not None:
+                progress.follow(lambda: state(runs, known))
+
+        return run(made, store, jobs, backend, address, rerun, watch)
+
+
+def _tell(outcome: "Outcome", store: "Store", json: bool, quiet: bool) -> None:
+    from dataclasses import asdict
+
+    from offbench.cli.console import plural, show_json
+
+    for damage in store.damaged:
+        say(damage)
+    for loss in outcome.lost:
+        say(f"a worker was lost, and its run made again: {loss}")
+    if json:
+        show_json(asdict(outcome) | {"folder": str(store.folder)})
+    elif not quiet:
+        failed = (
+            f", {outcome.failed} of them failed (`offbench status {store.folder}` says how)" if outcome.failed else ""
+        )
+        print(f"{plural(outcome.done, 'run')} made{failed}; {outcome.skipped} were done before; in {store.folder}")
+    if outcome.elsewhere:
+        say(f"{plural(outcome.elsewhere, 'run')} left to another process that is at them")
+    if outcome.interrupted:
+        say("interrupted; the same command goes on from here")

@@ -1,0 +1,167 @@
+"""The report: one HTML file that opens from disk, with everything inside."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from offbench.bench.formats import aligned, cells
+from offbench.bench.frame import Results
+from offbench.bench.row import Row
+from offbench.bench.store import Store
+from offbench.bench.tables import Analysis, Block
+from offbench.instance import Instance
+from offbench.placement import parse_placement
+from offbench.report.charts import charts
+from offbench.report.figures import critical_difference, figure
+from offbench.report.palette import server_colours, styles
+from offbench.report.schedule import Schedule, schedule
+from offbench.summary import server_letters
+
+# Bars of all Gantt charts together, so that the file stays a few megabytes.
+_BARS_AT_MOST = 250_000
+
+
+def report(store: Store, results: Results, analysis: Analysis, target: float) -> str:
+    """Return the report of a folder as HTML.
+
+    Every placement is evaluated once more.
+
+    Raises
+    ------
+    ValueError
+        If one has another objective than its row says.
+    """
+    look = styles(sorted(set(analysis.table["solver"])))
+    drawn = charts(analysis, results.rows, target)
+    titles = {chart.name: chart.title for chart in drawn}
+    figures = {chart.name: figure(chart, look) for chart in drawn}
+    if analysis.ranking is not None:
+        figures["ranks"] = critical_difference(analysis.ranking, look)
+        titles["ranks"] = "Mean ranks; grey bars join what doesn't differ"
+    shown, left_out = _first_of_all(results.rows)
+    left = (f"{left_out} runs have no Gantt chart here, to keep the file small: `offbench show` draws any",)
+    instances = {row.job.instance: store.instance(row.job.instance_hash) for row in shown}
+    gaps = dict(zip(analysis.table["key"], analysis.table["to_best_known"], strict=True))
+    data = {
+        "figures": figures,
+        "runs": [_run(row, instances[row.job.instance], gaps[row.job.key]) for row in shown],
+        "instances": {name: facts(instance) for name, instance in instances.items()},
+        "styles": {solver: {"colour": style.colour, "marker": style.marker} for solver, style in look.items()},
+    }
+    counts = ", ".join(f"{count} {status}" for status, count in Counter(results.table["status"]).most_common())
+    blocks = {block.name: _cells(block) for block in analysis.blocks}
+    return _page(
+        store.folder.resolve().name,
+        f"{len(results.table)} runs: {counts}. Written {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",
+        data,
+        notes=[*analysis.notes, *(left if left_out else ())],
+        blocks=blocks,
+        more=[block for name, block in blocks.items() if name not in ("summary", "gaps")],
+        names=list(analysis.known.index),
+        titles=titles,
+        learning=[name for name in figures if name.startswith("learning-")],
+        machines=_machines(results.rows),
+    )
+
+
+def gantt_page(title: str, found: Schedule) -> str:
+    """Return a page with the Gantt chart of one placement."""
+    name = found.instance.name
+    data = {"figures": {}, "runs": [{"instance": name, **bars(found)}], "instances": {name: facts(found.instance)}}
+    return _page(title, f"{name}: {told(found)}", data)
+
+
+def told(found: Schedule) -> str:
+    """Return a placement's numbers in words."""
+    e = found.evaluation
+    return (
+        f"Q {e.objective:.6g}, delay {e.delay_s:.4g} s, energy {e.energy_j:.4g} J, cost ${e.cost_usd:.4g}, "
+        f"makespan {e.makespan_s:.4g} s"
+    )
+
+
+def facts(instance: Instance) -> dict[str, Any]:
+    """Return what the page's script needs of an instance."""
+    servers = zip(instance.servers, server_letters(instance), server_colours(instance), strict=True)
+    return {
+        "servers": [{"name": s.name, "letter": letter, "colour": colour} for s, (letter, _), colour in servers],
+        "tasks": [{"name": task.name, "layers": [layer.name for layer in task.layers]} for task in instance.tasks],
+    }
+
+
+def bars(found: Schedule) -> dict[str, Any]:
+    """Return a placement in time, as short as can be: a list for each thing, an item for each subtask."""
+    times = {"sent": found.sent, "ready": found.ready, "start": found.start, "end": found.end}
+    short = {name: [float(f"{value:.6g}") for value in values.tolist()] for name, values in times.items()}
+    return {"servers": found.servers.tolist(), "slots": found.slots.tolist(), **short}
+
+
+def _first_of_all(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Return the runs with a placement, the best of each solver first, and how many there is no room for."""
+    placed = [row for row in rows if row.placement is not None]
+    placed.sort(key=lambda row: row.objective if row.objective is not None else math.inf)
+    best = {(row.job.instance, row.job.solver): row.job.key for row in reversed(placed)}
+    placed.sort(key=lambda row: best[row.job.instance, row.job.solver] != row.job.key)
+    shown, room = [], _BARS_AT_MOST
+    for row in placed:
+        assert row.placement is not None
+        size = sum(map(len, row.placement.servers))
+        if size <= room:
+            room -= size
+            shown.append(row)
+    return shown, len(placed) - len(shown)
+
+
+def _run(row: Row, instance: Instance, gap: float) -> dict[str, Any]:
+    assert row.placement is not None
+    found = schedule(instance, parse_placement(row.placement.model_dump(), instance, row.job.key))
+    evaluation = found.evaluation
+    if evaluation.objective != row.objective:
+        raise ValueError(f"run {row.job.key}: its row says {row.objective!r}, the evaluator {evaluation.objective!r}")
+    return {
+        "instance": row.job.instance, "solver": row.job.solver, "seed": row.job.seed, "q": row.objective,
+        "gap": None if math.isnan(gap) else gap, "delay": evaluation.delay_s, "energy": evaluation.energy_j,
+        "cost": evaluation.cost_usd, **bars(found),
+    }  # fmt: skip
+
+
+def _cells(block: Block) -> dict[str, Any]:
+    heads, rows = cells(block)
+    right = aligned(rows, len(heads))
+    return {
+        "name": block.name, "title": block.title, "heads": heads, "rows": rows, "right": right, "notes": block.notes,
+    }  # fmt: skip
+
+
+def _machines(rows: Iterable[Row]) -> list[tuple[int, str]]:
+    """Return how many runs each machine made, and what it is."""
+    found = Counter(
+        f"{m.host}: {m.cpu}, {m.physical_cores} cores, {m.memory_gb:g} GB, {m.system}; commit {m.commit or 'none'}; "
+        + ", ".join(f"{name} {version}" for name, version in m.versions.items())
+        for row in rows
+        if (m := row.machine) is not None
+    )
+    return [(count, text) for text, count in found.most_common()]
+
+
+def _page(title: str, subtitle: str, data: dict[str, Any], **parts: Any) -> str:
+    import plotly.offline
+    from jinja2 import Environment, StrictUndefined
+
+    here = files("offbench.report")
+
+    def text(name: str) -> str:
+        return (here / name).read_text(encoding="utf-8")
+
+    empty: dict[str, Any] = {"notes": [], "blocks": {}, "learning": [], "titles": {}}
+    # What would end the script element must not stand in it.
+    inside = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text("page.html"))
+    return template.render(
+        empty | parts, title=title, subtitle=subtitle, data=inside, style=text("page.css"), script=text("page.js"),
+        plotly=plotly.offline.get_plotlyjs(),
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Figures for papers: PDF and PNG by matplotlib, with the curves and colours of the report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offbench.bench.statistics.tests import Ranking
+from offbench.report.charts import Chart
+from offbench.report.palette import Style, server_colours
+from offbench.report.schedule import Schedule
+
+ENDINGS = (".png", ".pdf", ".svg")
+# A column of a paper, in inches.
+_WIDTH, _HEIGHT = 5.2, 3.4
+
+
+def chart_figure(chart: Chart, styles: dict[str, Style]) -> Any:
+    """Return a chart as a matplotlib figure."""
+    figure, axes = _new(_WIDTH, _HEIGHT + 0.11 * len(chart.lines))
+    for line in chart.lines:
+        style = styles[line.solver]
+        finite = np.isfinite(line.y)
+        draw = {"color": style.colour, "linestyle": style.mpl_dash, "marker": style.mpl_marker, "markevery": 0.12}
+        draw |= {"label": line.solver, "linewidth": 1.4, "markersize": 4}
+        if chart.steps:
+            draw["drawstyle"] = "steps-post"
+        axes.plot(line.x[finite], line.y[finite], **draw)
+        if line.low is not None and line.high is not None:
+            band = np.isfinite(line.low) & np.isfinite(line.high)
+            axes.fill_between(
+                line.x[band], line.low[band], line.high[band], color=style.colour, alpha=0.15, linewidth=0, step="post"
+            )
+    axes.set(xlabel=chart.x, ylabel=chart.y, title=chart.title)
+    axes.set_xscale("log" if chart.log_x else "linear")
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=7, frameon=False)
+    return figure
+
+
+def ranks_figure(ranking: Ranking, styles: dict[str, Style]) -> Any:
+    """Return the critical-difference diagram (Demsar, 2006)."""
+    order = sorted(ranking.ranks, key=lambda solver: (ranking.ranks[solver], solver))
+    figure, axes = _new(_WIDTH, 0.9 + 0.22 * len(order))
+    place = {solver: number for number, solver in enumerate(order)}
+    for group in ranking.cliques():
+        rows = [place[solver] for solver in group]
+        axes.plot([ranking.ranks[group[0]]] * 2, [min(rows), max(rows)], color="0.6", linewidth=4, alpha=0.6)
+    for solver, row in place.items():
+        rank, style = ranking.ranks[solver], styles[solver]
+        axes.plot(rank, row, style.mpl_marker, color=style.colour)
+        axes.annotate(f"{rank:.2f}", (rank, row), (6, 0), textcoords="offset points", va="center", fontsize=8)
+    best = ranking.ranks[order[0]]
+    axes.plot([best, best + ranking.critical_difference], [-0.7, -0.7], color="0.3", linewidth=1.2)
+    axes.annotate("critical difference", (best, -0.75), fontsize=7, va="bottom")
+    axes.set_yticks(range(len(order)), order)
+    axes.set(xlabel="mean rank (1 is best)", ylim=(len(order) - 0.5, -1.3))
+    axes.margins(x=0.12)
+    return figure
+
+
+def gantt_figure(found: Schedule, title: str) -> Any:
+    """Return the Gantt chart of a placement: a row for each slot, thin bars for inputs on their way and waiting."""
+    colours, servers = server_colours(found.instance), found.instance.servers
+    row_of: dict[tuple[int, int], int] = {}
+    names = []
+    for server, slot in found.lanes:
+        row_of.setdefault((server, -1), len(row_of))  # above a server's slots: what is on its way or waits
+        row_of[server, slot] = len(row_of)
+        names.append(f"{servers[server].name} · {slot + 1}" if servers[server].pool > 1 else servers[server].name)
+    figure, axes = _new(7.2, 0.9 + 0.2 * len(row_of))
+    for k, server in enumerate(found.servers.tolist()):
+        coming = row_of[server, -1]
+        axes.barh(coming, found.ready[k] - found.sent[k], left=found.sent[k], height=0.25, color="0.55", linewidth=0)
+        axes.barh(
+            coming, found.start[k] - found.ready[k], left=found.ready[k], height=0.6, color="none", edgecolor="0.55",
+            hatch="////", linewidth=0.4,
+        )  # fmt: skip
+        axes.barh(
+            row_of[server, int(found.slots[k])], found.end[k] - found.start[k], left=found.start[k], height=0.8,
+            color=colours[server], edgecolor="white", linewidth=0.3,
+        )  # fmt: skip
+    axes.set_yticks([row_of[lane] for lane in found.lanes], names, fontsize=7)
+    axes.set(xlabel="seconds", title=title, ylim=(len(row_of) - 0.4, -0.6))
+    return figure
+
+
+def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[str] = (".pdf", ".png")) -> list[Path]:
+    """Write figures, each in every format; return the files."""
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, make in figures.items():
+        figure = make()
+        for ending in endings:
+            paths.append(folder / f"{name.replace('/', '-')}{ending}")
+            figure.savefig(paths[-1], dpi=200)
+        plt.close(figure)
+    return paths
+
+
+def _new(width: float, height: float) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

@@ -1,0 +1,67 @@
+"""A suite that is killed, for real, and gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from offbench.bench.store import Store
+
+SUITE = """
+name = "killed"
+instances = ["tiny-chains"]
+solvers = ["./slow.py"]
+seeds = 4
+time_limit_s = 60
+"""
+SLOW = """
+import time
+from offbench import Solver
+
+class Slow(Solver):
+    "Takes a while."
+    def solve(self, problem, search):
+        time.sleep(0.3)
+        search.propose(problem.everything_on(0))
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "killed.toml").write_text(SUITE, encoding="utf-8")
+    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
+    command = [sys.executable, "-m", "offbench", "bench", "killed.toml", "--json"]
+    first = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
+    )  # fmt: skip
+    runs = tmp_path / "results" / "killed" / "runs"
+    deadline = time.monotonic() + 240
+    while len(list(runs.glob("*.json"))) < 1:
+        assert time.monotonic() < deadline and first.poll() is None, first.communicate()
+        time.sleep(0.02)
+    if ending == signal.SIGKILL:
+        os.killpg(first.pid, signal.SIGKILL)  # workers as well, as where the machine loses power
+        first.wait()
+    else:
+        os.killpg(first.pid, signal.SIGINT)  # as a terminal does
+        out, err = first.communicate(timeout=60)
+        assert first.returncode == 130
+        assert "goes on from here" in err and "Traceback" not in err
+        assert json.loads(out)["interrupted"] is True
+    done = {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")}
+    assert 1 <= len(done) < 4
+    assert not Store(tmp_path / "results" / "killed").claimed()
+    then = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=True)
+    told = json.loads(then.stdout)
+    assert (told["done"], told["skipped"], told["failed"]) == (4 - len(done), len(done), 0)
+    assert {name: (runs / name).stat().st_mtime_ns for name in done} == done
+    store = Store(tmp_path / "results" / "killed")
+    assert {row.status for row in store.rows()} == {"feasible"}
+    assert len(store.rows()) == 4 and not store.damaged
+    assert (store.folder / "suite.toml").read_text(encoding="utf-8") == SUITE

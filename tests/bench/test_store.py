@@ -1,0 +1,191 @@
+"""The store: whole files, damaged ones set aside, claims, plans."""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.stand_ins import job, row
+from offbench import OffbenchError, load
+from offbench.bench.frame import results
+from offbench.bench.store import Claim, Store
+
+
+def test_row_comes_back_as_it_was_put(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    kept = row(objective=1.25, bound=-0.5)
+    assert not store.has(kept.job)
+    store.put(kept)
+    assert store.get(kept.job) == kept
+    assert store.rows() == [kept]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [f"{kept.job.key}.json"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from bench.stand_ins import row
+from offbench.bench.store import Store
+store = Store(Path(sys.argv[1]))
+print("go", flush=True)
+for seed in range(10**9):
+    store.put(row(seed=seed % 5, traceback="x" * 300_000 + str(seed)))
+"""
+
+
+def test_kill_while_writing_leaves_whole_files(tmp_path: Path) -> None:
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert writer.stdout is not None and writer.stdout.readline() == "go\n"
+        time.sleep(0.15)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    store = Store(tmp_path)
+    assert store.rows()
+    assert not store.damaged
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"format": "offbench-run/1", "job"', "Invalid JSON"),
+        ("", "Invalid JSON"),
+        ('{"format": "offbench-run/1"}', "missing"),
+        ("another", "another run than its name says"),
+    ],
+)
+def test_damaged_file_is_named_and_set_aside(text: str, why: str, tmp_path: Path) -> None:
+    store, good, bad = Store(tmp_path), row(seed=0), row(seed=1)
+    store.put(good)
+    store.path_of(bad.job.key).write_text(good.model_dump_json() if text == "another" else text, encoding="utf-8")
+    assert store.rows() == [good]
+    (told,) = store.damaged
+    assert f"{bad.job.key}.json" in told and why in told
+    assert not store.has(bad.job)  # so it will be run again
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
+    assert Store(tmp_path).rows() == [good]
+
+
+def test_row_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="has none"):
+        row(objective=1.0, status="killed")
+    with pytest.raises(ValueError, match="has one"):
+        row(objective=None, status="optimal")
+    with pytest.raises(ValueError, match="lies above"):
+        row(objective=1.0, bound=1.1)
+
+
+def test_claim_keeps_others_away_until_it_is_released_or_stale(tmp_path: Path) -> None:
+    one = job()
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        import psutil
+
+        started = psutil.Process(sleeper.pid).create_time()
+        store = Store(tmp_path)
+        assert store.claim(one)
+        assert store.claim(one)  # its own
+        assert store.claimed() == {one.key}
+        store.release(one)
+        assert not store.claimed()
+
+        def theirs(**more: object) -> None:
+            facts = {"host": platform.node(), "pid": sleeper.pid, "process_started": started, "until": time.time() + 99}
+            (tmp_path / "claims" / one.key).write_text(
+                Claim.model_validate(facts | more).model_dump_json(), encoding="utf-8"
+            )
+
+        theirs()
+        assert not store.claim(one)
+        theirs(host="elsewhere")
+        assert not store.claim(one)
+        for stale in ({"until": time.time() - 1}, {"process_started": started - 99}, {"host": "elsewhere", "until": 0}):
+            theirs(**stale)
+            assert store.claim(one)
+            store.release(one)
+        theirs()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+    assert store.claim(one)  # who had it is dead
+
+
+def test_empty_claim_of_a_killed_process_is_stale(tmp_path: Path) -> None:
+    store, one = Store(tmp_path), job()
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / one.key).touch()
+    assert not store.claimed()
+    assert store.claim(one)
+
+
+def test_plan_grows_and_the_last_job_of_a_cell_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add_plan([job(seed=0), job(seed=1)])
+    store.add_plan([job(seed=1, code="newer"), job(seed=2)])
+    assert [(one.seed, one.code) for one in store.planned()] == [(0, "code"), (1, "newer"), (2, "code")]
+    with pytest.raises(OffbenchError, match=r"budget of 10 s, these would have 20 s.*--output"):
+        store.add_plan([job(time_limit_s=20.0)])
+
+
+def test_instance_is_kept_once(tmp_path: Path) -> None:
+    instance = load("tiny-chains")
+    store = Store(tmp_path)
+    store.keep_instance(instance)
+    store.keep_instance(instance)
+    assert store.instance(instance.hash) == instance
+
+
+def test_folder_without_results_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OffbenchError, match="has no results"):
+        Store.of_results(tmp_path)
+    with pytest.raises(OffbenchError, match="no such folder"):
+        Store.of_results(tmp_path / "nowhere")
+
+
+def test_every_planned_run_has_a_line_and_older_code_gives_way(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add_plan([job(seed=0), job(seed=1), job(seed=2, code="newer")])
+    for made in (row(seed=0), row(seed=2), row(solver="stray", seed=7)):
+        store.put(made)
+    found = results(store)
+    lines = {(line.solver, line.seed): line.status for line in found.table.itertuples()}
+    assert lines == {("a", 0): "feasible", ("a", 1): "pending", ("a", 2): "pending", ("stray", 7): "feasible"}
+    assert any("1 rows of older code" in note for note in found.notes)
+
+
+def test_rows_of_different_code_side_by_side_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add_plan([job(seed=0), job(seed=1, code="newer")])
+    store.put(row(seed=0))
+    store.put(row(seed=1, code="newer"))
+    assert any("different code" in note for note in results(store).notes)
+
+
+def test_row_whose_key_is_made_in_another_way_by_now_is_older_and_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.put(row(seed=0))
+    monkeypatch.setattr(type(job()), "key", property(lambda self: f"new-{self.seed}"))
+    store.add_plan([job(seed=0)])
+    found = results(store)
+    assert not store.damaged
+    assert found.table["status"].tolist() == ["pending"]
+    assert any("1 rows of older code" in note for note in found.notes)
+
+
+def test_row_of_a_newer_version_is_not_damaged(tmp_path: Path) -> None:
+    store, kept = Store(tmp_path), row()
+    store.put(kept)
+    path = store.path_of(kept.job.key)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.removesuffix("}") + ',"news":1}', encoding="utf-8")
+    assert store.rows() == [kept]

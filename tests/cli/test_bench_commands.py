@@ -1,0 +1,132 @@
+"""`offbench bench`, `status`, `table` and `export`, with runs in this process."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from bench.stand_ins import here, row
+from typer.testing import CliRunner, Result
+
+from offbench.bench import runner
+from offbench.bench.store import Store
+from offbench.cli import app
+
+Run = Callable[..., Result]
+SUITE = """
+name = "small"
+instances = ["tiny-chains"]
+solvers = ["greedy", "random"]
+seeds = 2
+time_limit_s = 20
+max_evaluations = 30
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runner, "workers", here)
+    Path("small.toml").write_text(SUITE, encoding="utf-8")
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_suite_from_start_to_table(run: Run) -> None:
+    forecast = json.loads(run("bench", "small.toml", "--dry-run", "--json").stdout)
+    assert (forecast["runs"], forecast["to_run"]) == (4, 4)
+    assert forecast["at_most_s"] >= 80
+    assert not Path("results").exists()
+    made = run("bench", "small.toml")
+    assert made.exit_code == 0 and "4 runs made" in made.stdout
+    again = run("bench", "small.toml", "--json")
+    assert json.loads(again.stdout)["skipped"] == 4
+    assert Path("results/small/suite.toml").read_text(encoding="utf-8") == SUITE
+    status = json.loads(run("status", "results/small", "--json").stdout)
+    assert (status["runs"], status["statuses"], status["in_flight"]) == (4, {"feasible": 4}, 0)
+    assert "4 of 4 runs done" in run("status", "results/small").stdout
+    for form, mark in (("terminal", "┏"), ("markdown", "| --- |"), ("latex", "\\toprule"), ("csv", "instance,solver,")):
+        assert mark in run("table", "results/small", "--format", form).stdout
+    told = json.loads(run("table", "results/small", "--json").stdout)
+    assert {line["solver"] for line in told["gaps"]} == {"greedy", "random"}
+    assert run("export", "results/small", "--output", "runs.parquet").exit_code == 0
+    assert len(pd.read_parquet("runs.parquet")) == 4
+
+
+def test_command_line_overrides_and_adds(run: Run) -> None:
+    assert run("bench", "small.toml", "--solver", "greedy", "--seeds", 1).exit_code == 0
+    more = run("bench", "small.toml", "--solver", "client-only", "--instance", "tiny-graphs", "--seeds", 1)
+    assert more.exit_code == 0, more.stderr
+    cells = {row.job.cell for row in Store(Path("results/small")).rows()}
+    assert cells == {("tiny-chains", "greedy", 0), ("tiny-graphs", "client-only", 0)}
+    other = run("bench", "small.toml", "--time-limit", 5)
+    assert other.exit_code == 2
+    assert "its runs have a budget of 20 s and 30 evaluations, these would have 5 s" in other.stderr
+    assert run("bench", "small.toml", "--time-limit", 5, "--output", "quick", "--solver", "greedy").exit_code == 0
+
+
+def test_solver_in_a_file_is_seen_from_where_it_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from offbench import Solver\nclass Mine(Solver):\n    'x'\n    def solve(self, problem, search):\n"
+        "        search.propose(problem.everything_on(0))\n",
+        encoding="utf-8",
+    )
+    made = run("bench", "smoke", "--solver", "./mine.py", "--instance", "tiny-chains", "--seeds", 1)
+    assert made.exit_code == 0, made.stderr
+    assert {row.job.solver for row in Store(Path("results/smoke")).rows()} == {"mine.py"}
+
+
+def test_failure_is_told_and_run_again(run: Run) -> None:
+    run("bench", "small.toml")
+    store = Store(Path("results/small"))
+    broken = next(one for one in store.rows() if one.job.solver == "greedy")
+    store.put(row(objective=None, status="error", message="broke").model_copy(update={"job": broken.job}))
+    told = run("status", "results/small").stdout
+    assert "broke" in told and broken.job.key in told
+    assert "error" in run("table", "results/small", "--only", "gaps").stdout
+    assert run("bench", "small.toml", "--rerun", "failed").exit_code == 0
+    assert store.get(broken.job) is not None
+    assert {one.status for one in store.rows()} == {"feasible"}
+
+
+def test_contradiction_ends_the_table_and_names_both(run: Run) -> None:
+    run("bench", "small.toml")
+    store = Store(Path("results/small"))
+    liar = next(one for one in store.rows() if one.job.solver == "greedy")
+    store.put(liar.model_copy(update={"objective": None, "status": "timeout", "placement": None, "lower_bound": 99.0}))
+    told = run("table", "results/small")
+    assert told.exit_code == 1 and told.stdout == ""
+    assert f"greedy, seed {liar.job.seed} (run {liar.job.key})" in told.stderr and "one of them is wrong" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (("bench", "nosuch"), ["nosuch", "shipped: exact, paper, scale, smoke"]),
+        (("bench", "small.toml", "--solver", "gredy"), ["unknown solver 'gredy'", "did you mean 'greedy'"]),
+        (("bench", "small.toml", "--instance", "alexnt"), ["alexnt", "'alexnet'"]),
+        (("bench", "small.toml", "--seeds", "0"), ["seeds", "at least 1"]),
+        (("bench", "small.toml", "--time-limit", "-1"), ["time_limit_s", "greater than 0"]),
+        (("bench", "small.toml", "--jobs", "0"), ["--jobs: must be at least 1"]),
+        (("bench", "small.toml", "--backend", "slurm"), ["--backend: must be one of loky, dask, ray"]),
+        (("bench", "small.toml", "--address", "tcp://x:1"), ["--address", "--backend dask or ray"]),
+        (("bench", "small.toml", "--rerun", "all"), ["--rerun: must be 'failed'"]),
+        (("bench", "small.toml", "--output", "small.toml"), ["small.toml: can't be written"]),
+        (("table", "nowhere"), ["nowhere: no such folder"]),
+        (("table", "."), ["has no results"]),
+        (("status", "."), ["has no results"]),
+        (("report", "."), ["has no results"]),
+        (("export", ".", "--output", "x.xls"), [".parquet or .csv"]),
+        (("table", ".", "--format", "word"), ["--format: must be one of"]),
+        (("table", ".", "--output", "x.md"), ["--output: needs --format"]),
+        (("show", "nowhere.json"), ["nowhere.json: no such file"]),
+        (("show", "small.toml"), ["small.toml", "not valid JSON"]),
+    ],
+)
+def test_mistake_is_told_in_one_line(arguments: tuple[Any, ...], fragments: list[str], run: Run) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
+    for fragment in fragments:
+        assert fragment in result.stderr
