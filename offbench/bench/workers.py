@@ -1,5 +1,6 @@
 """Who runs the jobs: processes here, or a cluster of Dask or Ray, all behind joblib."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -39,12 +40,13 @@ class Workers:
 
         with parallel_config(backend=self.backend, n_jobs=self.jobs):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
-            yield from parallel(delayed(_in_worker)(execute, *each) for each in work)
+            yield from parallel(delayed(_in_worker)(os.getpid(), execute, *each) for each in work)
 
 
-def _in_worker(execute: Execute, job: Job, instance: dict[str, Any], jobs: int) -> Row:
-    """Make a run; a terminal's Ctrl-C reaches workers too, but ending them is for the one who made them."""
-    if threading.current_thread() is threading.main_thread():
+def _in_worker(boss: int, execute: Execute, job: Job, instance: dict[str, Any], jobs: int) -> Row:
+    """Make a run; a terminal's Ctrl-C reaches workers too, but ending them is for the process that has them."""
+    # With one job joblib runs it in that process itself, whose Ctrl-C must work.
+    if os.getpid() != boss and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return execute(job, instance, jobs)
 
