@@ -218,16 +218,19 @@ def _ctrl_c(solver: str, problem: Literal["P1", "P2"]) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
     try:
-        solution = _run(solver, problem, load("resnet"), None, TIME_LIMIT_S, lambda search: started.set())
-        if solution.stopped == "time-limit":
-            raise Fault("went on after Ctrl-C until its time was up; a KeyboardInterrupt must get through")
+        try:
+            solution = _run(solver, problem, load("resnet"), None, TIME_LIMIT_S, lambda search: started.set())
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed just as the run ends, it means nothing
     except KeyboardInterrupt:  # the run was over already
-        pass
+        return
     finally:
         ended.set()
         started.set()
         thread.join()
         signal.signal(signal.SIGINT, before)
+    if solution.stopped == "time-limit":
+        raise Fault("went on after Ctrl-C until its time was up; a KeyboardInterrupt must get through")
 
 
 def chain(layers: int) -> Instance:
