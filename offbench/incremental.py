@@ -1,11 +1,11 @@
-"""Placements of one task, scored again only where they change.
+"""Placements scored again only where they change.
 
 Where a layer is on every path, what comes after it waits for nothing that came before and sees no more of it
 than that layer's server. So a task falls into blocks that each end in such a layer: delay, energy, cost and
 coordination are sums over them, and a block is booked by itself, from time 0. The balance alone is
-counted over all subtasks. The arithmetic is the evaluator's but for the order of sums: differences of
-1e-16 or so, which can break a tie of ready times another way. So these values guide a search, and the
-evaluator confirms what it finds.
+counted over all subtasks. Several tasks wait for one another and are one block. The arithmetic is the
+evaluator's but for the order of sums: differences of 1e-16 or so, which can break a tie of ready times another
+way. So these values guide a search, and the evaluator confirms what it finds.
 """
 
 from typing import NamedTuple
@@ -15,8 +15,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from offbench.kernel import arrive, book, coordinate
-from offbench.kernel import balance_of as balance_of
-from offbench.kernel import unpack as unpack
 from offbench.problem import Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -26,7 +24,7 @@ inlined = njit(forceinline=True, error_model="numpy")
 
 
 class Blocks(NamedTuple):
-    """A task's blocks. Subtasks of a block are consecutive, in index order and in every dispatch order."""
+    """The blocks of an instance. Subtasks of a block are consecutive, in index order and in every dispatch order."""
 
     of: Ints
     """the block of each subtask"""
@@ -38,11 +36,15 @@ class Blocks(NamedTuple):
     """how many subtasks of its own block each subtask reads"""
 
 
-def blocks_of(problem: Problem) -> Blocks | None:
-    """Return the blocks of an instance of one task; None for several, which wait for one another."""
+def blocks_of(problem: Problem) -> Blocks:
+    """Return the blocks of an instance; several tasks, which wait for one another, are one."""
     a, n = problem.arrays, problem.n_subtasks
     if len(a.arrival_s) > 1:
-        return None
+        inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
+        return Blocks(
+            np.zeros(n, np.int64), np.array([0, n]), np.zeros(1, np.bool_),
+            np.bincount(inputs[a.input_of < n], minlength=n),
+        )  # fmt: skip
     readers = np.diff(a.reader_start.astype(np.int64))
     reads = a.waits_for.astype(np.int64)
     last_reader = np.arange(n)
@@ -64,14 +66,17 @@ def blocks_of(problem: Problem) -> Blocks | None:
 
 @inlined
 def block_value(
-    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start,
-    reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-    at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
+    b, task_start, arrival, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of,
+    reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
+    weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
 ):  # fmt: skip
     """Return what block *b* adds to Q, the balance aside."""
     n = gcycles.size
     first, stop = block_start[b], block_start[b + 1]
-    end[first - 1 if first > 0 else n] = 0.0
+    if first > 0:
+        end[first - 1] = 0.0
+    else:
+        end[n:] = arrival
     for k in range(first, stop):
         execution[k] = gcycles[k] / ghz[at[k]]
     if in_turn[b]:
@@ -104,9 +109,13 @@ def block_value(
                     waits_for[j] -= 1
                     if waits_for[j] == 0:
                         arrive(j, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-    latest = energy_sum = cost_sum = coordination_sum = 0.0
+    delay_sum = energy_sum = cost_sum = coordination_sum = 0.0
+    for i in range(arrival.size):
+        latest = 0.0
+        for k in range(max(first, task_start[i]), min(stop, task_start[i + 1])):
+            latest = max(latest, end[k])
+        delay_sum += latest - (arrival[i] if first == 0 else 0.0)
     for k in range(first, stop):
-        latest = max(latest, end[k])
         delay[k] = execution[k] + (ready[k] - sent[k]) + (start[k] - ready[k])
         energy[k] += client_power[at[k]] * execution[k]
         cost[k] += usd_per_s[at[k]] * execution[k]
@@ -116,15 +125,15 @@ def block_value(
     coordinate(stop - first, delay[part], energy[part], cost[part], coordination[part], scale, lambdas, root, benefits)
     for k in range(first, stop):
         coordination_sum += coordination[k]
-    score = weights[0] * latest / scale[0] + weights[1] * energy_sum / scale[1] + weights[2] * cost_sum / scale[2]
+    score = weights[0] * delay_sum / scale[0] + weights[1] * energy_sum / scale[1] + weights[2] * cost_sum / scale[2]
     return weights[3] * score - weights[4] * coordination_sum
 
 
 @inlined
 def changed_value(
-    low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered, order, root,
-    benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s,
-    client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
+    low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn, waits_in_block,
+    ordered, order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb,
+    input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
     coordination, waits_for, slot_free,
 ):  # fmt: skip
     """Return what all blocks add to Q after a change of some of the subtasks *low* to *high*.
@@ -148,9 +157,9 @@ def changed_value(
         for k in range(max(0, block_start[b] - 1), block_start[b + 1]):
             if at[k] != held[k] or (ordered and order[k] != held_order[k]):
                 value = block_value(
-                    b, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of,
-                    reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power,
-                    link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
+                    b, task_start, arrival, block_start, in_turn, waits_in_block, ordered, order, root, benefits,
+                    input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz,
+                    usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
                     coordination, waits_for, slot_free,
                 )  # fmt: skip
                 total += value - parts[b]

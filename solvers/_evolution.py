@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from offbench.solvers._moves import order_of
 
 from offbench import P1, Search
+from offbench.incremental import blocks_of
 
 Ints = NDArray[np.int64]
 
@@ -40,10 +41,21 @@ def first_population(problem: P1, search: Search, size: int, ordered: bool, fitn
     for k in problem.free:
         greedy[k] = search.next_objectives(greedy, k).argmin()
     rows = [greedy, *constant]
-    choices = [np.flatnonzero(row) for row in problem.allowed]
+    choices = [np.flatnonzero(problem.allowed[k]) for k in problem.free]
     while len(rows) < size:
-        rows.append(np.array([search.rng.choice(row) for row in choices]))
+        row = constant[0].copy()
+        row[problem.free] = [search.rng.choice(servers) for servers in choices]
+        rows.append(row)
     return [Individual(row, order_of(problem, row) if ordered else None, fitness()) for row in rows[:size]]
+
+
+def ends_of(problem: P1, blockwise: bool) -> Ints:
+    """Return where a stretch that is exchanged may begin and end: at free subtasks, or at blocks that have some."""
+    if not blockwise:
+        return np.append(problem.free, problem.n_subtasks)
+    blocks = blocks_of(problem)
+    ends: Ints = blocks.start[np.append(np.unique(blocks.of[problem.free]), len(blocks.start) - 1)]
+    return ends
 
 
 def exchange(rng: np.random.Generator, ends: Ints, one: Individual, other: Individual) -> None:
@@ -57,10 +69,11 @@ def exchange(rng: np.random.Generator, ends: Ints, one: Individual, other: Indiv
 
 
 def move_run(problem: P1, rng: np.random.Generator, longest: int, individual: Individual) -> None:
-    """Put a subtask, or a run of those of it that may run there, on a server."""
+    """Put a free subtask, or a run of those that may run there, on a server."""
     free = problem.free
-    first = int(free[rng.integers(len(free))])  # some times as fast as `choice`
-    run = slice(first, first + (1 if rng.random() < 0.5 else int(rng.integers(2, longest + 1))))
+    at = rng.integers(len(free))  # some times as fast as `choice`
+    first = free[at]
+    run = free[at : at + (1 if rng.random() < 0.5 else int(rng.integers(2, longest + 1)))]
     servers = np.flatnonzero(problem.allowed[first])
     server = int(servers[rng.integers(len(servers))])
     individual.servers[run] = np.where(problem.allowed[run, server], server, individual.servers[run])

@@ -1,4 +1,4 @@
-"""Neighbours of a placement: one subtask, a run of them, two that change places, one served earlier or later.
+"""Neighbours of a placement: one subtask, two that change places, one served earlier or later.
 
 Each returns the rows of a population with the placement itself among them.
 """
@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search, evaluate
 from offbench.problem import Problem
+from offbench.walk import NEAR
 
 Ints = NDArray[np.int64]
-
-# How far away, in index order or in the dispatch order, a partner is looked for.
-NEAR = 12
 
 
 def move(problem: Problem, servers: Ints, k: int) -> Ints:
@@ -22,14 +20,6 @@ def move(problem: Problem, servers: Ints, k: int) -> Ints:
     targets = np.flatnonzero(problem.allowed[k])
     rows = np.repeat(servers[None], len(targets), axis=0)
     rows[:, k] = targets
-    return rows
-
-
-def move_run(problem: Problem, servers: Ints, run: Ints) -> Ints:
-    """Return the placement, and for each server the one with the subtasks of *run* there, where they may be."""
-    rows = np.repeat(servers[None], problem.n_servers + 1, axis=0)
-    targets = np.arange(problem.n_servers)[:, None]
-    rows[1:, run] = np.where(problem.allowed[run].T, targets, servers[run])
     return rows
 
 

@@ -1,6 +1,6 @@
 """Simulated annealing by heat bath: each step weighs all moves of one kind at one place and draws one of them."""
 
-from offbench.solvers._bath import bath_at, warm_up
+from offbench.solvers._bath import HeatBath, warm_up
 from offbench.solvers._moves import start
 from pydantic import Field
 
@@ -26,6 +26,6 @@ class Annealing(Solver):
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
-        bath = bath_at(problem, search, start(problem, search), self.longest_run)
+        bath = HeatBath(problem, search, start(problem, search), self.longest_run)
         typical = bath.typical_difference()
         bath.cool(typical * self.hot, typical * self.cold)

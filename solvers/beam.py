@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers._bath import bath_at, warm_up
+from offbench.solvers._bath import HeatBath, warm_up
 from offbench.solvers._moves import move, swap
 from pydantic import Field
 
@@ -57,10 +57,10 @@ class Beam(Solver):
             if servers_only and search.progress >= _SERVERS_ONLY:
                 servers_only = False
                 assert search.incumbent is not None
-                bath = bath_at(problem, search, search.incumbent.servers, _LONGEST_RUN, search.incumbent.order)
-                if bath.order is not None:
+                bath = HeatBath(problem, search, search.incumbent.servers, _LONGEST_RUN, search.incumbent.order)
+                if bath.ordered:
                     typical = bath.typical_difference()
-                    bath.cool(_HOT * typical, _COLD * typical, 1)
+                    bath.cool(_HOT * typical, _COLD * typical)
             first = int(search.rng.integers(len(problem.free)))
             kicked = slice(first, first + int(search.rng.integers(1, self.kick + 1)))
             servers = best.copy()

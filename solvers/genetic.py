@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from deap import base, tools
-from offbench.solvers._bath import bath_at, warm_up
-from offbench.solvers._evolution import Individual, exchange, first_population, move_run
+from offbench.solvers._bath import HeatBath, warm_up
+from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
 from pydantic import Field
 
 from offbench import P1, Search, Solver
@@ -91,16 +91,14 @@ class Genetic(Solver):
 
     def toolbox(self, problem: P1, search: Search) -> Any:
         """Return DEAP's toolbox for a problem: population, evaluate, clone, select, mate, mutate."""
-        blocks = blocks_of(problem)
-        ordered = blocks is not None and not blocks.in_turn.all()
-        # A stretch may begin at any subtask; where orders go with it, at a block.
-        ends = np.arange(problem.n_subtasks + 1) if blocks is None else blocks.start
+        # Several tasks, of which all orders are one block, are served as they come.
+        ordered = len(problem.arrays.arrival_s) == 1 and not blocks_of(problem).in_turn.all()
         toolbox = base.Toolbox()
         toolbox.register("population", first_population, problem, search, self.population, ordered, Fitness)
         toolbox.register("evaluate", _evaluate, search)
         toolbox.register("clone", Individual.copy)
         toolbox.register("select", _tournament, search.rng, self.tournament)
-        toolbox.register("mate", exchange, search.rng, ends)
+        toolbox.register("mate", exchange, search.rng, ends_of(problem, blockwise=ordered))
         toolbox.register("mutate", move_run, problem, search.rng, self.longest_run)
         return toolbox
 
@@ -132,7 +130,7 @@ class _Improver:
 
     def __init__(self, problem: P1, search: Search, first: Individual, longest_run: int) -> None:
         self._search = search
-        self._bath = bath_at(problem, search, first.servers, longest_run, first.order)
+        self._bath = HeatBath(problem, search, first.servers, longest_run, first.order)
         self._typical = self._bath.typical_difference()
         self._steps = max(1, _STEPS * problem.n_subtasks)
 
@@ -141,4 +139,6 @@ class _Improver:
         temperature = self._typical * _HOT * (_COLD / _HOT) ** min(1.0, self._search.progress)
         self._bath.steps(self._steps, temperature)
         self._bath.steps(self._steps // 10, self._typical * _FROZEN)
-        individual.servers, individual.order = self._bath.servers.copy(), self._bath.order
+        individual.servers = self._bath.servers.copy()
+        if individual.order is not None:
+            individual.order = self._bath.order

@@ -1,7 +1,7 @@
 """Iterated local search: descents, and kicks between them."""
 
 import numpy as np
-from offbench.solvers._bath import bath_at, warm_up
+from offbench.solvers._bath import HeatBath, warm_up
 from offbench.solvers._moves import start
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class LocalSearch(Solver):
 
     def solve(self, problem: P1, search: Search) -> None:
         rng, free = search.rng, problem.free
-        bath = bath_at(problem, search, start(problem, search), self.longest_run)
+        bath = HeatBath(problem, search, start(problem, search), self.longest_run)
         frozen = _FROZEN * bath.typical_difference()
         best, servers, order = np.inf, bath.servers, bath.order
         while search.running:

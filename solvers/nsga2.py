@@ -2,7 +2,7 @@
 
 import numpy as np
 from deap import base, tools
-from offbench.solvers._evolution import Individual, exchange, first_population, move_run
+from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
 from pydantic import Field
 
 from offbench import P1, Search, Solver
@@ -30,7 +30,7 @@ class Nsga2(Solver):
     """subtasks moved together at most"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        rng, ends = search.rng, np.arange(problem.n_subtasks + 1)
+        rng, ends = search.rng, ends_of(problem, blockwise=False)
         parents = first_population(problem, search, self.population, False, Fitness)
         _evaluate(search, parents)
         parents = tools.selNSGA2(parents, self.population, nd="log")

@@ -12,10 +12,10 @@ Ints = NDArray[np.int64]
 class PsoGa(Solver):
     """A particle swarm with genetic operators (Lin et al., cost-driven offloading, IEEE Trans. Ind. Inform., 2020).
 
-    A particle is a placement. Its inertia is a mutation, the server of one subtask drawn anew; what it knows and what
-    the swarm knows are crossovers, a segment taken over from its own best or from the swarm's. The inertia adapts: a
-    particle far from the swarm's best mutates more often. The first coefficient falls and the
-    second rises with the share of the budget used. Parameters are the paper's.
+    A particle is a placement of the free subtasks. Its inertia is a mutation, the server of one subtask drawn anew;
+    what it knows and what the swarm knows are crossovers, a segment taken over from its own best or from the
+    swarm's. The inertia adapts: a particle far from the swarm's best mutates more often. The first coefficient falls
+    and the second rises with the share of the budget used. Parameters are the paper's.
     """
 
     particles: int = Field(default=100, ge=1)
@@ -33,11 +33,14 @@ class PsoGa(Solver):
     """likewise, at the end"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        rng, n = search.rng, problem.n_subtasks
-        choices = np.argsort(~problem.allowed, axis=1, kind="stable")
-        counts = problem.allowed.sum(axis=1)
+        rng, free = search.rng, problem.free
+        n = len(free)
+        choices = np.argsort(~problem.allowed[free], axis=1, kind="stable")
+        counts = problem.allowed[free].sum(axis=1)
         swarm = choices[np.arange(n), (rng.random((self.particles, n)) * counts).astype(np.int64)]
-        value = search.propose_many(swarm)
+        placements = np.repeat(problem.everything_on(problem.arrays.client)[None], self.particles, axis=0)
+        placements[:, free] = swarm
+        value = search.propose_many(placements)
         own, own_value = swarm.copy(), value.copy()
         while search.running:
             best = own[own_value.argmin()]
@@ -53,7 +56,8 @@ class PsoGa(Solver):
                 learns = rng.random(self.particles) < first + (last - first) * done
                 taken = _segments(rng, self.particles, n) & learns[:, None]
                 swarm = np.where(taken, teacher, swarm)
-            value = search.propose_many(swarm)
+            placements[:, free] = swarm
+            value = search.propose_many(placements)
             better = value < own_value
             own[better], own_value[better] = swarm[better], value[better]
 

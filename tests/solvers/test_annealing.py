@@ -11,13 +11,15 @@ import pytest
 from agreement.brute_force import best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from offbench.solvers._bath import BlockBath, HeatBath, bath_at
+from offbench.solvers._bath import HeatBath
 from scipy.stats import chisquare
 from strategies import instances
 
-from offbench import P1, Budget, Search, evaluate_many, load, solve
+from offbench import P1, Budget, Search, SearchEnded, evaluate_many, load, solve
+from offbench.incremental import blocks_of
 from offbench.instance import parse
 from offbench.jsonfile import read_json
+from offbench.walk import walk
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 
@@ -39,20 +41,24 @@ def test_never_below_the_optimum(made: dict[str, Any], seed: int) -> None:
 
 
 def test_stays_where_it_is_probable() -> None:
-    """At one temperature, single moves lead to placements as often as Boltzmann says."""
-    problem = P1(load("tiny-chains").model_copy(update={"tasks": load("tiny-chains").tasks[:1]}))
-    layers = problem.n_subtasks
-    search = Search(problem, Budget(), seed=1)
-    temperature = 0.2
-    bath = HeatBath(problem, search, problem.everything_on(0), None, longest_run=2)
+    """At one temperature, single moves lead to placements as often as Boltzmann says, of two tasks that wait."""
+    problem = P1(load("tiny-chains"))
+    layers, temperature, rng = problem.n_subtasks, 0.2, np.random.default_rng(1)
+    order = np.arange(layers)
+    servers = problem.everything_on(0)
+    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
     seen: dict[tuple[int, ...], int] = {}
-    for step in range(60_000):
-        bath.move(int(search.rng.integers(layers)), temperature)
-        if step % 20 == 0:  # far enough apart to count as independent
-            key = tuple(bath.servers.tolist())
-            seen[key] = seen.get(key, 0) + 1
+    for _ in range(3_000):
+        chance = rng.random((30, 3))  # steps, far enough apart to count as independent
+        chance[:, 1] = 0  # move a subtask
+        walk(
+            *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
+            True, chance, rng.gumbel(size=30 * 12), temperature, 10**9, 2, servers.copy(), order.copy(), np.empty(1),
+        )  # fmt: skip
+        key = tuple(servers.tolist())
+        seen[key] = seen.get(key, 0) + 1
     rows = np.array(np.meshgrid(*[np.flatnonzero(row) for row in problem.allowed])).reshape(layers, -1).T
-    weight = np.exp(-evaluate_many(problem, rows) / temperature)
+    weight = np.exp(-evaluate_many(problem, rows, np.repeat(order[None], len(rows), axis=0)) / temperature)
     expected = weight / weight.sum() * 3_000
     observed = np.array([seen.get(tuple(row), 0) for row in rows.tolist()])
     often = expected >= 5
@@ -68,8 +74,7 @@ def test_compiled_bath_stays_where_it_is_probable() -> None:
         update={"tasks": (network.model_copy(update={"layers": network.layers[:1]}),)}
     )
     problem = P1(instance)
-    bath = bath_at(problem, Search(problem, seed=1), problem.everything_on(0), longest_run=2)
-    assert isinstance(bath, BlockBath)
+    bath = HeatBath(problem, Search(problem, seed=1), problem.everything_on(0), longest_run=2)
     seen = np.zeros(problem.n_servers)
     for _ in range(2_000):
         bath.steps(4, 0.2)  # an exchange with itself draws nothing, so four
@@ -87,22 +92,24 @@ def test_budget_of_evaluations_holds_for_those_scored_block_by_block() -> None:
 def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = P1(load("alexnet"))
     search = Search(problem, Budget(max_evaluations=20_000))
-    bath = HeatBath(problem, search, problem.everything_on(0), None, longest_run=4)
+    bath = HeatBath(problem, search, problem.everything_on(0), longest_run=4)
     seen: list[float] = []
-    step = HeatBath.step
+    progress: list[float] = []
+    steps = HeatBath.steps
 
-    def watched(self: HeatBath, temperature: float) -> float:
+    def watched(self: HeatBath, count: int, temperature: float) -> float:
         seen.append(temperature)
-        least: float = step(self, temperature)
+        progress.append(search.progress)
+        least: float = steps(self, 10, temperature)
         return least
 
-    monkeypatch.setattr(HeatBath, "step", watched)
-    bath.cool(1.0, 0.01, until=0.9)
+    monkeypatch.setattr(HeatBath, "steps", watched)
+    with pytest.raises(SearchEnded):
+        bath.cool(1.0, 0.01)
     assert seen == sorted(seen, reverse=True)
     assert seen[0] == 1.0
     assert seen[-1] == pytest.approx(0.01, rel=0.05)
-    halfway = seen[len(seen) // 2]
-    assert halfway == pytest.approx(0.1, rel=0.2)  # geometric
+    assert seen == pytest.approx([0.01**share for share in progress])  # geometric
 
 
 def test_orders_are_searched_where_subtasks_wait() -> None:

@@ -1,5 +1,6 @@
 """genetic, nsga2, pso-ga: operators by what they must keep, tiny optima, formulas."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from deap import tools
 from hypothesis import given
 from hypothesis import strategies as st
-from offbench.solvers._evolution import Individual, exchange, first_population, move_run
+from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
 from offbench.solvers.genetic import Fitness, Genetic
 from offbench.solvers.nsga2 import Nsga2
 from offbench.solvers.pso_ga import adaptive_inertia
@@ -16,7 +17,7 @@ from strategies import instances
 
 from offbench import P1, Budget, Search, SearchEnded, evaluate, evaluate_many, load, solve
 from offbench.front import Front, dominated
-from offbench.instance import parse
+from offbench.instance import Instance, parse
 from offbench.jsonfile import read_json
 from offbench.references import shipped_path
 
@@ -40,8 +41,44 @@ def test_operators_stay_within_allowed(made: dict[str, Any], seed: int) -> None:
     move_run(problem, search.rng, 3, one)
     changed = np.flatnonzero(one.servers != held)
     assert len(set(one.servers[changed].tolist())) <= 1
-    assert changed.size == 0 or np.ptp(changed) < 3
+    assert set(changed) <= set(problem.free)
+    assert changed.size == 0 or np.ptp(np.searchsorted(problem.free, changed)) < 3
     evaluate_many(problem, np.array([one.servers, other.servers]))  # refuses what isn't allowed
+
+
+@pytest.mark.parametrize("blockwise", [False, True])
+def test_a_stretch_ends_where_something_is_free(blockwise: bool) -> None:
+    """Of GoogLeNet with one module free, 60 and 69: no exchange between pinned subtasks alone."""
+    problem = P1(pinned("googlenet", [60, 69]))
+    ends = ends_of(problem, blockwise)
+    stretches = [set(range(a, b)) & {60, 69} for a, b in itertools.pairwise(ends.tolist())]
+    assert all(stretches)
+    assert set.union(*stretches) == {60, 69}
+
+
+@pytest.mark.parametrize(
+    ("solver", "parameters"),
+    [("genetic", {}), ("genetic", {"local_search": True}), ("pso-ga", {}), ("nsga2", {})],
+)
+def test_only_what_is_free_is_searched(solver: str, parameters: dict[str, object]) -> None:
+    """Two subtasks of 83 are free, 121 placements: 3 000 proposals find the best, which over 83 they would not."""
+    instance = pinned("googlenet", [60, 69])
+    problem = P1(instance)
+    rows = np.repeat(problem.everything_on(0)[None], problem.n_servers**2, axis=0)
+    rows[:, [60, 69]] = np.indices((problem.n_servers,) * 2).reshape(2, -1).T
+    optimum = evaluate_many(problem, rows).min()
+    found = solve(instance, solver, parameters=parameters, max_evaluations=3_000)
+    assert found.objective <= optimum + 1e-12
+
+
+def pinned(name: str, free: list[int]) -> Instance:
+    """Return a network with all other layers pinned to the client."""
+    instance = load(name)
+    (task,) = instance.tasks
+    layers = [
+        layer if k in free else layer.model_copy(update={"allowed": ("client",)}) for k, layer in enumerate(task.layers)
+    ]
+    return instance.model_copy(update={"tasks": (task.model_copy(update={"layers": tuple(layers)}),)})
 
 
 def test_orders_survive_the_crossover() -> None:

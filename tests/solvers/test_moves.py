@@ -7,7 +7,7 @@ import pytest
 from agreement.brute_force import dispatch_orders
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from offbench.solvers._moves import NEAR, Reorder, move, move_run, order_of, swap
+from offbench.solvers._moves import NEAR, Reorder, move, order_of, swap
 from strategies import instances
 
 from offbench import P1, Placement, evaluate
@@ -27,18 +27,10 @@ def test_servers_that_a_move_reaches(made: Json, data: st.DataObject) -> None:
     servers = drawn(problem, data)
     n = problem.n_subtasks
     k = data.draw(st.integers(0, n - 1))
-    run = np.array(data.draw(st.lists(st.integers(0, n - 1), unique=True, min_size=1)))
 
     moved = move(problem, servers, k)
     assert sorted(moved[:, k].tolist()) == np.flatnonzero(problem.allowed[k]).tolist()
     assert (np.delete(moved, k, axis=1) == np.delete(servers, k)).all()
-
-    runs = move_run(problem, servers, run)
-    assert runs[0].tolist() == servers.tolist()
-    for s, row in enumerate(runs[1:]):
-        for j in range(n):
-            goes = j in run and problem.allowed[j, s]
-            assert row[j] == (s if goes else servers[j])
 
     free = problem.free.tolist()
     at = data.draw(st.integers(0, len(free) - 1))

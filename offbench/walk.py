@@ -1,10 +1,10 @@
-"""The compiled walk of a heat bath through the placements of one task, scored block by block."""
+"""The compiled walk of a heat bath through placements, scored block by block."""
 
 import numpy as np
 from numba import njit
-from offbench.solvers._moves import NEAR
 
-from offbench.incremental import balance_of, changed_value, unpack
+from offbench.incremental import changed_value
+from offbench.kernel import balance_of, unpack
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
@@ -12,8 +12,12 @@ from offbench.incremental import balance_of, changed_value, unpack
 compiled = njit(cache=True, error_model="numpy")
 inlined = njit(forceinline=True, error_model="numpy")
 
+# How far away, in index order or in the dispatch order, a partner is looked for.
+NEAR = 12
 # Kinds of a move.
-_NONE, _MOVE, _RUN, _SWAP, _ORDER = range(-1, 4)
+_NONE, _MOVE, _RUN, _SWAP, _DEAL, _ORDER = range(-1, 5)
+# A stretch dealt out again is so many times as long as a run at most.
+_LONGER = 2
 
 
 @compiled
@@ -27,15 +31,15 @@ def walk(
     score more than *left*.
     """
     (
-        client, root, benefits, _, _, input_start, input_of, reader_start, reader_of,
-        slot_start, kind_of, peers, gcycles, _, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
+        client, root, benefits, task_start, _, input_start, input_of, reader_start, reader_of,
+        slot_start, kind_of, peers, gcycles, arrival, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
         weights, lambdas,
     ) = unpack(ints, floats)  # fmt: skip
     n, m = allowed.shape
-    at = np.empty(n + 1, np.uint32)
-    at[n] = client
+    at = np.empty(n + arrival.size, np.uint32)
+    at[n:] = client
     at[:n] = servers
-    end = np.empty(n + 1)
+    end = np.empty(n + arrival.size)
     execution, ready, sent, start, delay = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     energy, cost, coordination = np.empty(n), np.empty(n), np.empty(n)
     waits_for = np.empty(n, np.int64)
@@ -46,6 +50,9 @@ def walk(
     parts = np.zeros(block_start.size - 1)
     here = balance = best_value = np.inf
     most = max(m + 1, 2 * NEAR + 1)
+    hands = np.arange(m)  # servers as they are dealt out
+    new = np.empty(m, np.int64)
+    pinned = n_choices.max() == 1
     scored = used = 0
     for step in range(len(chance) + 1):
         if step > 0 and scored + most > left:
@@ -53,8 +60,10 @@ def walk(
         k, kind, options = 0, _NONE, 0
         place, low, high = 0, 0, n - 1  # what may change: subtasks, or places in the order
         if step > 0:
-            kind = int((5 if ordered else 3) * chance[step - 1, 1])
-            k = int(n * chance[step - 1, 0]) if kind > _SWAP else free[int(free.size * chance[step - 1, 0])]
+            kind = int((6 if ordered else 4) * chance[step - 1, 1])
+            if pinned and ordered:
+                kind = _ORDER
+            k = int(n * chance[step - 1, 0]) if kind >= _ORDER else free[int(free.size * chance[step - 1, 0])]
             low = high = k
             if kind == _MOVE:
                 options = n_choices[k]
@@ -64,6 +73,10 @@ def walk(
             elif kind == _SWAP:
                 low, high = max(0, k - NEAR), min(n - 1, k + NEAR)
                 options = high - low + 1
+            elif kind == _DEAL:
+                high = min(n - 1, k + 1 + int((_LONGER * longest_run - 1) * chance[step - 1, 2]))
+                options = m + 1
+                _shuffle(hands, gumbel, used)
             else:
                 kind = _ORDER
                 place, low, high = _places(
@@ -74,16 +87,16 @@ def walk(
         for trial in range(options + 1):
             keep = trial == options  # all are tried, now the drawn one is made
             option = chosen if keep else trial
-            if not _apply(kind, k, place, low, high, option, choices, allowed, at, order):
+            if not _apply(kind, k, place, low, high, option, choices, allowed, kind_of, hands, new, at, order):
                 continue
             value_balance = balance
             if kind != _ORDER and not (keep and step > 0):
                 value_balance = weights[5] / scale[3] * balance_of(n, at, kind_of, peers, count, more_than, no_parts)[0]
             total = value_balance + changed_value(
-                low, high, held, held_order, parts, keep, block_of, block_start, in_turn, waits_in_block, ordered,
-                order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles,
-                input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution,
-                ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
+                low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn,
+                waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start, reader_of,
+                slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at,
+                end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
             )  # fmt: skip
             if keep:
                 if step == 0:
@@ -112,7 +125,7 @@ def walk(
 
 
 @inlined
-def _apply(kind, k, place, low, high, option, choices, allowed, at, order):
+def _apply(kind, k, place, low, high, option, choices, allowed, kind_of, hands, new, at, order):
     """Make one of the changes; returns whether it is one."""
     if kind == _MOVE:
         at[k] = choices[k, option]
@@ -126,6 +139,9 @@ def _apply(kind, k, place, low, high, option, choices, allowed, at, order):
         if not (allowed[k, at[j]] and allowed[j, at[k]]):
             return False
         at[k], at[j] = at[j], at[k]
+    elif kind == _DEAL:
+        if option < allowed.shape[1]:
+            return _deal(low, high, option, allowed, kind_of, hands, new, at)
     elif kind == _ORDER:
         to = low + option
         step = 1 if to > place else -1
@@ -133,6 +149,42 @@ def _apply(kind, k, place, low, high, option, choices, allowed, at, order):
             order[p] = order[p + step]
         order[to] = k
     return True
+
+
+@inlined
+def _deal(low, high, first, allowed, kind_of, hands, new, at):
+    """Put other servers in the place of a stretch's edges and clouds, the first of them by that at hand *first*.
+
+    All of them are of its kind. So a stretch that uses each edge once goes to the clouds, each used once, in one move:
+    no part of it alone would, for what it would pay for balance and transfers.
+    """
+    m = hands.size
+    if kind_of[hands[first]] == 0:
+        return False
+    new[:] = -1
+    hand, changed = first, False
+    for j in range(low, high + 1):
+        old = np.int64(at[j])
+        if kind_of[old] == 0:
+            continue
+        if new[old] < 0:
+            new[old] = hands[hand]
+            hand = (hand + 1) % m
+            while kind_of[hands[hand]] != kind_of[hands[first]]:
+                hand = (hand + 1) % m
+        if allowed[j, new[old]]:
+            at[j] = new[old]
+            changed = True
+    return changed
+
+
+@inlined
+def _shuffle(hands, gumbel, used):
+    """Order them anew by numbers that are drawn already."""
+    for i in range(hands.size - 1, 0, -1):
+        draw = gumbel[(used + i) % gumbel.size]
+        j = int((draw - np.floor(draw)) * (i + 1))
+        hands[i], hands[j] = hands[j], hands[i]
 
 
 @inlined
