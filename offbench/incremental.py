@@ -133,8 +133,8 @@ def block_value(
 def changed_value(
     low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn, waits_in_block,
     ordered, order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb,
-    input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
-    coordination, waits_for, slot_free,
+    input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start,
+    delay, energy, cost, coordination, waits_for, slot_free,
 ):  # fmt: skip
     """Return what all blocks add to Q after a change of some of the subtasks *low* to *high*.
 
@@ -159,8 +159,8 @@ def changed_value(
                 value = block_value(
                     b, task_start, arrival, block_start, in_turn, waits_in_block, ordered, order, root, benefits,
                     input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz,
-                    usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost,
-                    coordination, waits_for, slot_free,
+                    usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start,
+                    delay, energy, cost, coordination, waits_for, slot_free,
                 )  # fmt: skip
                 total += value - parts[b]
                 if keep:

@@ -95,8 +95,8 @@ def walk(
             total = value_balance + changed_value(
                 low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn,
                 waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start, reader_of,
-                slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at,
-                end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
+                slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
+                at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
             )  # fmt: skip
             if keep:
                 if step == 0:

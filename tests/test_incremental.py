@@ -13,6 +13,7 @@ from strategies import instances
 from offbench import P1, Placement, evaluate, load
 from offbench.incremental import blocks_of
 from offbench.instance import parse
+from offbench.problem import Floats, Ints
 from offbench.walk import walk
 
 
@@ -47,22 +48,64 @@ def test_several_tasks_are_one_block() -> None:
     assert blocks_of(problem).start.tolist() == [0, problem.n_subtasks]
 
 
+@given(instances(max_tasks=2, max_layers=8), st.integers(0, 99))
+def test_a_stretch_is_dealt_out_to_servers_of_one_kind(made: dict[str, Any], seed: int) -> None:
+    """Layers on one server stay together, layers on the client there, and what isn't allowed isn't done."""
+    problem = P1(parse(made))
+    rng = np.random.default_rng(seed)
+    before = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
+    after, order = before.copy(), order_of(problem, before)
+    deal = np.array([[rng.random(), 4.5 / 6, rng.random()]])
+    step(problem, after, order, True, deal, rng, temperature=1e9)
+    kinds = problem.arrays.kind
+    changed = after != before
+    assert (kinds[before[changed]] != 0).all()
+    assert len(set(kinds[after[changed]].tolist())) <= 1
+    assert kinds[after[changed]].all()
+    assert problem.allowed[np.arange(len(after)), after].all()
+    for server in set(before[changed].tolist()):
+        assert len(set(after[changed & (before == server)].tolist())) == 1
+
+
+def test_a_stretch_leaves_the_clouds_in_one_step() -> None:
+    """From a cloud each to an edge each, and never both on one."""
+    network = load("alexnet")
+    (task,) = network.tasks
+    problem = P1(network.model_copy(update={"tasks": (task.model_copy(update={"layers": task.layers[:2]}),)}))
+    servers = np.array([6, 7])
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        chance = np.array([[0.0, 3.5 / 4, 0.0]])
+        step(problem, servers, np.empty(0, np.int64), False, chance, rng, temperature=1e9)
+        assert len(set(servers.tolist())) == 2
+        if (problem.arrays.kind[servers] == 1).all():
+            return
+    pytest.fail("it never left")
+
+
+def step(
+    problem: P1, servers: Ints, order: Ints, ordered: bool, chance: Floats, rng: np.random.Generator, temperature: float
+) -> float:
+    """Walk one step, changing servers and order; return the walk's own value."""
+    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
+    value = np.empty(1)
+    walk(
+        *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
+        ordered, chance, rng.gumbel(size=40), temperature, 10**9, 4, servers.copy(), order.copy(), value,
+    )  # fmt: skip
+    return float(value[0])
+
+
 def walked(problem: P1, ordered: bool, seed: int, steps: int, temperature: float) -> list[tuple[float, float]]:
     """Walk step by step; return the walk's own value and the evaluator's after each."""
-    blocks = blocks_of(problem)
     rng = np.random.default_rng(seed)
     servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
     order = order_of(problem, servers) if ordered else np.empty(0, np.int64)
-    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
     values = []
     for _ in range(steps):
-        value = np.empty(1)
-        walk(
-            *problem.packed, problem.allowed, *blocks, problem.free, choices, n_choices, servers, order, ordered,
-            rng.random((1, 3)), rng.gumbel(size=40), temperature, 10**9, 4, servers.copy(), order.copy(), value,
-        )  # fmt: skip
+        own = step(problem, servers, order, ordered, rng.random((1, 3)), rng, temperature)
         placed = Placement(servers, order if ordered else None)
-        values.append((float(value[0]), evaluate(problem, placed).objective))
+        values.append((own, evaluate(problem, placed).objective))
     return values
 
 
