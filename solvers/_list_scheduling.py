@@ -71,22 +71,24 @@ class Schedule:
         latest: Floats = arrive.max(axis=1)
         return latest
 
-    def finish_s(self, k: int) -> tuple[Floats, list[int]]:
-        """Return when a subtask could be done on each server, infinite where it may not run, and in which slot."""
+    def finish_s(self, k: int) -> tuple[Floats, list[tuple[int, float]]]:
+        """Return when a subtask could be done on each server, infinite where it may not run; in which slot, from when."""
         execution_s = self._times.execution_s[k]
-        done, slots = np.full(len(execution_s), np.inf), [0] * len(execution_s)
+        done, places = np.full(len(execution_s), np.inf), [(0, np.inf)] * len(execution_s)
         for s, ready in enumerate(self.ready_s(k).tolist()):
             if execution_s[s] < np.inf:
                 starts = [_first_gap(busy, ready, execution_s[s]) for busy in self._busy[s]]
-                slots[s] = int(np.argmin(starts))
-                done[s] = starts[slots[s]] + execution_s[s]
-        return done, slots
+                slot = int(np.argmin(starts))
+                places[s] = slot, starts[slot]
+                done[s] = starts[slot] + execution_s[s]
+        return done, places
 
-    def put(self, k: int, server: int, slot: int, end_s: float) -> None:
-        """Let a subtask run on a server's slot."""
-        self.servers[k], self.end_s[k] = server, end_s
-        self.start_s[k] = end_s - self._times.execution_s[k, server]
-        insort(self._busy[server][slot], (float(self.start_s[k]), float(end_s)))
+    def put(self, k: int, server: int, place: tuple[int, float]) -> None:
+        """Let a subtask run on a server, at a place that `finish_s` returned."""
+        slot, start_s = place
+        end_s = start_s + float(self._times.execution_s[k, server])
+        self.servers[k], self.start_s[k], self.end_s[k] = server, start_s, end_s
+        insort(self._busy[server][slot], (start_s, end_s))
 
     def placement(self, booked: list[int]) -> Placement:
         """Return the schedule as servers and dispatch order: by start, then by end, then as *booked*.

@@ -21,9 +21,9 @@ class Heft(Solver):
         schedule = Schedule(times)
         for k in order:
             search.check()
-            done, slots = schedule.finish_s(k)
+            done, places = schedule.finish_s(k)
             server = int(done.argmin())
-            schedule.put(k, server, slots[server], done[server])
+            schedule.put(k, server, places[server])
         search.propose(schedule.placement(order))
 
 

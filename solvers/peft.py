@@ -29,9 +29,9 @@ class Peft(Solver):
             search.check()
             _, k = heappop(ready)
             order.append(k)
-            done, slots = schedule.finish_s(k)
+            done, places = schedule.finish_s(k)
             server = int((done + table[k]).argmin())
-            schedule.put(k, server, slots[server], done[server])
+            schedule.put(k, server, places[server])
             for j, _ in times.readers[k]:
                 waits_for[j] -= 1
                 if waits_for[j] == 0:

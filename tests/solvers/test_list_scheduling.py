@@ -46,9 +46,9 @@ def test_ranks_and_makespan_of_hefts_paper() -> None:
     assert rank == pytest.approx(RANKS, abs=1e-3)
     schedule = Schedule(times)
     for k in np.argsort(-rank, kind="stable").tolist():
-        done, slots = schedule.finish_s(k)
+        done, places = schedule.finish_s(k)
         server = int(done.argmin())
-        schedule.put(k, server, slots[server], done[server])
+        schedule.put(k, server, places[server])
     assert schedule.end_s.max() == 80  # the paper's figure 3
     assert schedule.servers[:10].tolist() == [2, 0, 2, 1, 2, 1, 2, 0, 1, 1]
 
