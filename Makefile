@@ -8,7 +8,7 @@ solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
 
 test: .venv/development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/development
 	$(BIN)/ruff check .

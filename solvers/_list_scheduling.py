@@ -72,7 +72,7 @@ class Schedule:
         return latest
 
     def finish_s(self, k: int) -> tuple[Floats, list[tuple[int, float]]]:
-        """Return when a subtask could be done on each server, infinite where it may not run; in which slot, from when."""
+        """Return when a subtask could be done on each server, infinite where it may not run; slot and start there."""
         execution_s = self._times.execution_s[k]
         done, places = np.full(len(execution_s), np.inf), [(0, np.inf)] * len(execution_s)
         for s, ready in enumerate(self.ready_s(k).tolist()):
