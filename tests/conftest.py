@@ -1,6 +1,7 @@
 """Settings and fixtures for all tests."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import settings
 # Compiled code makes first examples slow, and machines differ: no deadline for one example.
 settings.register_profile("offbench", deadline=None, max_examples=100)
 settings.load_profile("offbench")
+
+# pytest-xdist sets a width; tables are tested at the one that they have where there is no terminal.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture
