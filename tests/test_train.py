@@ -78,7 +78,7 @@ def test_policy_solves_without_learning(agent: str, tmp_path: Path) -> None:
     assert facts["policy"]["trained_on"] == ["tiny-graphs", "tiny-wireless"]
     assert facts["policy"]["training_seconds"] == made.seconds
     assert 0 < facts["policy"]["inference_seconds"] <= facts["seconds"]
-    assert "was met in training" in str(solution.summary())
+    assert "was met in training" in " ".join(str(solution.summary()).split())  # a long path breaks the line anywhere
     greedy = solve("tiny-graphs", policy=tmp_path / "it")
     assert greedy.placement is not None
     assert greedy.learnt is not None
