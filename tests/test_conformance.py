@@ -34,7 +34,8 @@ def failed(tmp_path: Path, body: str) -> set[str]:
     return {title for title, verdict in judged(tmp_path, body).items() if verdict.outcome == "failed"}
 
 
-def test_an_honest_solver_passes(tmp_path: Path) -> None:
+def test_an_honest_solver_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offbench.conformance.LARGE_TIME_LIMIT_S", 60.0)  # for machines that are busy
     assert {verdict.outcome for verdict in judged(tmp_path, GOOD).values()} == {"passed"}
 
 
