@@ -93,7 +93,7 @@ class Steps:
         self.problem = problem
         self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
         self._horizon = _horizon(problem)
-        self._known: dict[tuple[int, int, float, float], Floats] = {}
+        self._known: dict[tuple[object, ...], Floats] = {}
 
     def under(self, flow: Flow) -> list[Step]:
         """Return the step of each subtask."""
@@ -145,9 +145,14 @@ class Steps:
         e = (energy_j + a.client_power_w * execution) / a.scale[1]
         u = (cost_usd + a.usd_per_s * execution) / a.scale[2]
         gain = np.full(shape, -np.inf)
+        # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
+        alike = (
+            float(a.gcycles[k]),
+            tuple((float(a.input_mb[i]), i in placed) for i in inputs),
+            self.never_queues[k].tobytes(),
+        )
         for i, t in arriving.items():
-            # The same for every flow that has all of the delay here, and takes longest.
-            known = (k, i, share, most)
+            known = (alike, i - inputs.start, share, most)
             if known not in self._known:
                 self._known[known] = _gains(
                     t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[4], of_delay * share, most,
@@ -235,13 +240,23 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
     """Return at least what coordination can gain over the cost of queueing, minus infinity beyond *most*.
 
     A queued delay is tried on intervals: the largest H of each, the smallest delay. The interval that
-    promises most is halved again and again; none of them promises less than its best delay gains.
+    promises most is halved again and again; none of them promises less than its best delay gains. Servers of a
+    kind have like links, so most entries are copies of others.
     """
     gain = np.empty(t.size)
+    seen = np.full(1 << 16, -1)
+    t_bits, e_bits, u_bits = t.view(np.uint64), e.view(np.uint64), u.view(np.uint64)
     first, last, promise = np.empty(_INTERVALS), np.empty(_INTERVALS), np.empty(_INTERVALS)
     for x in range(t.size):
         if t[x] > most * (1 + 1e-12):
             gain[x] = -np.inf
+            continue
+        key = (t_bits[x] * np.uint64(0x9E3779B97F4A7C15) ^ e_bits[x]) * np.uint64(0x9E3779B97F4A7C15) ^ u_bits[x]
+        slot = np.int64(key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(48))
+        copy = seen[slot]
+        seen[slot] = x
+        if copy >= 0 and t[copy] == t[x] and e[copy] == e[x] and u[copy] == u[x] and still[copy] == still[x]:
+            gain[x] = gain[copy]
             continue
         gain[x] = worth * _largest(t[x], t[x], e[x], u[x], lambdas, root, benefits)
         if still[x] or worth == 0:
