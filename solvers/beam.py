@@ -8,7 +8,7 @@ from offbench.solvers._bath import HeatBath, warm_up
 from offbench.solvers._moves import move, swap
 from pydantic import Field
 
-from offbench import P1, Search, Solver
+from offbench import P1, Search, Solver, bounds
 from offbench.bounds import Guide, Program, Steps, Window, flows, sweep, widest
 
 Servers = NDArray[np.int64]
@@ -44,6 +44,7 @@ class Beam(Solver):
 
     def warm_up(self) -> None:
         warm_up()
+        bounds.warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
         best = problem.everything_on(problem.arrays.client)

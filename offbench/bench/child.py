@@ -46,17 +46,27 @@ def _say(answers: IO[str], answer: dict[str, Any]) -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Run what is asked for; return the solution, or why there is none."""
+    """Run or rehearse what is asked for; return the solution, or why there is none."""
     before_s = _cpu_s()
-    answer: dict[str, Any]
+    answer: dict[str, Any] = {}
     try:
-        answer = {"solution": _solve(request)}
+        if "rehearse" in request:
+            _rehearse(request["rehearse"])
+        else:
+            answer = {"solution": _solve(request)}
     except OffbenchError as error:
         answer = {"status": "refused", "message": str(error)}
     except BaseException as error:
         message = f"{type(error).__name__}: {error}"
         answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
     return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
+
+
+def _rehearse(solver: str) -> None:
+    """Compile what a solver has compiled once on a machine."""
+    from offbench.solver import configure, find
+
+    configure(find(solver), solver, {}).warm_up()
 
 
 def _solve(request: dict[str, Any]) -> dict[str, Any]:

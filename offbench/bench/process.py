@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
@@ -136,6 +137,16 @@ def request_of(job: Job, instance: dict[str, Any], servers: list[int] | None = N
     }
 
 
+@cache
+def rehearse(solver: str) -> None:
+    """Have a solver compile what it compiles once on a machine (`Solver.warm_up`), for no run's limit allows for that.
+
+    Once in this process; whatever goes wrong, the runs themselves tell.
+    """
+    with suppress(Died, TimeoutError), SolverProcess() as process:
+        process.ask({"rehearse": solver}, _START_S)
+
+
 def run_job(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
     """Run one job in a new process, which is ended at the job's hard limit; return its row, whatever happens.
 
@@ -148,6 +159,7 @@ def run_job(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
     jobs
         How many such runs this machine makes at once, to be recorded.
     """
+    rehearse(job.name)
     start, facts = monotonic(), {}
     try:
         with SolverProcess() as process:

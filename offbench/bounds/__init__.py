@@ -7,6 +7,7 @@ solved exactly. One file an idea; the argument for its validity is its docstring
 from offbench.bounds.flows import flows
 from offbench.bounds.frontier import Program
 from offbench.bounds.labels import Guide, sweep
+from offbench.bounds.rehearsal import warm_up
 from offbench.bounds.relaxation import Bounds, Outcome, Relaxation, tightest
 from offbench.bounds.relaxations import RELAXATIONS
 from offbench.bounds.splitting import Split
@@ -15,5 +16,5 @@ from offbench.bounds.windows import Group, Window, alone, widest
 
 __all__ = [
     "RELAXATIONS", "Bounds", "Flow", "Group", "Guide", "Outcome", "Program", "Relaxation", "Split", "Steps", "Window",
-    "alone", "flows", "sweep", "tightest", "widest",
+    "alone", "flows", "sweep", "tightest", "warm_up", "widest",
 ]  # fmt: skip

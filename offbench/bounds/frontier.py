@@ -83,7 +83,7 @@ def _known(step: Step, live: tuple[int, ...], pinned: dict[int, int], m: int) ->
     cost = cost.transpose(*order, len(kept))
     shape = [m if source in kept else 1 for source in live]
     full = np.broadcast_to(cost.reshape(*shape, m), (*[m] * len(live), m))
-    return np.ascontiguousarray(full.reshape(-1, m))
+    return np.array(full.reshape(-1, m), order="C")  # always writable, so of one type, for which all is compiled once
 
 
 def _into(live: tuple[int, ...], k: int, after: tuple[int, ...], m: int) -> Ints:

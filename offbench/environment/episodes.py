@@ -144,8 +144,9 @@ def warm_up() -> None:
     A signal in the middle of numba's compiling, such as the watchdog's, leaves a function behind that never works.
     """
     problem = Problem(load("tiny-chains"))
-    episodes = Episodes(problem, 1, Observer([problem], "full"))
-    episodes.dynamic()
+    observer = Observer([problem], "full")
+    episodes = Episodes(problem, 1, observer)
+    observer.compose(episodes.dynamic(), np.zeros(1, np.int64))
     episodes.step(np.array([problem.arrays.client]))
 
 

@@ -5,7 +5,7 @@ from offbench.solvers.chain_exact.modules import module_program
 from pydantic import Field
 
 from offbench import P1, OffbenchError, Search, Solver
-from offbench.bounds import Flow, Group, Guide, Program, Split, Steps, Window, alone, sweep, widest
+from offbench.bounds import Flow, Group, Guide, Program, Split, Steps, Window, alone, sweep, warm_up, widest
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
@@ -34,6 +34,9 @@ class ChainExact(Solver):
 
     labels: int = Field(default=1_000_000, ge=1)
     """labels kept after each subtask; beyond it those of least value stay, and the bound of the rest counts"""
+
+    def warm_up(self) -> None:
+        warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
         refuse_several_tasks(problem)

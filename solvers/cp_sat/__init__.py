@@ -22,6 +22,13 @@ class CpSat(Solver):
     log: bool = False
     """whether CP-SAT's log is printed"""
 
+    def warm_up(self) -> None:
+        from offbench import P1, load
+
+        from .pruning import Relaxed
+
+        Relaxed(P1(load("tiny-chains")), lambda: None)
+
     def solve(self, problem: Problem, search: Search) -> None:
         from .engine import Settings, run
         from .model import Detail, Model, horizon_s

@@ -81,7 +81,14 @@ class Dqn(Trainable):
     def warm_up(self) -> None:
         from offbench.environment.episodes import warm_up
 
+        from .adam import Adam
+        from .sampling import Prioritized
+
         warm_up()
+        Adam(np.zeros(1, np.float32), np.ones(1, np.float32), self.lr).step()
+        replay = Prioritized(2, self.omega, self.beta)
+        replay.added(np.array([0]))
+        replay.draw(1, 1, np.random.default_rng(0))
 
     def solve(self, problem: P1, search: Search) -> None:
         from offbench.solvers._torch import one_thread

@@ -46,6 +46,16 @@ class Threads(Solver):
     def solve(self, problem, search):
         search.propose(problem.everything_on(int(os.environ["OMP_NUM_THREADS"]) - 1))
 
+class Compiled(Solver):
+    "Takes longer to compile than it may run, the first time."
+    def warm_up(self):
+        known = os.path.join(os.path.dirname(__file__), "compiled")
+        if not os.path.exists(known):
+            time.sleep(3)
+            open(known, "w").close()
+    def solve(self, problem, search):
+        search.propose(problem.everything_on(0))
+
 class Crash(Solver):
     "Its process is killed, as the system does where memory runs out; a child of it lives on."
     def solve(self, problem, search):
@@ -60,6 +70,12 @@ class Crash(Solver):
 def solver(write: Write) -> Callable[[str], str]:
     path = write("mine.py", SOLVERS)
     return lambda name: f"{path}:{name}"
+
+
+def test_what_a_solver_compiles_once_ends_no_run(solver: Callable[[str], str]) -> None:
+    row = run_job(job(solver=solver("Compiled"), time_limit_s=1.0), INSTANCE)
+    assert row.status == "feasible"
+    assert row.seconds is not None and row.seconds < 1
 
 
 def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> None:

@@ -29,7 +29,10 @@ from .price_table import Row, figure, table
 
 FOLDER = Path(__file__).parents[2] / "results" / "two-step"
 NETWORKS = ("googlenet", "resnet", "inception-nested")
-SOLVERS = ("greedy", "annealing", "beam", "cp-sat", "chain-exact", "chain-exact+annealing", "chain-exact+cp-sat")
+SOLVERS = (
+    "greedy", "annealing", "beam", "genetic", "cp-sat", "ddpqn", "ddpqn-plus", "chain-exact", "chain-exact+annealing",
+    "chain-exact+cp-sat",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}")
     instances = {instance.name: instance for instance in cases()}
     parser.add_argument("--instance", action="append", choices=instances, help="default: all of them")
-    parser.add_argument("--time-limit", type=float, default=60, help="for each run, s")
+    parser.add_argument("--time-limit", type=float, default=20, help="for each run, s")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
