@@ -43,7 +43,7 @@ class Checkpoint(Fact):
     seed: NonNegativeInt
     instances: tuple[Seen, ...]
     steps: NonNegativeInt
-    """subtasks placed so far"""
+    """decisions made so far"""
     seconds: NonNegativeFloat
     """of training so far"""
     policy: str

@@ -36,7 +36,7 @@ class Training(Protocol):
 
     @property
     def steps(self) -> int:
-        """Subtasks placed so far."""
+        """Decisions made so far: subtasks placed that have a choice of servers."""
 
     def learn(self) -> None:
         """Learn for a moment: some milliseconds, a second at most."""

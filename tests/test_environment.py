@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import Json, instances, placed
 
-from offbench import P1, Instance, OffbenchError, evaluate, load
+from offbench import P1, Instance, OffbenchError, evaluate, load, solve
 from offbench.environment import LAYOUTS, Episodes, Layout, Observer, OffloadingEnv, OffloadingVectorEnv
 from offbench.instance import parse
 
@@ -82,19 +82,79 @@ def full_observation(instance: Json, servers: list[list[str]], decided: int) -> 
     return numbers + ahead + [0.0] * (2 * longest - len(ahead))
 
 
-@given(instances(), st.data())
-def test_rewards_of_an_episode_sum_to_minus_the_objective(instance: Json, data: st.DataObject) -> None:
-    problem = P1(parse(instance))
+@st.composite
+def pinned(draw: st.DrawFn) -> tuple[Json, list[list[str]]]:
+    """Draw an instance and servers; some or all layers are pinned to theirs."""
+    instance, servers, _ = draw(placed())
+    free = draw(st.sampled_from(["some", "none", "as drawn"]))
+    for task, row in zip(instance["tasks"], servers, strict=True):
+        for layer, name in zip(task["layers"], row, strict=True):
+            if free == "none" or (free == "some" and draw(st.booleans())):
+                layer["allowed"] = [name]
+    return instance, servers
+
+
+@given(pinned(), st.data())
+def test_rewards_of_an_episode_sum_to_minus_the_objective(
+    case: tuple[Json, list[list[str]]], data: st.DataObject
+) -> None:
+    problem = P1(parse(case[0]))
     env = OffloadingEnv(problem)
     env.reset()
-    total, terminal = 0.0, False
+    total, terminal, steps = 0.0, False, 0
     while not terminal:
+        assert env.decided == problem.free[steps]
         action = data.draw(st.sampled_from(np.flatnonzero(env.action_masks()).tolist()))
         _, reward, terminal, truncated, _ = env.step(action)
         assert not truncated
         total += reward
+        steps += 1
     objective = evaluate(problem, env.servers).objective
     assert total == pytest.approx(-objective, rel=1e-9, abs=1e-9)
+    assert steps == len(problem.free)
+
+
+def test_rewards_of_pinned_layers_go_to_the_decision_before_or_to_the_first() -> None:
+    # tiny-chains with all on the client but the second and the fifth of its six layers: on the edge.
+    data = load("tiny-chains").model_dump(mode="json", exclude_none=True)
+    layers = [layer for task in data["tasks"] for layer in task["layers"]]
+    on, names = [0, 1, 0, 0, 1, 0], [server["name"] for server in data["servers"]]
+    for k in (0, 2, 3, 5):
+        layers[k]["allowed"] = [names[0]]
+    scales = plain.prepare(data).scales
+    prefixes = [plain.evaluate(plain.prepare(examples.cut(data, k, scales)), cut(names, on[:k])) for k in (4, 6)]
+    env = OffloadingEnv(P1(parse(data)))
+    env.reset()
+    assert env.decided == 1
+    _, first, terminal, *_ = env.step(1)
+    assert (env.decided, terminal) == (4, False)
+    _, second, terminal, *_ = env.step(1)
+    assert terminal
+    assert env.servers.tolist() == on
+    q = [prefix["objective"] for prefix in prefixes]
+    assert [first, second] == pytest.approx([-q[0], q[0] - q[1]])
+
+
+def cut(names: list[str], on: list[int]) -> list[list[str]]:
+    """Return the servers of tiny-chains' first subtasks, a row for each of its tasks."""
+    named = [names[s] for s in on]
+    return [row for row in (named[:3], named[3:]) if row]
+
+
+@pytest.mark.parametrize("solver", ["ddpqn", "ddpqn-plus", "sb3-dqn", "sb3-maskable-ppo"])
+@pytest.mark.parametrize("free", [[], [1], [0, 4, 5]])
+def test_agents_place_what_is_free_of_a_pinned_problem(solver: str, free: list[int]) -> None:
+    if solver.startswith("sb3"):
+        pytest.importorskip("stable_baselines3")
+    data = load("tiny-chains").model_dump(mode="json", exclude_none=True)
+    layers = [layer for task in data["tasks"] for layer in task["layers"]]
+    for k, layer in enumerate(layers):
+        if k not in free:
+            layer["allowed"] = [data["servers"][k % 3]["name"]]
+    instance = parse(data)
+    optimum, _ = plain.brute_force(data)
+    found = solve(instance, solver, seed=1, max_evaluations=200)
+    assert found.objective == pytest.approx(optimum)
 
 
 def test_observation_is_previous_action_then_data_and_work_to_the_tasks_end() -> None:
@@ -130,19 +190,17 @@ def test_full_observation_has_a_row_of_numbers_for_each_server() -> None:
     assert observation == pytest.approx([1, *client, *edge, *cloud, 0.1, 0.2, 0.3, 0.05, 0.1, 0.4], abs=1e-6)
 
 
-@given(placed(), st.data())
-def test_full_observation_is_what_plain_python_says(
-    case: tuple[Json, list[list[str]], None], data: st.DataObject
-) -> None:
-    instance, servers, _ = case
+@given(pinned(), st.data())
+def test_full_observation_is_what_plain_python_says(case: tuple[Json, list[list[str]]], data: st.DataObject) -> None:
+    instance, servers = case
     names = [server["name"] for server in instance["servers"]]
     actions = [names.index(name) for row in servers for name in row]
-    decided = data.draw(st.integers(0, len(actions)))
-    env = OffloadingEnv(P1(parse(instance)), observation="full")
+    problem = P1(parse(instance))
+    env = OffloadingEnv(problem, observation="full")
     observation, _ = env.reset()
-    for action in actions[:decided]:
-        observation, *_ = env.step(action)
-    assert observation == pytest.approx(full_observation(instance, servers, decided), rel=1e-5, abs=1e-5)
+    for k in problem.free[: data.draw(st.integers(0, len(problem.free)))]:
+        observation, *_ = env.step(actions[k])
+    assert observation == pytest.approx(full_observation(instance, servers, env.decided), rel=1e-5, abs=1e-5)
 
 
 def test_next_slot_is_the_one_that_is_free_first() -> None:
@@ -163,9 +221,11 @@ def test_next_slot_is_the_one_that_is_free_first() -> None:
     assert free_s == [0, 0, 1, 2]
 
 
-@given(instances(), st.sampled_from(LAYOUTS), st.data())
-def test_rows_are_episodes_of_their_own(instance: Json, layout: Layout, data: st.DataObject) -> None:
-    problem = P1(parse(instance))
+@given(pinned(), st.sampled_from(LAYOUTS), st.data())
+def test_rows_are_episodes_of_their_own(
+    case: tuple[Json, list[list[str]]], layout: Layout, data: st.DataObject
+) -> None:
+    problem = P1(parse(case[0]))
     n, count = problem.n_subtasks, 3
     episodes = Episodes(problem, count, Observer([problem], layout))
     singles = [OffloadingEnv(problem, layout) for _ in range(count)]
@@ -188,9 +248,11 @@ def test_rows_are_episodes_of_their_own(instance: Json, layout: Layout, data: st
 def test_masks_are_what_the_layers_allow(instance: Json) -> None:
     everywhere = [server["name"] for server in instance["servers"]]
     allowed = [layer.get("allowed", everywhere) for task in instance["tasks"] for layer in task["layers"]]
-    env = OffloadingEnv(P1(parse(instance)))
+    problem = P1(parse(instance))
+    env = OffloadingEnv(problem)
     _, info = env.reset()
-    for names in allowed:
+    for k in problem.free:
+        names = allowed[k]
         assert env.action_masks().tolist() == [name in names for name in everywhere]
         assert info["action_mask"].tolist() == env.action_masks().tolist()
         *_, info = env.step(everywhere.index(names[0]))

@@ -1,7 +1,7 @@
 """Offloading as a Markov decision process (MODEL.md section 7).
 
-Subtasks are decided in index order; an action is a server, an episode a placement. The reward of a step
-is what it takes off the objective, ``-(Q after it - Q before it)``, by the shared evaluator on the decided
+Subtasks are decided in index order, pinned ones passed over; an action is a server, an episode a placement. The reward
+of a step is what it takes off the objective, ``-(Q after it - Q before it)``, by the shared evaluator on the decided
 prefix, so the rewards of an episode sum to ``-Q``.
 
 >>> import gymnasium, offbench.environment

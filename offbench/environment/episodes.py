@@ -19,13 +19,17 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 _COMPLETION = PARTS.index("completion_s")
 _N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
-
+_NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 
 _STATE = ("servers", "decided", "objective", "completion")
 
 
 class Episodes:
     """Placements in the making, a row each.
+
+    Pinned subtasks, which have a single server allowed, are nobody's decision: an episode moves past them, and what
+    they change is part of the reward of the decision before them; of the first decision, where none is before.
+    Where nothing is free, every subtask is stepped through (`Problem.free`).
 
     Parameters
     ----------
@@ -42,14 +46,23 @@ class Episodes:
     def __init__(self, problem: Problem, count: int, observer: Observer | None = None, index: int = 0) -> None:
         self.problem = problem
         self.observer = observer or Observer([problem])
-        self.servers = np.zeros((count, problem.n_subtasks), dtype=np.int64)
-        """the actions of each episode so far, shape ``(count, n_subtasks)``"""
-        self.decided = np.zeros(count, dtype=np.int64)
-        """how many subtasks are decided in each"""
+        self.servers: Ints = np.repeat(problem.allowed.argmax(axis=1)[None], count, axis=0)
+        """the servers of each episode's decided subtasks, shape ``(count, n_subtasks)``"""
+        self.decided = np.full(count, problem.free[0])
+        """how many subtasks are decided in each, pinned ones among them"""
         self.objective = np.zeros(count)
         """Q of the decided ones"""
         self._first_state = int(self.observer.first_state[index])
         self.completion = np.zeros((count, problem.n_subtasks))
+        self._following = np.full(problem.n_subtasks, problem.n_subtasks)
+        self._following[problem.free[:-1]] = problem.free[1:]
+        parts = np.zeros((problem.n_subtasks, _N_PARTS))
+        score(
+            *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]),
+            np.empty((1, _N_TOTALS)), parts,
+        )  # fmt: skip
+        self._first_completion = parts[:, _COMPLETION]
+        self.reset()
         self._task_end: Ints = np.repeat(problem.arrays.task_start[1:], np.diff(problem.arrays.task_start)).astype(
             np.int64
         )
@@ -58,12 +71,13 @@ class Episodes:
         return len(self.decided)
 
     def reset(self, rows: NDArray[np.bool_] | slice = slice(None)) -> None:
-        """Begin these episodes: nothing is decided."""
-        self.decided[rows] = 0
+        """Begin these episodes: nothing is decided but what is pinned."""
+        self.decided[rows] = self.problem.free[0]
         self.objective[rows] = 0
+        self.completion[rows] = self._first_completion
 
     def step(self, actions: Ints, active: NDArray[np.bool_] | None = None) -> tuple[Floats, NDArray[np.bool_]]:
-        """Put the subtask at hand of each episode on a server.
+        """Put the subtask at hand of each episode on a server, and move on to the next that is free.
 
         Parameters
         ----------
@@ -86,8 +100,8 @@ class Episodes:
             active = np.ones(len(self), dtype=np.bool_)
         rewards = np.zeros(len(self))
         fault = _step(
-            *self.problem.packed, self.problem.allowed, np.asarray(actions, dtype=np.int64), active, self.servers,
-            self.decided, self.objective, rewards, self.completion,
+            *self.problem.packed, self.problem.allowed, self._following, np.asarray(actions, dtype=np.int64), active,
+            self.servers, self.decided, self.objective, rewards, self.completion,
         )  # fmt: skip
         if fault >= 0:
             raise OffbenchError(self._explain(fault, int(actions[fault])))
@@ -96,7 +110,7 @@ class Episodes:
     def place(self, actions: Ints) -> None:
         """Do the same without rewards, for the paper's layout, whose observations don't depend on them."""
         self.servers[np.arange(len(self)), self.decided] = actions
-        self.decided += 1
+        self.decided = self._following[self.decided]
 
     @property
     def states(self) -> Ints:
@@ -151,8 +165,8 @@ def warm_up() -> None:
 
 
 @compiled
-def _step(ints, floats, allowed, actions, active, servers, decided, objective, rewards, completion):
-    """Score every episode with one subtask more; returns an episode with an action that can't be, or -1."""
+def _step(ints, floats, allowed, following, actions, active, servers, decided, objective, rewards, completion):
+    """Score every episode with one decision more; returns an episode with an action that can't be, or -1."""
     n, m = allowed.shape
     for row in range(decided.size):
         k, action = decided[row], actions[row]
@@ -165,7 +179,7 @@ def _step(ints, floats, allowed, actions, active, servers, decided, objective, r
         if not active[row]:
             continue
         servers[row, decided[row]] = actions[row]
-        decided[row] += 1
+        decided[row] = following[decided[row]]
         score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts)
         rewards[row] = objective[row] - totals[0, 0]
         objective[row] = totals[0, 0]

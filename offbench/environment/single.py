@@ -14,7 +14,7 @@ from offbench.problem import P1, Problem
 
 
 class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
-    """One placement in the making.
+    """One placement in the making, an action for each subtask with a choice of servers (`Episodes`).
 
     Servers that a layer isn't allowed on are masked: `action_masks`, as sb3-contrib reads it, and
     ``info["action_mask"]``. A step on one of them is an error.
@@ -35,19 +35,19 @@ class OffloadingEnv(gymnasium.Env[Observation, np.int64]):
 
     @property
     def servers(self) -> NDArray[np.int64]:
-        """The actions of this episode so far."""
+        """The servers of the subtasks decided so far, shape ``(n_subtasks,)``."""
         servers: NDArray[np.int64] = self._episodes.servers[0]
         return servers
 
     @property
     def decided(self) -> int:
-        """How many subtasks are decided."""
+        """How many subtasks are decided, pinned ones among them."""
         return int(self._episodes.decided[0])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode: nothing is decided."""
+        """Begin an episode: nothing is decided but what is pinned."""
         super().reset(seed=seed)
         self._episodes.reset()
         return self._episodes.observe()[0], self._info()

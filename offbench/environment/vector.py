@@ -47,7 +47,7 @@ class OffloadingVectorEnv(gymnasium.vector.VectorEnv[Observation, NDArray[np.int
 
     @property
     def servers(self) -> NDArray[np.int64]:
-        """The actions of each episode so far, shape ``(num_envs, n_subtasks)``."""
+        """The servers of each episode's decided subtasks, shape ``(num_envs, n_subtasks)``."""
         return self._episodes.servers
 
     def reset(

@@ -89,7 +89,7 @@ class Agent:
 
     @property
     def steps(self) -> int:
-        """Subtasks placed so far."""
+        """Decisions made so far."""
         return self._moves * self._settings.episodes
 
     @property

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from offbench.environment import Episodes
+from offbench.evaluator import prefix_objectives
 from offbench.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -267,12 +268,13 @@ class Facts:
 
     def __init__(self, problem: Problem, reference: Ints, onward: bool = True) -> None:
         self.problem = problem
-        episode = Episodes(problem, 1)
-        changes = -np.concatenate([episode.step(server)[0] for server in reference[:, None]])
+        prefixes = [prefix_objectives(problem, reference[None, :k])[0] for k in range(problem.n_subtasks + 1)]
+        changes = np.diff(prefixes)
         self.unit = float(np.abs(changes).mean()) or 1.0
         """mean change of Q that a subtask of the reference makes"""
         self.to_go = np.append(changes[::-1].cumsum()[::-1], 0.0)
-        """what the reference adds to Q from each subtask on"""
+        """what the reference adds to Q from each subtask on; from the first free one on with what is pinned before"""
+        self.to_go[: problem.free[0] + 1] = self.to_go[0]
         a = problem.arrays
         self._onward = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         self._task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1

@@ -41,7 +41,7 @@ class SharedPolicy:
         observer = ServerObserver([problem])
         episodes = Episodes(problem, rollouts)
         temperature = ladder(rollouts, 1.0)
-        for k in range(problem.n_subtasks):
+        for k in problem.free:
             q = values(self.shape, self.weights, facts.observe(episodes, observer))
             episodes.step(draw(q, problem.allowed[[k] * rollouts], temperature, rng))
         return episodes.servers

@@ -56,9 +56,9 @@ class Rounds:
         """servers of the placement that the windows are in"""
         self._base_objective = search.objective
         self.first: Ints = np.zeros(settings.episodes, dtype=np.int64)
-        """where each window begins"""
+        """where each window begins, among the free subtasks"""
         self.length = 0
-        """subtasks of a window"""
+        """free subtasks of a window"""
         self._done = 0
         self._moves = self._whole_moves = 0
 
@@ -74,7 +74,8 @@ class Rounds:
 
     def begin(self) -> None:
         """Begin a round: of whole episodes where they had less than their share of the steps, else of windows."""
-        n, settings = self.search.problem.n_subtasks, self._settings
+        free, settings = self.search.problem.free, self._settings
+        n = len(free)
         whole = not settings.longest or self._whole_moves <= settings.whole * self._moves
         self.length = n if whole else min(n, int(np.exp(self._rng.uniform(0, np.log(settings.longest + 1)))))
         self.first = self._rng.integers(0, n - self.length + 1, settings.episodes)
@@ -85,7 +86,7 @@ class Rounds:
         episodes.reset()
         episodes.servers[:] = self.base
         # The last step before the window is made for all that comes before it.
-        episodes.decided[inside] = self.first[inside] - 1
+        episodes.decided[inside] = free[self.first[inside] - 1]
         episodes.step(self.base[episodes.decided], inside)
         self.observation = self._observe()
 
@@ -109,11 +110,11 @@ class Rounds:
         if last:
             objectives = self.search.propose_many(episodes.servers)
             rewards += episodes.objective - objectives
-            if self.length == len(self.base):
+            if self.length == len(self.search.problem.free):
                 self.search.policy = episodes.servers[0].copy()
             self._move(objectives)
         if settings.baseline:
-            rewards += facts.to_go[k] - (0 if last else settings.gamma * facts.to_go[k + 1])
+            rewards += facts.to_go[k] - (0 if last else settings.gamma * facts.to_go[episodes.decided])
         if settings.scaled:
             rewards /= facts.unit
         self.observation = self._observe()
@@ -142,7 +143,7 @@ class Rounds:
         merged, taken = self.base.copy(), np.zeros(len(self.base), dtype=np.bool_)
         rows = np.empty((0, len(merged)), dtype=np.int64)
         for row in better[np.argsort(objectives[better], kind="stable")]:
-            window = slice(self.first[row], self.first[row] + self.length)
+            window = self.search.problem.free[self.first[row] : self.first[row] + self.length]
             if not taken[window].any():
                 taken[window] = True
                 merged[window] = self._episodes.servers[row, window]

@@ -129,7 +129,7 @@ class Agent:
 
     @property
     def steps(self) -> int:
-        """Subtasks placed so far."""
+        """Decisions made so far."""
         return self._steps
 
     @property
@@ -167,7 +167,7 @@ class _Stage:
         self.episodes = Episodes(problem, count, agent.observer, index)
         self.steps = Steps(1, agent._settings.gamma)
         # Together they would all be at the same subtask, and what is learnt in a row all alike.
-        self._starts: Ints = np.arange(count) * problem.n_subtasks // count
+        self._starts: Ints = np.arange(count) * len(problem.free) // count
         self.best = np.inf
 
     def active(self, rounds: int) -> Mask:

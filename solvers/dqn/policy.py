@@ -82,7 +82,7 @@ def roll_out(values: Callable[[Floats32], Floats32], episodes: Episodes, rng: np
     temperature = np.linspace(0, 1, len(episodes))[:, None]
     problem = episodes.problem
     rewards_matter = episodes.observer.layout == "full"
-    for k in range(problem.n_subtasks):
+    for k in problem.free:
         allowed = np.flatnonzero(problem.allowed[k])
         q = values(episodes.observe())[:, allowed]
         # The largest of values with Gumbel noise is a draw from their softmax.

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from offbench import P1, Search, evaluate, load, solve
 from offbench.diary import Diary
 from offbench.environment import Episodes
+from offbench.evaluator import prefix_objectives
 from offbench.instance import Instance
 
 SMALL: dict[str, Any] = {"episodes": 8, "batch": 16, "memory": 512, "hidden": (6, 5)}
@@ -210,11 +211,15 @@ def test_undiscounted_returns_of_a_whole_episode_are_what_is_left_of_minus_q() -
     assert set(transitions.state.tolist()) == set(range(problem.n_subtasks))
 
 
+@pytest.mark.parametrize("free", [[0, 1, 2, 3, 4, 5], [1, 2, 4]])
 @pytest.mark.parametrize("baseline", [False, True])
-def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
+def test_rewards_of_a_window_by_hand(baseline: bool, free: list[int]) -> None:
     problem, rng = P1(load("tiny-chains")), np.random.default_rng(7)
-    gamma = 0.5
+    n, gamma = problem.n_subtasks, 0.5
+    problem.allowed[np.delete(np.arange(n), free), 1:] = False
     rounds = rounds_of(problem, longest=3, whole=0, steps=2, gamma=gamma, baseline=baseline)
+    reference = to_decisions(problem, rounds.reference)
+    reference = reference[-1] - reference  # what it adds from each decision on
     for _ in range(12):
         rounds.begin()  # the first round is one of whole episodes
         base, first, parts = rounds.base.copy(), rounds.first.copy(), []
@@ -223,16 +228,14 @@ def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
         length = len(parts)
         for row, servers in enumerate(rounds.placements):
             window = slice(first[row], first[row] + length)
-            outside = np.ones(problem.n_subtasks, dtype=bool)
-            outside[window] = False
+            outside = np.delete(np.arange(n), free[window])
             assert (servers[outside] == base[outside]).all()
-            q = prefixes(problem, servers)
+            q = to_decisions(problem, servers)
             steps = -np.diff(q)[window]
             steps[-1] = q[window.stop - 1] - q[-1]
             if baseline:
-                reference = -np.append(np.diff(prefixes(problem, rounds.reference))[::-1].cumsum()[::-1], 0)
-                steps += [-reference[k] + (gamma * reference[k + 1]) for k in range(window.start, window.stop)]
-                steps[-1] -= gamma * reference[window.stop]
+                steps += [reference[k] - gamma * reference[k + 1] for k in range(window.start, window.stop)]
+                steps[-1] += gamma * reference[window.stop]
             expected = [steps[i] + (gamma * steps[i + 1] if i + 1 < length else 0) for i in range(length)]
             got = {
                 int(state): (reward, discount)
@@ -243,15 +246,15 @@ def test_rewards_of_a_window_by_hand(baseline: bool) -> None:
                 if at == row
             }
             for i in range(length):
-                reward, discount = got[int(first[row]) + i]
+                reward, discount = got[free[first[row] + i]]
                 assert reward == pytest.approx(expected[i], rel=1e-4, abs=1e-6)
                 assert discount == (0 if i + 2 >= length else gamma**2)
 
 
-def prefixes(problem: P1, servers: np.ndarray) -> np.ndarray:
-    """Return Q of the first 0, 1, ... subtasks."""
-    episode = Episodes(problem, 1)
-    return np.cumsum([0.0, *(-float(episode.step(np.array([s]))[0][0]) for s in servers)])
+def to_decisions(problem: P1, servers: np.ndarray) -> np.ndarray:
+    """Return Q of what is placed when each decision is made, nothing before the first, and in the end."""
+    ends = [*problem.free[1:], problem.n_subtasks]
+    return np.array([0.0, *(prefix_objectives(problem, servers[None, :end])[0] for end in ends)])
 
 
 def randomly(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
