@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from offbench.cli.console import plural
 from offbench.gaps import is_optimal
 from offbench.references import references
 
@@ -38,7 +37,10 @@ def results(rows: list[Row]) -> Iterator[Row]:
         client_only = next(row["client_only"] for row in here if "client_only" in row)
         of_instance = {"instance": name, "client_only": client_only, "best": min(reached)}
         for solver in dict.fromkeys(row["solver"] for row in here if row.get("objective") is not None):
-            yield of_instance | {"solver": solver} | {way: _median(here, solver, way) for way in _COLOURS}
+            seeds = len({row["seed"] for row in here if row["solver"] == solver})
+            yield (
+                of_instance | {"solver": solver, "seeds": seeds} | {way: _median(here, solver, way) for way in _COLOURS}
+            )
         yield of_instance | {"solver": "bound"} | bounds
 
 
@@ -61,12 +63,11 @@ def _median(rows: list[Row], solver: str, way: str) -> float | None:
 
 def table(rows: list[Row]) -> Iterator[str]:
     """Yield the table: Q either way, and the price in Q and in shares of the possible improvement over the client."""
-    seeds = plural(len({row["seed"] for row in rows}), "seed")
-    yield f"{rows[0]['time_limit']:g} s for each run on one core, {seeds}, medians."
+    yield f"{rows[0]['time_limit']:g} s for each run on one core, medians over seeds."
     yield from _LEGEND
     yield ""
-    yield "| instance | solver | joint Q | two-step Q | price | share |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    yield "| instance | solver | seeds | joint Q | two-step Q | price | share |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
     for row in results(rows):
         proven = row["solver"] == "bound"
         # Two bounds have no difference that means anything: the one of two steps against the best placement known.
@@ -77,7 +78,8 @@ def table(rows: list[Row]) -> Iterator[str]:
         share = None if price is None else price / (row["client_only"] - row["best"])
         least = "at least " if proven and price is not None else ""
         cells = (
-            row["instance"], row["solver"] if proven else f"`{row['solver']}`", _number(row["joint"]),
+            row["instance"], row["solver"] if proven else f"`{row['solver']}`", "" if proven else str(row["seeds"]),
+            _number(row["joint"]),
             _number(row["two-step"]), least + _number(price), "" if share is None else f"{least}{share:z.1%}",
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |"
