@@ -25,7 +25,7 @@ pytest.importorskip("stable_baselines3")
 UPDATES = 320
 SEEDS = range(3)
 # A run that takes longer counts as this long, so its ratio is at least the one told.
-CAP_S = {"alexnet": 60.0, "resnet": 40.0}
+CAP_S = 60.0
 
 
 class OwnSeconds(Clock):
@@ -95,7 +95,7 @@ def test_seconds_to_greedys_objective(name: str, benchmark: Any, speeds: Speeds)
 
     def seconds(solver: str, seed: int) -> float:
         made: Any = configure(find(solver), solver, {})
-        search = Search(problem, Budget(CAP_S[name], target=goal), seed, OwnSeconds())
+        search = Search(problem, Budget(CAP_S, target=goal), seed, OwnSeconds())
         with suppress(SearchEnded):
             made.solve(problem, search)
         return search.seconds
@@ -107,5 +107,5 @@ def test_seconds_to_greedys_objective(name: str, benchmark: Any, speeds: Speeds)
     found = benchmark.pedantic(both, rounds=1)
     ratio = median(found["sb3-dqn"]) / median(found["ddpqn"])
     for solver, times in found.items():
-        capped = " (capped)" if median(times) >= CAP_S[name] else ""
+        capped = " (capped)" if median(times) >= CAP_S else ""
         speeds.keep(name, f"{solver} to greedy's Q{capped}", median(times), ratio if solver == "ddpqn" else None)
