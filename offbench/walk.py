@@ -14,8 +14,8 @@ inlined = njit(forceinline=True, error_model="numpy")
 
 # How far away, in index order or in the dispatch order, a partner is looked for.
 NEAR = 12
-# Kinds of a move.
-_NONE, _MOVE, _RUN, _SWAP, _DEAL, _ORDER = range(-1, 5)
+# Kinds of a move, drawn alike but for the last, of which the caller says how often; orders as often as two.
+_NONE, _MOVE, _RUN, _SWAP, _ORDER, _DEAL = -1, 0, 1, 2, 3, 5
 # A stretch dealt out again is so many times as long as a run at most.
 _LONGER = 2
 
@@ -23,9 +23,11 @@ _LONGER = 2
 @compiled
 def walk(
     ints, floats, allowed, block_of, block_start, in_turn, waits_in_block, free, choices, n_choices, servers, order,
-    ordered, chance, gumbel, temperature, left, longest_run, best, best_order, value,
+    ordered, chance, gumbel, temperature, left, longest_run, deal, best, best_order, value,
 ):  # fmt: skip
     """Make steps from *servers* and *order*, changed in place; returns how many placements were scored.
+
+    A stretch is dealt out *deal* times as often as a subtask is moved.
 
     *best* and *best_order* become the best met, *value* the last one's Q. No step is begun that could
     score more than *left*.
@@ -60,10 +62,10 @@ def walk(
         k, kind, options = 0, _NONE, 0
         place, low, high = 0, 0, n - 1  # what may change: subtasks, or places in the order
         if step > 0:
-            kind = int((6 if ordered else 4) * chance[step - 1, 1])
+            kind = _kind(chance[step - 1, 1], ordered, deal)
             if pinned and ordered:
                 kind = _ORDER
-            k = int(n * chance[step - 1, 0]) if kind >= _ORDER else free[int(free.size * chance[step - 1, 0])]
+            k = int(n * chance[step - 1, 0]) if kind == _ORDER else free[int(free.size * chance[step - 1, 0])]
             low = high = k
             if kind == _MOVE:
                 options = n_choices[k]
@@ -78,7 +80,6 @@ def walk(
                 options = m + 1
                 _shuffle(hands, gumbel, used)
             else:
-                kind = _ORDER
                 place, low, high = _places(
                     k, order, block_of, block_start, input_start, input_of, reader_start, reader_of
                 )
@@ -122,6 +123,16 @@ def walk(
             best_order[:] = held_order
     value[0] = here
     return scored
+
+
+@inlined
+def _kind(chance, ordered, deal):
+    """Return a move's kind by a number from 0 to 1."""
+    others = _DEAL if ordered else _ORDER
+    drawn = (others + deal) * chance
+    if drawn >= others:
+        return _DEAL
+    return min(int(drawn), _ORDER)
 
 
 @inlined

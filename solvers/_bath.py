@@ -17,6 +17,8 @@ from offbench.walk import walk
 
 Ints = NDArray[np.int64]
 
+# How often a stretch is dealt out, by default.
+DEAL = 1.0
 # Subtasks moved in turn to see what difference a move makes.
 _SAMPLE = 200
 # Random numbers drawn for each step of a walk; after that many they are used again.
@@ -40,12 +42,20 @@ class HeatBath:
         Subtasks moved together at most.
     order
         The dispatch order to start from; that of first come, first served by default.
+    deal
+        How often a stretch is dealt out to other servers, for each time that a subtask is moved.
     """
 
     def __init__(
-        self, problem: Problem, search: Search, servers: Ints, longest_run: int, order: Ints | None = None
+        self,
+        problem: Problem,
+        search: Search,
+        servers: Ints,
+        longest_run: int,
+        order: Ints | None = None,
+        deal: float = DEAL,
     ) -> None:
-        self._problem, self._search, self._longest_run = problem, search, longest_run
+        self._problem, self._search, self._longest_run, self._deal = problem, search, longest_run, deal
         self._blocks = blocks_of(problem)
         self.ordered = not self._blocks.in_turn.all()
         """whether subtasks can wait, so that the dispatch order moves too"""
@@ -85,8 +95,8 @@ class HeatBath:
         scored = walk(
             *self._problem.packed, self._problem.allowed, *self._blocks, self._problem.free, self._choices,
             self._n_choices, self.servers, order, self.ordered, search.rng.random((count, 3)),
-            search.rng.gumbel(size=_DRAWS * count), temperature, left, self._longest_run, best, best_order,
-            np.empty(1),
+            search.rng.gumbel(size=_DRAWS * count), temperature, left, self._longest_run, self._deal, best,
+            best_order, np.empty(1),
         )  # fmt: skip
         search.count(scored)
         return search.propose(Placement(best, best_order if self.ordered else None))

@@ -1,6 +1,6 @@
 """Simulated annealing by heat bath: each step weighs all moves of one kind at one place and draws one of them."""
 
-from offbench.solvers._bath import HeatBath, warm_up
+from offbench.solvers._bath import DEAL, HeatBath, warm_up
 from offbench.solvers._moves import start
 from pydantic import Field
 
@@ -21,11 +21,13 @@ class Annealing(Solver):
     """last temperature, likewise"""
     longest_run: int = Field(default=9, ge=2)
     """subtasks moved together at most"""
+    deal: float = Field(default=DEAL, ge=0)
+    """how often a stretch is dealt out to other servers, for each time that a subtask is moved"""
 
     def warm_up(self) -> None:
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
-        bath = HeatBath(problem, search, start(problem, search), self.longest_run)
+        bath = HeatBath(problem, search, start(problem, search), self.longest_run, deal=self.deal)
         typical = bath.typical_difference()
         bath.cool(typical * self.hot, typical * self.cold)

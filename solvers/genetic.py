@@ -12,9 +12,8 @@ from pydantic import Field
 from offbench import P1, Search, Solver
 from offbench.incremental import blocks_of
 
-# The local search's temperatures, first and last, in median differences, and its steps for each subtask.
+# The local search's temperatures, first and last, in median differences.
 _HOT, _COLD, _FROZEN = 0.15, 1e-3, 1e-6
-_STEPS = 20
 
 
 class Fitness(base.Fitness):
@@ -45,7 +44,11 @@ class Genetic(Solver):
     longest_run: int = Field(default=9, ge=2)
     """subtasks moved together at most"""
     local_search: bool = False
-    """whether the best child of each generation is improved"""
+    """whether the best children of each generation are improved"""
+    improved: int = Field(default=1, ge=1)
+    """how many of them"""
+    steps: int = Field(default=20, ge=1)
+    """steps of the walk that improves one, for each subtask"""
 
     def warm_up(self) -> None:
         warm_up()
@@ -71,7 +74,7 @@ class Genetic(Solver):
         statistics.register("median", np.median)
         population = toolbox.population()
         toolbox.evaluate(population)
-        improve = _Improver(problem, search, population[0], self.longest_run) if self.local_search else None
+        improve = _Improver(problem, search, population[0], self.longest_run, self.steps) if self.local_search else None
         for generation in count():
             best.update(population)
             logbook.record(generation=generation, evaluations=search.evaluations, **statistics.compile(population))
@@ -84,9 +87,10 @@ class Genetic(Solver):
                     toolbox.mutate(child)
             toolbox.evaluate([child for child in children if not child.fitness.valid])
             if improve is not None:
-                child = min(children, key=_objective)
-                improve(child)
-                toolbox.evaluate([child])
+                best_children = sorted(children, key=_objective)[: self.improved]
+                for child in best_children:
+                    improve(child)
+                toolbox.evaluate(best_children)
             population = [*map(toolbox.clone, best), *children]
 
     def toolbox(self, problem: P1, search: Search) -> Any:
@@ -128,11 +132,11 @@ def _tournament(rng: np.random.Generator, size: int, population: list[Individual
 class _Improver:
     """Local search: a short walk in a heat bath."""
 
-    def __init__(self, problem: P1, search: Search, first: Individual, longest_run: int) -> None:
+    def __init__(self, problem: P1, search: Search, first: Individual, longest_run: int, steps: int) -> None:
         self._search = search
         self._bath = HeatBath(problem, search, first.servers, longest_run, first.order)
         self._typical = self._bath.typical_difference()
-        self._steps = max(1, _STEPS * problem.n_subtasks)
+        self._steps = steps * problem.n_subtasks
 
     def __call__(self, individual: Individual) -> None:
         self._bath.place(individual.servers, individual.order)

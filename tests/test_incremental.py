@@ -55,7 +55,7 @@ def test_a_stretch_is_dealt_out_to_servers_of_one_kind(made: dict[str, Any], see
     rng = np.random.default_rng(seed)
     before = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
     after, order = before.copy(), order_of(problem, before)
-    deal = np.array([[rng.random(), 4.5 / 6, rng.random()]])
+    deal = np.array([[rng.random(), 5.5 / 6, rng.random()]])
     step(problem, after, order, True, deal, rng, temperature=1e9)
     kinds = problem.arrays.kind
     changed = after != before
@@ -91,7 +91,8 @@ def step(
     value = np.empty(1)
     walk(
         *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
-        ordered, chance, rng.gumbel(size=40), temperature, 10**9, 4, servers.copy(), order.copy(), value,
+        ordered, chance, rng.gumbel(size=40), temperature, 10**9, 4, 1.0, servers.copy(), order.copy(),
+        value,
     )  # fmt: skip
     return float(value[0])
 

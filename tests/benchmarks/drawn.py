@@ -1,9 +1,11 @@
 """Instances of any size in the paper's environment, made of the four networks' layers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from offbench.compose import arrivals, compose
-from offbench.instance import Instance, Layer, Task, load
+from offbench.instance import Instance, Layer, Task, Weights, load
 
 NETWORKS = ("alexnet", "vgg19", "googlenet", "resnet")
 # The two whose layers take so long (0.02 to 2 s on the client) that tasks wait for one another.
@@ -36,8 +38,8 @@ def queues(tasks: int, layers: int, servers: int, seed: int) -> Instance:
 def perturbed(seed: int) -> Instance:
     """Return one to three tasks on two to seven edges and clouds each: none of its numbers of layers is a shipped one.
 
-    A task is one of the four networks, or a chain of 10 to 80 of their layers in turn; each layer's work and output are
-    multiplied by factors of their own, log-normal with sigma 0.5.
+    A task is one of the four networks, or a chain of 10 to 80 of their layers in turn, with other work and output
+    (`_changed`).
     """
     rng = np.random.default_rng([seed, 2026])
     networks = []
@@ -47,14 +49,23 @@ def perturbed(seed: int) -> Instance:
         else:
             names = [str(name) for name in rng.permutation(NETWORKS)]
             layers = _taken(names, int(rng.integers(272)), int(rng.integers(10, 81)))
-        work, output = np.exp(rng.normal(scale=0.5, size=(2, len(layers)))).tolist()
-        changed = [
-            layer.model_copy(update={"gcycles": layer.gcycles * a, "output_mb": layer.output_mb * b})
-            for layer, a, b in zip(layers, work, output, strict=True)
-        ]
-        networks.append(_network(changed).model_copy(update={"name": f"network-{i + 1}"}))
+        networks.append(_changed(f"network-{i + 1}", layers, rng))
     edges, clouds = (int(number) for number in rng.integers(2, 8, size=2))
     return compose(f"perturbed-{seed}", networks, arrivals(len(networks), interval_s=0.1), edges, clouds)
+
+
+def mixture(
+    name: str, parts: Sequence[str | int], edges: int, clouds: int, weights: Weights, rng: np.random.Generator
+) -> Instance:
+    """Return one task for each part, a network by name or a chain of so many layers, with numbers as in `perturbed`."""
+    networks = []
+    for part in parts:
+        if isinstance(part, str):
+            layers = list(load(part).tasks[0].layers)
+        else:
+            layers = _taken([str(each) for each in rng.permutation(NETWORKS)], int(rng.integers(272)), part)
+        networks.append(_changed(f"network-{len(networks) + 1}", layers, rng))
+    return compose(name, networks, arrivals(len(networks), interval_s=0.1), edges, clouds, weights)
 
 
 def inception(servers: int) -> Instance:
@@ -76,6 +87,16 @@ def _taken(networks: list[str], start: int, count: int) -> list[Layer]:
         )
         for j, layer in enumerate(chosen)
     ]  # fmt: skip
+
+
+def _changed(name: str, layers: list[Layer], rng: np.random.Generator) -> Instance:
+    """Return a network whose layers have other work and output: factors of their own, log-normal with sigma 0.5."""
+    work, output = np.exp(rng.normal(scale=0.5, size=(2, len(layers)))).tolist()
+    changed = [
+        layer.model_copy(update={"gcycles": layer.gcycles * a, "output_mb": layer.output_mb * b})
+        for layer, a, b in zip(layers, work, output, strict=True)
+    ]
+    return _network(changed).model_copy(update={"name": name})
 
 
 def _network(layers: list[Layer]) -> Instance:

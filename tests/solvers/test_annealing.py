@@ -53,7 +53,8 @@ def test_stays_where_it_is_probable() -> None:
         chance[:, 1] = 0  # move a subtask
         walk(
             *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
-            True, chance, rng.gumbel(size=30 * 12), temperature, 10**9, 2, servers.copy(), order.copy(), np.empty(1),
+            True, chance, rng.gumbel(size=30 * 12), temperature, 10**9, 2, 1.0, servers.copy(), order.copy(),
+            np.empty(1),
         )  # fmt: skip
         key = tuple(servers.tolist())
         seen[key] = seen.get(key, 0) + 1
