@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults ablation training-set clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults evolution-time ablation training-set clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -49,6 +49,10 @@ metaheuristics: .venv/package
 
 defaults: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)
+
+# Where the time of plain genetic goes.
+evolution-time: .venv/development
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.evolution_time $(ARGS)
 
 # What each part of ddpqn-plus brings; drawn instances to train on.
 ablation: .venv/development

@@ -133,7 +133,7 @@ def test_indicators_are_the_evaluators() -> None:
 
 
 def test_inertia_of_pso_ga() -> None:
-    """As the paper has it: least at the swarm's best, and at 0.9 - 0.5 exp(0.5 / -0.51) halfway."""
+    """Least at the swarm's best, and at 0.9 - 0.5 exp(0.5 / -0.51) halfway."""
     inertia = adaptive_inertia(np.array([0.0, 0.5, 1.0]), 0.4, 0.9)
     assert inertia == pytest.approx([0.4, 0.9 - 0.5 * np.exp(-0.5 / 0.51), 0.9])
 

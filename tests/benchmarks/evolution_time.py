@@ -1,0 +1,72 @@
+"""Where the time of plain `genetic` goes: ``make evolution-time``. Wall time: run it alone."""
+
+import argparse
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from time import perf_counter
+from typing import Any
+
+from deap import tools
+from offbench.solvers.genetic import Genetic
+
+from offbench import P1, Budget, Search, SearchEnded, evaluator, load, search
+
+OPERATORS = ("clone", "select", "mate", "mutate")
+
+
+def main() -> None:
+    """Print a row for each instance."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--evaluations", type=int, default=100_000)
+    parser.add_argument("--instance", action="append", help="default: alexnet, resnet")
+    chosen = parser.parse_args()
+    evaluator.warm_up()
+    print("| instance | evaluations/s | evaluator | DEAP's operators and bookkeeping | the rest |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name in chosen.instance or ("alexnet", "resnet"):
+        spent = shares(name, chosen.evaluations)
+        rate = chosen.evaluations / spent.pop("all")
+        print(f"| {name} | {rate:.0f} | {' | '.join(f'{share:.0%}' for share in spent.values())} |", flush=True)
+
+
+def shares(name: str, evaluations: int) -> dict[str, float]:
+    """Return seconds of a run, and shares of evaluator, DEAP and the rest."""
+    spent: Counter[str] = Counter()
+
+    def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def measured(*arguments: Any, **named: Any) -> Any:
+            begin = perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                spent[part] += perf_counter() - begin
+
+        return measured
+
+    class Timed(Genetic):
+        def toolbox(self, problem: P1, search: Search) -> Any:
+            box = super().toolbox(problem, search)
+            for operator in OPERATORS:
+                setattr(box, operator, timed(getattr(box, operator), "DEAP"))
+            return box
+
+    best, logbook = tools.HallOfFame(2), tools.Logbook()
+    best.update, logbook.record = timed(best.update, "DEAP"), timed(logbook.record, "DEAP")
+    tools.Statistics.compile, plain = timed(tools.Statistics.compile, "DEAP"), tools.Statistics.compile
+    search.totals_of_many, scores = timed(search.totals_of_many, "evaluator"), search.totals_of_many
+    try:
+        problem = P1(load(name))
+        handed = Search(problem, Budget(max_evaluations=evaluations))
+        begin = perf_counter()
+        with suppress(SearchEnded):
+            Timed().evolve(problem, handed, best, logbook)
+        took = perf_counter() - begin
+    finally:
+        tools.Statistics.compile, search.totals_of_many = plain, scores
+    evaluating, operators = spent["evaluator"] / took, spent["DEAP"] / took
+    return {"all": took, "evaluator": evaluating, "DEAP": operators, "rest": 1 - evaluating - operators}
+
+
+if __name__ == "__main__":
+    main()
