@@ -15,9 +15,9 @@ class Annealing(Solver):
     difference that moving one subtask makes at the start.
     """
 
-    hot: float = Field(default=1, gt=0)
+    hot: float = Field(default=0.5, gt=0)
     """first temperature, in median differences"""
-    cold: float = Field(default=3e-3, gt=0)
+    cold: float = Field(default=2e-3, gt=0)
     """last temperature, likewise"""
     longest_run: int = Field(default=9, ge=2)
     """subtasks moved together at most"""
