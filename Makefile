@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics defaults evolution-time ablation training-set clean
+.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics ten-tasks defaults evolution-time ablation training-set clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -42,10 +42,16 @@ certified: .venv/development
 two-step: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.price_of_two_step $(ARGS)
 
-# What the metaheuristics miss in ten seconds, ten seeds each, one run at a time; how their defaults were chosen.
+# What the metaheuristics miss in ten seconds, ten seeds each, one run at a time; what they reach on ten tasks in a
+# minute; how their defaults were chosen.
 metaheuristics: .venv/package
 	$(BIN)/python tests/benchmarks/compare_solvers.py --seconds 10 --seeds 10 --jobs 1 --missed \
 		--solver annealing --solver genetic:local_search=true $(ARGS)
+
+ten-tasks: .venv/package
+	$(BIN)/python tests/benchmarks/compare_solvers.py --seconds 60 --seeds 1 --jobs 1 \
+		--solver annealing --solver beam --solver genetic:local_search=true --solver local-search --solver cp-sat \
+		--instance alexnet-x10 --instance resnet-x10 $(ARGS)
 
 defaults: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.defaults $(ARGS)

@@ -14,7 +14,7 @@ from offbench import P1, Placement, evaluate, load
 from offbench.incremental import blocks_of
 from offbench.instance import parse
 from offbench.problem import Floats, Ints
-from offbench.walk import walk
+from offbench.walk import _DEAL, _MOVE, _ORDER, _RUN, _SWAP, _kind, walk
 
 
 @given(instances(max_tasks=1, max_layers=8))
@@ -81,6 +81,17 @@ def test_a_stretch_leaves_the_clouds_in_one_step() -> None:
         if (problem.arrays.kind[servers] == 1).all():
             return
     pytest.fail("it never left")
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("deal", [0.0, 0.5, 1.0])
+def test_kinds_of_moves_come_as_often_as_they_should(ordered: bool, deal: float) -> None:
+    """Of evenly spread draws: a subtask, a run and an exchange alike, orders twice as often, dealing as told."""
+    kinds = [_kind.py_func(chance, ordered, deal) for chance in (np.arange(1_000) + 0.5) / 1_000]
+    every = 3 + 2 * ordered + deal
+    expected = {_MOVE: 1, _RUN: 1, _SWAP: 1, _ORDER: 2 * ordered, _DEAL: deal}
+    for kind, times in expected.items():
+        assert kinds.count(kind) == pytest.approx(1_000 * times / every, abs=1)
 
 
 def step(
