@@ -58,7 +58,7 @@ def mixture(
     name: str, parts: Sequence[str | int], edges: int, clouds: int, weights: Weights, rng: np.random.Generator
 ) -> Instance:
     """Return one task for each part, a network by name or a chain of so many layers, with numbers as in `perturbed`."""
-    networks = []
+    networks: list[Instance] = []
     for part in parts:
         if isinstance(part, str):
             layers = list(load(part).tasks[0].layers)

@@ -1,16 +1,17 @@
 """Where the time of plain `genetic` goes: ``make evolution-time``. Wall time: run it alone."""
 
 import argparse
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 from deap import tools
 from offbench.solvers.genetic import Genetic
 
-from offbench import P1, Budget, Search, SearchEnded, evaluator, load, search
+from offbench import P1, Budget, Search, SearchEnded, evaluator, load
 
 OPERATORS = ("clone", "select", "mate", "mutate")
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 def shares(name: str, evaluations: int) -> dict[str, float]:
     """Return seconds of a run, and shares of evaluator, DEAP and the rest."""
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
 
     def timed(call: Callable[..., Any], part: str) -> Callable[..., Any]:
         def measured(*arguments: Any, **named: Any) -> Any:
@@ -53,17 +54,16 @@ def shares(name: str, evaluations: int) -> dict[str, float]:
 
     best, logbook = tools.HallOfFame(2), tools.Logbook()
     best.update, logbook.record = timed(best.update, "DEAP"), timed(logbook.record, "DEAP")
-    tools.Statistics.compile, plain = timed(tools.Statistics.compile, "DEAP"), tools.Statistics.compile
-    search.totals_of_many, scores = timed(search.totals_of_many, "evaluator"), search.totals_of_many
-    try:
-        problem = P1(load(name))
-        handed = Search(problem, Budget(max_evaluations=evaluations))
+    problem = P1(load(name))
+    search = Search(problem, Budget(max_evaluations=evaluations))
+    with (
+        patch.object(tools.Statistics, "compile", timed(tools.Statistics.compile, "DEAP")),
+        patch("offbench.search.totals_of_many", timed(evaluator.totals_of_many, "evaluator")),
+        suppress(SearchEnded),
+    ):
         begin = perf_counter()
-        with suppress(SearchEnded):
-            Timed().evolve(problem, handed, best, logbook)
-        took = perf_counter() - begin
-    finally:
-        tools.Statistics.compile, search.totals_of_many = plain, scores
+        Timed().evolve(problem, search, best, logbook)
+    took = perf_counter() - begin
     evaluating, operators = spent["evaluator"] / took, spent["DEAP"] / took
     return {"all": took, "evaluator": evaluating, "DEAP": operators, "rest": 1 - evaluating - operators}
 
