@@ -12,6 +12,8 @@ from pydantic import Field
 from offbench import P1, Search, Solver
 from offbench.incremental import blocks_of
 
+# Individuals without and with local search, which takes so long that there are few.
+_MANY, _FEW = 60, 10
 # The local search's temperatures, first and last, in median differences.
 _HOT, _COLD, _FROZEN = 0.15, 1e-3, 1e-6
 
@@ -28,11 +30,12 @@ class Genetic(Solver):
     Transfers make neighbours belong together: a crossover exchanges a stretch of subtasks (of one task: of whole
     blocks, with their part of the dispatch order), a mutation puts a run of subtasks on one server. The first
     population has the greedy's placement, everything on each server, and placements at random. With `local_search` the
-    best child of each generation is improved by a short walk in a heat bath (`annealing`), the cooler the more of the
-    budget is used, and takes its place.
+    best children of each generation, all of them by default, are improved by short walks in a heat bath (`annealing`),
+    the cooler the more of the budget is used.
     """
 
-    population: int = Field(default=60, ge=4)
+    population: int | None = Field(default=None, ge=4)
+    """how many individuals; 60 by default, 10 with local search"""
     crossover: float = Field(default=0.9, ge=0, le=1)
     """probability that a pair of parents exchanges a stretch"""
     mutation: float = Field(default=0.5, ge=0, le=1)
@@ -45,9 +48,9 @@ class Genetic(Solver):
     """subtasks moved together at most"""
     local_search: bool = False
     """whether the best children of each generation are improved"""
-    improved: int = Field(default=1, ge=1)
+    improved: int = Field(default=8, ge=1)
     """how many of them"""
-    steps: int = Field(default=20, ge=1)
+    steps: int = Field(default=5, ge=1)
     """steps of the walk that improves one, for each subtask"""
 
     def warm_up(self) -> None:
@@ -78,7 +81,7 @@ class Genetic(Solver):
         for generation in count():
             best.update(population)
             logbook.record(generation=generation, evaluations=search.evaluations, **statistics.compile(population))
-            children = [toolbox.clone(parent) for parent in toolbox.select(population, self.population - self.elite)]
+            children = [toolbox.clone(parent) for parent in toolbox.select(population, len(population) - self.elite)]
             for one, other in zip(children[::2], children[1::2], strict=False):
                 if search.rng.random() < self.crossover:
                     toolbox.mate(one, other)
@@ -97,8 +100,9 @@ class Genetic(Solver):
         """Return DEAP's toolbox for a problem: population, evaluate, clone, select, mate, mutate."""
         # Several tasks, of which all orders are one block, are served as they come.
         ordered = len(problem.arrays.arrival_s) == 1 and not blocks_of(problem).in_turn.all()
+        size = self.population or (_FEW if self.local_search else _MANY)
         toolbox = base.Toolbox()
-        toolbox.register("population", first_population, problem, search, self.population, ordered, Fitness)
+        toolbox.register("population", first_population, problem, search, size, ordered, Fitness)
         toolbox.register("evaluate", _evaluate, search)
         toolbox.register("clone", Individual.copy)
         toolbox.register("select", _tournament, search.rng, self.tournament)
