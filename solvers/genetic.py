@@ -77,11 +77,12 @@ class Genetic(Solver):
         statistics.register("median", np.median)
         population = toolbox.population()
         toolbox.evaluate(population)
+        wanted = max(1, len(population) - self.elite)
         improve = _Improver(problem, search, population[0], self.longest_run, self.steps) if self.local_search else None
         for generation in count():
             best.update(population)
             logbook.record(generation=generation, evaluations=search.evaluations, **statistics.compile(population))
-            children = [toolbox.clone(parent) for parent in toolbox.select(population, len(population) - self.elite)]
+            children = [toolbox.clone(parent) for parent in toolbox.select(population, wanted)]
             for one, other in zip(children[::2], children[1::2], strict=False):
                 if search.rng.random() < self.crossover:
                     toolbox.mate(one, other)
