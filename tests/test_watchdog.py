@@ -1,8 +1,11 @@
 """The watchdog: ends a body that doesn't look at the clock, and leaves no trace of itself."""
 
+import importlib
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +47,15 @@ def test_limit_already_passed_ends_the_body_at_once() -> None:
     with pytest.raises(SearchEnded), watchdog(clock, 0.01):
         time.sleep(5)
     assert clock.seconds < 2
+
+
+def test_import_that_has_begun_is_let_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slowly_imported.py").write_text("import time\ntime.sleep(0.8)\nwhole = True\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SearchEnded), watchdog(Clock(), 0.05):
+        importlib.import_module("slowly_imported")
+        time.sleep(5)
+    assert sys.modules["slowly_imported"].whole
 
 
 def test_error_of_the_body_passes_and_disarms() -> None:

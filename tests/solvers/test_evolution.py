@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import examples
 import numpy as np
 import plain
 import pytest
@@ -108,6 +109,14 @@ def test_the_best_never_gets_lost_and_the_logbook_says_so() -> None:
 def test_memetic_reaches_the_proven_optimum() -> None:
     solution = solve("alexnet", "genetic", parameters={"local_search": True}, max_evaluations=200_000)
     assert solution.missed_improvement == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"local_search": True}, {"elite": 100}])
+def test_evolves_where_all_individuals_are_the_same(parameters: dict[str, object]) -> None:
+    """The hall of fame holds one of them then; generations stay as large all the same."""
+    servers = [examples.server("client", "client", ghz=1)]
+    made = examples.instance(servers, [], [examples.task("t", examples.layer("a", 1))])
+    assert solve(parse(made), "genetic", parameters=parameters, max_evaluations=500).evaluations == 500
 
 
 def test_nsga2_finds_the_front_of_a_tiny_instance() -> None:
