@@ -49,6 +49,13 @@ class DdpqnPlus(Trainable):
     """share of the steps in whole episodes"""
     merge: bool = True
     """windows of one round that improve are tried together too"""
+    exact: bool = True
+    """the last subtask of a window tries all servers, and the objectives decide, not the network"""
+    reorder: Probability = 0.5
+    """share of the rounds of windows under a dispatch order, in which every other window moves one subtask, where any
+    can wait; the others are first come, first served"""
+    keep: bool = True
+    """the placement that the windows are in may stay what the next are in; else one just met always follows"""
     heat: NonNegativeFloat = 1.0
     """temperature at which the windows' next placement is drawn, over the unit; falls to a hundredth"""
     explore: Probability = 0.05

@@ -61,7 +61,10 @@ class Agent:
         settings, rounds = self._settings, self._rounds[self._turn % len(self._rounds)]
         if not rounds.under_way:
             rounds.begin()
-        transitions = rounds.step(self._act(rounds.masks(), rounds.observation))
+        actions = rounds.exact_actions()
+        if actions is None:
+            actions = self._act(rounds.masks(), rounds.observation)
+        transitions = rounds.step(actions)
         self._moves += 1
         if not rounds.under_way:
             self._turn += 1
