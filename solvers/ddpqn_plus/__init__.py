@@ -22,7 +22,9 @@ class DdpqnPlus(Trainable):
     It starts from the best of greedy and everything in one place, the *reference*. It then plays, many at once,
     episodes of two kinds: whole ones from nothing, and *windows*, which begin anywhere in
     a good placement met before (return, then explore), decide a few subtasks and follow it again; their last reward is
-    what all the rest adds. Double, dueling, prioritised Q-learning learns from both.
+    what all the rest adds. The last of these subtasks tries every server, for nothing is left to estimate there.
+    Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
+    Q-learning learns from all.
     """
 
     double: bool = True
@@ -82,6 +84,12 @@ class DdpqnPlus(Trainable):
     """exponent of the importance weights"""
     memory: PositiveInt = 50_000
     """transitions that the replay buffer holds"""
+
+    def warm_up(self) -> None:
+        from . import features, network
+
+        features.warm_up()
+        network.warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
         from .agent import Agent

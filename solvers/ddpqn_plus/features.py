@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from offbench import P1, load
 from offbench.environment import Episodes
-from offbench.evaluator import prefix_objectives
 from offbench.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -268,13 +268,13 @@ class Facts:
 
     def __init__(self, problem: Problem, reference: Ints, onward: bool = True) -> None:
         self.problem = problem
-        prefixes = [prefix_objectives(problem, reference[None, :k])[0] for k in range(problem.n_subtasks + 1)]
-        changes = np.diff(prefixes)
-        self.unit = float(np.abs(changes).mean()) or 1.0
-        """mean change of Q that a subtask of the reference makes"""
-        self.to_go = np.append(changes[::-1].cumsum()[::-1], 0.0)
-        """what the reference adds to Q from each subtask on; from the first free one on with what is pinned before"""
-        self.to_go[: problem.free[0] + 1] = self.to_go[0]
+        episode = Episodes(problem, 1)
+        changes = -np.concatenate([episode.step(reference[[k]])[0] for k in problem.free])
+        self.unit = float(np.abs(changes).sum() / problem.n_subtasks) or 1.0
+        """change of Q that a subtask of the reference makes, on average"""
+        self.to_go = np.zeros(problem.n_subtasks + 1)
+        """what the reference adds to Q from each free subtask on, pinned ones included"""
+        self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
         self._onward = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         self._task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
@@ -290,3 +290,10 @@ class Facts:
             observer.most, episodes.servers, episodes.decided, episodes.completion, found,
         )  # fmt: skip
         return found
+
+
+def warm_up() -> None:
+    """Load the compiled observation, or compile it if it never ran here; for `Solver.warm_up`."""
+    problem = P1(load("tiny-chains"))
+    servers = problem.everything_on(problem.arrays.client)
+    Facts(problem, servers).observe(Episodes(problem, 1), ServerObserver([problem]))

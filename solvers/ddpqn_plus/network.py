@@ -173,6 +173,17 @@ def learn(
     return loss / n
 
 
+def warm_up() -> None:
+    """Load the compiled network, or compile it if it never ran here; for `Solver.warm_up`."""
+    shape, row = Shape(1, 1, True), np.zeros(1, np.float32)
+    weights, seen = np.zeros(shape.size, np.float32), np.ones((2, SERVER + GLOBAL), np.float32)
+    values(weights, *shape, seen, np.empty((2, 1), np.float32))
+    learn(
+        weights, weights.copy(), *shape, True, True, seen, np.zeros(1, np.int64), row, row, np.ones((1, 1), np.bool_),
+        row, weights.copy(), row.copy(),
+    )  # fmt: skip
+
+
 @inlined
 def _unpack(flat, h, k):
     at_b = SERVER * h

@@ -25,7 +25,7 @@ class Orders:
         a, n = problem.arrays, problem.n_subtasks
         inside = a.input_of < n
         self._inputs = a.input_of[inside].astype(np.int64)
-        self._readers = np.repeat(np.arange(n), np.diff(a.input_start.astype(np.int64)))[inside]
+        self._readers = np.repeat(np.arange(n), a.waits_for.astype(np.int64))
         self.place: Floats = np.zeros(n)
         """of each subtask, from 0 on"""
 

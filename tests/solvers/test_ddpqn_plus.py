@@ -1,5 +1,7 @@
 """DDPQN-plus: the shared network against torch, its observation against the evaluator, windows by hand."""
 
+import subprocess
+import sys
 from io import BytesIO
 from itertools import permutations, product
 from typing import Any
@@ -332,6 +334,19 @@ def test_a_dispatch_order_moves_one_subtask_between_its_inputs_and_readers() -> 
             assert (order == base).all()
         moved += (order != base).any()
     assert moved > 50
+
+
+def test_what_is_warmed_up_is_what_runs() -> None:
+    code = (
+        "import sys, offbench as ob; from offbench.solver import find; find('ddpqn-plus')().warm_up();"
+        "assert 'torch' not in sys.modules;"
+        "from offbench.solvers.ddpqn_plus import features, network;"
+        "from offbench.environment import episodes;"
+        "ob.solve('tiny-graphs', 'ddpqn-plus', max_evaluations=5000, parameters={'batch': 16});"
+        "ours = (features._observe, features.onward_costs, network.values, network.learn, episodes._step);"
+        "assert [len(each.signatures) for each in ours] == [1] * 5"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 SWITCHES: list[dict[str, Any]] = [
