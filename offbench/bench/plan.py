@@ -74,6 +74,26 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
     return Plan(suite, instances, tuple(_shuffled(jobs)), absent)
 
 
+def together(name: str, plans: Sequence[Plan]) -> Plan:
+    """Return several plans of one budget as one of that name, in which a run that some of them share is made once.
+
+    Raises
+    ------
+    ValueError
+        If two have different runs in one cell (instance, solver, seed).
+    """
+    jobs: dict[tuple[str, str, int], Job] = {}
+    for each in plans:
+        for job in each.jobs:
+            if jobs.setdefault(job.cell, job) != job:
+                raise ValueError(f"two plans differ in {job.cell}")
+    instances = {name: instance for each in plans for name, instance in each.instances.items()}
+    absent = {solver: why for each in plans for solver, why in each.absent.items()}
+    return Plan(
+        plans[0].suite.model_copy(update={"name": name}), instances, tuple(_shuffled(list(jobs.values()))), absent
+    )
+
+
 def _located(name: str, folder: Path) -> str:
     """Return a file's path as seen from the suite's folder; a solver's name as it is."""
     return str((folder / name).resolve()) if is_file(name) else name

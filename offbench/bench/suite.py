@@ -8,11 +8,12 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, field_validator, model_validator
 
 from offbench.errors import OffbenchError, nearest
-from offbench.instance import Count, Fact, Instance, Name, Positive, load
+from offbench.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 from offbench.jsonfile import check
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
+Servers = Annotated[int, Field(ge=0, strict=True)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -26,16 +27,25 @@ class Composed(Fact):
     """arrivals per second; all at once without"""
     seed: Seed = 0
     """of the arrivals"""
+    edges: Servers = 5
+    clouds: Servers = 5
+    weights: Weights | None = None
+    """of the objective; the paper's without"""
+    coordination: Coordination | None = None
+    """the reading that counts; the paper's without"""
     name: Name | None = None
 
     def instance(self, folder: Path) -> Instance:
         """Compose it; files are looked for beside the suite's own."""
-        from offbench.compose import arrivals, compose
+        from offbench.compose import PAPER_WEIGHTS, arrivals, compose
 
         networks = [load(_beside(folder, network)) for network in self.networks]
         source = "" if self.poisson is None else f"arrivals: Poisson, {self.poisson:g} per s, seed {self.seed}"
         name = self.name or f"{'-'.join(network.name for network in networks)}-x{self.tasks}"
-        return compose(name, networks, arrivals(self.tasks, None, self.poisson, self.seed), source=source)
+        return compose(
+            name, networks, arrivals(self.tasks, None, self.poisson, self.seed), self.edges, self.clouds,
+            self.weights or PAPER_WEIGHTS, self.coordination, source,
+        )  # fmt: skip
 
 
 # Told apart before they are checked, so that an error is of what was meant.

@@ -8,8 +8,9 @@ import pytest
 
 from offbench import OffbenchError
 from offbench.bench.job import NOT_INSTALLED, code_of
-from offbench.bench.plan import plan
+from offbench.bench.plan import plan, together
 from offbench.bench.suite import Suite, find_suite, instances_of, read_suite, restricted, shipped_suites
+from offbench.instance import load
 
 Write = Callable[[str, Any], Path]
 
@@ -53,6 +54,41 @@ def test_composed_instance_is_that_of_instance_make(write: Write) -> None:
     arrivals = [task.arrival_s for task in made.tasks]
     assert arrivals == sorted(arrivals)
     assert arrivals[0] == 0 < arrivals[1]
+
+
+def test_composed_instance_has_other_servers_weights_and_reading(write: Write) -> None:
+    weights = "{ delay = 0.7, energy = 0.2, cost = 0.1, score = 1.0, coordination = 0.0, balance = 0.0 }"
+    text = f"""
+name = "two"
+solvers = ["greedy"]
+[[instances]]
+networks = ["alexnet"]
+tasks = 1
+[[instances]]
+networks = ["alexnet"]
+tasks = 1
+name = "other"
+edges = 2
+clouds = 0
+weights = {weights}
+coordination = {{ indicators = "benefits", root = 3 }}
+"""
+    plain, made = instances_of(suite_of(write, text), Path())
+    assert plain.hash == load("alexnet").hash  # so that what is known of it counts
+    assert [server.name for server in made.servers] == ["client", "edge-1", "edge-2"]
+    assert (made.weights.delay, made.weights.coordination) == (0.7, 0.0)
+    assert (made.coordination.indicators, made.coordination.root) == ("benefits", 3)
+
+
+def test_plans_together_make_a_shared_run_once(write: Write) -> None:
+    one = plan(suite_of(write), Path())
+    other = plan(suite_of(write, SMALL.replace("seeds = 3", "seeds = 4")), Path())
+    both = together("both", [one, other])
+    assert {job.cell for job in both.jobs} == {job.cell for job in other.jobs}
+    assert len(both.jobs) == len(other.jobs) and both.suite.name == "both"
+    assert [job.seed for job in both.jobs] == sorted(job.seed for job in both.jobs)
+    with pytest.raises(ValueError, match="differ"):
+        together("both", [one, plan(suite_of(write, SMALL.replace("time_limit_s = 5", "time_limit_s = 6")), Path())])
 
 
 @pytest.mark.parametrize("name", shipped_suites())
