@@ -72,20 +72,20 @@ def bench(
     wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations)
     made = plan(wanted, file.parent, required=named)
     store = Store(output or RESULTS / wanted.name)
-    _check_folder(store.folder)
+    check_folder(store.folder)
     at_once = jobs or (1 if chosen == "loky" else -1)
     if not quiet:
         for solver, why in made.absent.items():
             say(f"{solver}: its runs are left as 'not-installed': {why}")
     if dry_run:
-        _forecast(made, store, max(1, at_once), rerun is not None, json)
+        forecast_of(made, store, max(1, at_once), rerun is not None, json)
         for damage in store.damaged:
             say(damage)
         return
     if store.keep_suite(file.read_text(encoding="utf-8")):
         say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
-    outcome = _run(made, store, at_once, chosen, address, rerun is not None, quiet)
-    _tell(outcome, store, json, quiet)
+    outcome = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
+    tell(outcome, store, json, quiet)
     if outcome.interrupted:
         raise typer.Exit(INTERRUPTED)
     if outcome.failed:
@@ -102,7 +102,8 @@ def _backend(name: str, address: str | None) -> "Backend":
     raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Refuse a folder of results that can't be written, before the work."""
     at = folder
     while not at.exists():
         at = at.parent
@@ -110,7 +111,8 @@ def _check_folder(folder: Path) -> None:
         raise OffbenchError(f"{folder}: can't be written: {at} is no folder, or there is no permission")
 
 
-def _forecast(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:
+def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:
+    """Say how many runs a plan has, and how long they take."""
     from offbench.bench.forecast import duration, seconds_of_all
     from offbench.bench.runner import to_run
     from offbench.cli.console import show_json
@@ -130,9 +132,10 @@ def _forecast(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) 
     )
 
 
-def _run(
+def run_plan(
     made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
 ) -> "Outcome":
+    """Run a plan, with a progress bar; Ctrl-C keeps what is done."""
     from offbench.bench.forecast import state
     from offbench.bench.runner import run
     from offbench.cli.interrupt import one_interrupt
@@ -148,7 +151,8 @@ def _run(
         return run(made, store, jobs, backend, address, rerun, watch)
 
 
-def _tell(outcome: "Outcome", store: "Store", json: bool, quiet: bool) -> None:
+def tell(outcome: "Outcome", store: "Store", json: bool, quiet: bool) -> None:
+    """Say what came of it."""
     from dataclasses import asdict
 
     from offbench.cli.console import plural, show_json

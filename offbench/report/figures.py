@@ -37,7 +37,7 @@ def figure(chart: Chart, styles: dict[str, Style]) -> Figure:
         if chart.log_y
         else {"title": {"text": chart.y}, "rangemode": "tozero"},
     }
-    return _json(go.Figure(traces, layout))
+    return json_of(go.Figure(traces, layout))
 
 
 def _short(values: Any) -> list[float | None]:
@@ -50,7 +50,8 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.15)"
 
 
-def _json(figure: Any) -> Figure:
+def json_of(figure: Any) -> Figure:
+    """Return a plotly figure as JSON has it; colours of text and ground are the page's."""
     figure.update_layout(template="none")
     return {"data": [trace.to_plotly_json() for trace in figure.data], "layout": figure.layout.to_plotly_json()}
 
@@ -89,4 +90,4 @@ def critical_difference(ranking: Ranking, styles: dict[str, Style]) -> Figure:
         "yaxis": {"categoryorder": "array", "categoryarray": order, "automargin": True},
         "height": 120 + 26 * len(order),
     }
-    return _json(go.Figure([*bars, reach, points], layout))
+    return json_of(go.Figure([*bars, reach, points], layout))

@@ -149,19 +149,35 @@ def _machines(rows: Iterable[Row]) -> list[tuple[int, str]]:
 
 
 def _page(title: str, subtitle: str, data: dict[str, Any], **parts: Any) -> str:
-    import plotly.offline
-    from jinja2 import Environment, StrictUndefined
-
-    here = files("offbench.report")
-
-    def text(name: str) -> str:
-        return (here / name).read_text(encoding="utf-8")
-
     empty: dict[str, Any] = {"notes": [], "blocks": {}, "learning": [], "titles": {}}
+    return render(_text("page.html"), title, subtitle, data, **empty | parts)
+
+
+def render(template: str, title: str, subtitle: str, data: dict[str, Any], **parts: Any) -> str:
+    """Return a page with everything that it needs inside: the data, plotly, this folder's style and script.
+
+    Parameters
+    ----------
+    template
+        A page in Jinja's language, which can import `macros.html`.
+    title, subtitle
+        Of the page.
+    data
+        What the script works on: `figures`, `runs` and `instances`.
+    **parts
+        What else the template names.
+    """
+    import plotly.offline
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
     # What would end the script element must not stand in it.
     inside = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(text("page.html"))
-    return template.render(
-        empty | parts, title=title, subtitle=subtitle, data=inside, style=text("page.css"), script=text("page.js"),
+    made = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_text))
+    return made.from_string(template).render(
+        parts, title=title, subtitle=subtitle, data=inside, style=_text("page.css"), script=_text("page.js"),
         plotly=plotly.offline.get_plotlyjs(),
     )  # fmt: skip
+
+
+def _text(name: str) -> str:
+    return (files("offbench.report") / name).read_text(encoding="utf-8")

@@ -19,6 +19,13 @@ _WIDTH, _HEIGHT = 5.2, 3.4
 def chart_figure(chart: Chart, styles: dict[str, Style]) -> Any:
     """Return a chart as a matplotlib figure."""
     figure, axes = _new(_WIDTH, _HEIGHT + 0.11 * len(chart.lines))
+    draw_chart(axes, chart, styles)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=7, frameon=False)
+    return figure
+
+
+def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
+    """Draw a chart, but for its legend."""
     for line in chart.lines:
         style = styles[line.solver]
         finite = np.isfinite(line.y)
@@ -35,8 +42,6 @@ def chart_figure(chart: Chart, styles: dict[str, Style]) -> Any:
     axes.set(xlabel=chart.x, ylabel=chart.y, title=chart.title)
     axes.set_xscale("log" if chart.log_x else "linear")
     axes.grid(alpha=0.25)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=7, frameon=False)
-    return figure
 
 
 def ranks_figure(ranking: Ranking, styles: dict[str, Style]) -> Any:
