@@ -18,6 +18,7 @@ from offbench.cli import (
     pareto,
     references,
     report,
+    reproduce,
     results,
     schema,
     show,
@@ -47,6 +48,7 @@ app.command("table")(results.table)
 app.command("report")(report.report)
 app.command("export")(results.export)
 app.command("show")(report.show)
+app.command("reproduce")(reproduce.reproduce)
 app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check_solver.check)

@@ -1,0 +1,153 @@
+"""`offbench reproduce`: the paper's experiments, figure by figure, and what becomes of its claims."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offbench.cli.arguments import Json
+from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from offbench.bench.store import Store
+    from offbench.paper.experiments import Scope
+    from offbench.paper.results import Result
+
+
+def reproduce(
+    figure: Annotated[str | None, typer.Argument(metavar="FIGURE", help="fig3 to fig13, or all.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few seeds, seconds a run, two networks: all in 15 minutes on two cores.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write one page of all figures, from the runs that there are.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where results go; results/paper by default, results/paper-quick if quick."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Of the agents, 0 to N-1.")] = None,
+    jobs: Annotated[int | None, typer.Option(metavar="N", help="Runs at once; as many as cores by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, and stop.")] = False,
+    rerun: Annotated[
+        str | None, typer.Option(metavar="failed", help="Run again what ended in an error or was killed.")
+    ] = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
+) -> None:
+    """Run a figure's experiment and hold the paper's claims against it.
+
+    The same command goes on where it was stopped, and figures share runs. Data and figures are written; for each
+    claim, in our words, it prints what we observe and whether it holds.
+    """
+    from dataclasses import replace
+
+    from offbench.bench.plan import together
+    from offbench.bench.store import Store
+    from offbench.cli.bench import check_folder, forecast_of, run_plan, tell
+    from offbench.paper.experiments import FIGURES, FULL, QUICK, chosen, experiments
+
+    if figure is None and not report:
+        raise OffbenchError(f"figure: name one of {', '.join(FIGURES)} or all, or give --report")
+    if dry_run and figure is None:
+        raise OffbenchError("--dry-run: of which figure? name one, or all")
+    for option, number in (("--seeds", seeds), ("--jobs", jobs)):
+        if number is not None and number < 1:
+            raise OffbenchError(f"{option}: must be at least 1, not {number}")
+    if rerun not in (None, "failed"):
+        raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
+    scope = QUICK if quick else FULL
+    if seeds is not None:
+        scope = replace(scope, seeds=seeds)
+    known = experiments(scope)
+    wanted = chosen(figure) if figure is not None else []
+    store = Store(output or Path("results") / ("paper-quick" if quick else "paper"))
+    if wanted:
+        at_once = jobs or _cores()
+        plan = together(str(figure), [known[name].plan(scope) for name in wanted])
+        check_folder(store.folder)
+        if dry_run:
+            forecast_of(plan, store, at_once, rerun is not None, json)
+            return
+        if not quiet and not json:
+            forecast_of(plan, store, at_once, rerun is not None, False)
+        outcome = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
+        if not json or outcome.interrupted:
+            tell(outcome, store, False, quiet)
+        if outcome.interrupted:
+            raise typer.Exit(INTERRUPTED)
+    elif not (store.folder / "plan.json").is_file():
+        raise OffbenchError(f"{store.folder}: has no runs; `offbench reproduce all` makes them")
+    shown = wanted or list(FIGURES)
+    found = _results(list(FIGURES) if report else wanted, scope, store, quiet)
+    _write([found[name] for name in (FIGURES if report else shown)], scope, quick, store.folder, report, quiet)
+    _show([found[name] for name in shown], json)
+    if wanted and outcome.failed:
+        raise typer.Exit(FAILED)
+
+
+def _cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or 1
+
+
+def _results(figures: list[str], scope: "Scope", store: "Store", quiet: bool) -> "dict[str, Result]":
+    from offbench.bench.best import Contradiction
+    from offbench.cli.progress import bar
+    from offbench.paper.experiments import experiments
+    from offbench.paper.results import result
+
+    known = experiments(scope)
+    found: dict[str, Result] = {}
+    with bar("figures", quiet) as progress:
+        if progress is not None:
+            progress.follow(lambda: (len(found) / len(figures), f"{len(found)} of {len(figures)}"))
+        for name in figures:
+            try:
+                found[name] = result(known[name], scope, store)
+            except Contradiction as error:
+                say(str(error))
+                raise typer.Exit(FAILED) from None
+    for damage in store.damaged:
+        say(damage)
+    return found
+
+
+def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, report: bool, quiet: bool) -> None:
+    from offbench.cli.files import write
+    from offbench.paper.results import write_all, write_figure
+
+    label = " (quick)" if quick else ""
+    paths = [path for one in found if one.runs.begun for path in write_figure(one, folder, label)]
+    if report:
+        from offbench.paper.report import claims_markdown, page
+
+        findings = [finding for one in found for finding in one.findings]
+        paths += write_all(found, folder, claims_markdown(findings, scope, quick))
+        write(folder / "report.html", page(found, scope, quick), quiet)
+    if not quiet:
+        say(f"wrote {len(paths)} files into {folder}: data/, figures/{', claims.md' if report else ''}")
+
+
+def _show(found: "list[Result]", json: bool) -> None:
+    from offbench.cli.console import show, show_json
+
+    findings = [finding for one in found for finding in one.findings]
+    if json:
+        figures = [
+            {"figure": one.experiment.figure, "runs": len(one.runs.table), "missing": one.runs.missing} for one in found
+        ]
+        show_json({"figures": figures, "claims": [finding.to_dict() for finding in findings]})
+        return
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from offbench.paper.report import observed
+
+    table = Table("claim", "the paper, in our words", "we observe", "verdict", show_lines=True)
+    for one in findings:
+        table.add_row(*map(Text, (one.claim.id, one.claim.text, observed(one), one.verdict)))
+    show(table)

@@ -1,0 +1,88 @@
+"""Panels as pictures: one of matplotlib's for each figure, one of plotly's for each panel; and their numbers."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from offbench.paper.bars import MARKS, Bars, bars_figure, draw_bars
+from offbench.paper.panels import Panel, Rows
+from offbench.report.charts import Chart
+from offbench.report.figures import Figure, figure
+from offbench.report.palette import Style, styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Of a panel, inches.
+_WIDTH, _HEIGHT = 3.2, 2.9
+
+
+def names(panel: Panel) -> list[str]:
+    """Return the names of what a panel shows."""
+    return list(panel.series) if isinstance(panel, Bars) else [line.solver for line in panel.lines]
+
+
+def looks(rows: Rows) -> dict[str, Style]:
+    """Return a style for each name, the same in all panels of a figure."""
+    return styles(list(dict.fromkeys(name for row in rows for panel in row for name in names(panel))))
+
+
+def interactive(panel: Panel, look: dict[str, Style]) -> Figure:
+    """Return a panel as plotly's JSON."""
+    if isinstance(panel, Bars):
+        return bars_figure(panel, look)
+    drawn = figure(panel, look)
+    drawn["layout"]["yaxis"].pop("rangemode", None)
+    return drawn
+
+
+def picture(rows: Rows, title: str) -> Any:
+    """Return all panels as one matplotlib figure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from offbench.report.paper_figures import draw_chart
+
+    look = looks(rows)
+    columns = max(len(row) for row in rows)
+    drawn, grid = plt.subplots(
+        len(rows), columns, figsize=(_WIDTH * columns, _HEIGHT * len(rows)), layout="constrained", squeeze=False
+    )
+    for axes_row, row in zip(grid, rows, strict=True):
+        for axes in axes_row[len(row) :]:
+            axes.remove()
+        for axes, panel in zip(axes_row, row, strict=False):
+            axes.spines[["top", "right"]].set_visible(False)
+            if isinstance(panel, Chart):
+                draw_chart(axes, panel, look)
+            else:
+                draw_bars(axes, panel, look)
+            axes.tick_params(labelsize=6)
+            axes.set_title(axes.get_title(), fontsize=8)
+            axes.xaxis.label.set_size(7)
+            axes.yaxis.label.set_size(7)
+            if axes.get_legend_handles_labels()[0]:
+                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=5.5, frameon=False)
+    drawn.suptitle(title, fontsize=10)
+    return drawn
+
+
+def numbers(rows: Rows) -> "pd.DataFrame":
+    """Return what is drawn as a table: panel, series, x, y, and low and high of its interval or range."""
+    import pandas as pd
+
+    found: list[tuple[Any, ...]] = []
+    for panel in (panel for row in rows for panel in row):
+        if isinstance(panel, Chart):
+            for line in panel.lines:
+                low = line.y if line.low is None else line.low
+                high = line.y if line.high is None else line.high
+                found += [(panel.name, line.solver, *each) for each in zip(line.x, line.y, low, high, strict=True)]
+            continue
+        for (category, series), bar in panel.bars.items():
+            if not math.isnan(bar.interval.estimate):
+                found.append((panel.name, series, category, *bar.interval))
+            marks = ((name, getattr(bar, field)) for field, name, _, _ in MARKS)
+            found += [(panel.name, f"{series}, {name}", category, y, y, y) for name, y in marks if not math.isnan(y)]
+    return pd.DataFrame(found, columns=["panel", "series", "x", "y", "low", "high"])

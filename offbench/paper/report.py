@@ -1,0 +1,116 @@
+"""One page of it all: claims, our numbers with intervals, verdicts, commands, figures."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from offbench.bench.formats import markdown
+from offbench.bench.tables import Block
+from offbench.paper.drawing import interactive, looks
+from offbench.paper.experiments import Scope
+from offbench.paper.findings import NOT_RUN, Finding, Observation
+from offbench.paper.results import Result
+from offbench.paper.settings import BENEFITS, PRINTED
+from offbench.report.page import render
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADS = ("claim", "section", "the paper, in our words", "we observe (95 % interval)", "verdict", "command")
+_SHORT = {PRINTED: "as printed", BENEFITS: "of benefits"}
+LEGEND = (
+    "A claim holds where the whole interval lies where it is claimed to lie, in every part (network) that it is about; "
+    "one part where the interval lies elsewhere refutes it; undecided where intervals straddle the border.",
+    "margin: by how much a group exceeds the best of the others; contrast: difference of means; relative: that as a "
+    "share; trend: Kendall's tau, from -1 to 1; exponent: 1 is growth in proportion; share: of layers; price: relative "
+    "rise of the score less that of H. Centres are interquartile means over seeds.",
+    "H as printed: of costs, square root (Eq. 11); of benefits: cube root, as the literature has it. Which groups are "
+    "compared, and what was taken where words leave it open, stands in claims.toml.",
+    "Diamonds are the best metaheuristic, stars proven optima, dashes the best lower bounds; in other panels than Q "
+    "they are the values of the placements with that Q.",
+)
+
+
+def observed(finding: Finding) -> str:
+    """Return what is observed in words: the statistic of each part, by reading of H."""
+    texts = []
+    for reading in finding.verdicts:
+        parts = [each for each in finding.observations if each.reading == reading and each.verdict != NOT_RUN]
+        if parts:
+            told = "; ".join(_told(finding, each) for each in parts)
+            head = f"H {_SHORT[reading]}, {finding.counts(reading)}: " if len(finding.verdicts) > 1 else ""
+            texts.append(f"{head}{finding.claim.statistic} {told}")
+    return " | ".join(texts)
+
+
+def _told(finding: Finding, each: Observation) -> str:
+    estimate, low, high = each.interval
+    paper = finding.claim.paper.get(each.part)
+    if finding.claim.statistic == "relative":
+        number = f"{estimate:+.0%} ({low:+.0%} to {high:+.0%})"
+    else:
+        number = f"{estimate:.3g} ({low:.3g} to {high:.3g})"
+    said = f", paper {paper:+.0%}" if paper is not None else ""
+    left = f", {each.without} runs left out" if each.without else ""
+    return f"{each.part} {number}{said}{left}"
+
+
+def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
+    """Return the claims as a table of texts (`HEADS`)."""
+    import pandas as pd
+
+    lines = [
+        (
+            one.claim.id, one.claim.section, one.claim.text, observed(one), one.verdict,
+            f"offbench reproduce {one.claim.figure}{' --quick' if quick else ''}",
+        )
+        for one in findings
+    ]  # fmt: skip
+    return pd.DataFrame(lines, columns=list(HEADS))
+
+
+def claims_markdown(findings: Sequence[Finding], scope: Scope, quick: bool) -> str:
+    """Return the claims as a Markdown table."""
+    block = Block("claims", title(quick), table(findings, quick), (described(scope, quick), *LEGEND))
+    return markdown(block)
+
+
+def title(quick: bool) -> str:
+    """Return the page's title."""
+    return "The paper, experiment by experiment" + (" (quick)" if quick else "")
+
+
+def described(scope: Scope, quick: bool) -> str:
+    """Tell how much was run."""
+    warning = (
+        "QUICK: few seeds, seconds of training, two networks; it shows that everything works and decides nothing. "
+        if quick
+        else ""
+    )
+    return f"{warning}{scope.seeds} seeds of the agents, {scope.time_limit_s:g} s on one core for each run."
+
+
+def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
+    """Return the page as HTML that needs nothing from elsewhere."""
+    figures, titles, parts = {}, {}, []
+    for one in (one for one in results if one.runs.begun):
+        name = one.experiment.figure
+        look = looks(one.rows)
+        named = [[(f"{name}-{panel.name}", panel) for panel in row] for row in one.rows]
+        for key, panel in (each for row in named for each in row):
+            figures[key], titles[key] = interactive(panel, look), panel.title
+        missing = f"{one.runs.missing} of {len(one.runs.table)} runs are still to be made." if one.runs.missing else ""
+        parts.append(
+            {
+                "figure": name, "title": one.experiment.title, "section": one.experiment.section, "state": missing,
+                "command": f"offbench reproduce {name}{' --quick' if quick else ''}",
+                "rows": [[key for key, _ in row] for row in named],
+            }
+        )  # fmt: skip
+    findings = [finding for one in results for finding in one.findings]
+    return render(
+        (files("offbench.paper") / "page.html").read_text(encoding="utf-8"), title(quick), described(scope, quick),
+        {"figures": figures, "runs": [], "instances": {}},
+        notes=(), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(), legend=LEGEND, parts=parts,
+        titles=titles,
+    )  # fmt: skip

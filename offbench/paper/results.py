@@ -1,0 +1,72 @@
+"""What is written of a figure: its numbers and its picture; of all of them: claims, runs and the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offbench.bench.store import Store
+from offbench.files import write_whole
+from offbench.paper.claims import claims
+from offbench.paper.drawing import numbers, picture
+from offbench.paper.experiments import Experiment, Scope
+from offbench.paper.findings import Finding, judge
+from offbench.paper.panels import Rows, panels
+from offbench.paper.table import Runs, runs
+
+
+@dataclass(frozen=True)
+class Result:
+    """What there is of one figure."""
+
+    experiment: Experiment
+    runs: Runs
+    rows: Rows
+    findings: tuple[Finding, ...]
+
+
+def result(experiment: Experiment, scope: Scope, store: Store) -> Result:
+    """Return what a store's runs say of a figure.
+
+    Raises
+    ------
+    Contradiction
+        If a bound lies above an objective.
+    """
+    found = runs(experiment, scope, store)
+    judged = tuple(judge(claim, found.table) for claim in claims() if claim.figure == experiment.figure)
+    return Result(experiment, found, panels(experiment.figure, found), judged)
+
+
+def write_figure(found: Result, folder: Path, label: str) -> list[Path]:
+    """Write a figure's numbers (``data/FIGURE.csv``) and its picture (``figures/FIGURE.png`` and ``.pdf``).
+
+    Parameters
+    ----------
+    found
+        What there is.
+    folder
+        Where.
+    label
+        Stands in the picture's title, so that a quick run's can't be taken for the full one's.
+    """
+    from offbench.report.paper_figures import save
+
+    name = found.experiment.figure
+    data = folder / "data" / f"{name}.csv"
+    data.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(data, numbers(found.rows).to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    title = f"Figure {name.removeprefix('fig')}: {found.experiment.title}{label}"
+    return [data, *save({name: lambda: picture(found.rows, title)}, folder / "figures")]
+
+
+def write_all(found: Sequence[Result], folder: Path, claims_table: str) -> list[Path]:
+    """Write all runs as one table (``data/runs.csv``), and the claims (``claims.md``)."""
+    import pandas as pd
+
+    tables = pd.concat([one.runs.table.drop(columns="layers") for one in found])
+    whole = tables.drop_duplicates("key").sort_values(["instance", "solver", "seed"])
+    paths = [folder / "data" / "runs.csv", folder / "claims.md"]
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    write_whole(paths[0], whole.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    write_whole(paths[1], claims_table)
+    return paths
