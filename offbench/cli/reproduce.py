@@ -120,7 +120,7 @@ def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, rep
     from offbench.paper.results import write_all, write_figure
 
     label = " (quick)" if quick else ""
-    paths = [path for one in found if one.runs.begun for path in write_figure(one, folder, label)]
+    paths = [path for one in found if one.rows for path in write_figure(one, folder, label)]
     if report:
         from offbench.paper.report import claims_markdown, page
 
@@ -147,7 +147,9 @@ def _show(found: "list[Result]", json: bool) -> None:
 
     from offbench.paper.report import observed
 
-    table = Table("claim", "the paper, in our words", "we observe", "verdict", show_lines=True)
+    table = Table(show_lines=True)
+    for head, share in (("the paper, in our words", 3), ("verdict", 2), ("we observe (95 % interval)", 4)):
+        table.add_column(head, ratio=share)
     for one in findings:
-        table.add_row(*map(Text, (one.claim.id, one.claim.text, observed(one), one.verdict)))
+        table.add_row(*map(Text, (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one))))
     show(table)

@@ -39,6 +39,8 @@ class Bars:
     series: tuple[str, ...]
     bars: dict[tuple[str, str], Bar]
     """by category and series"""
+    log: bool = False
+    """networks differ by orders of magnitude"""
 
     def places(self, series: str) -> list[tuple[float, Bar]]:
         """Return where on the axis a series' bars stand; categories are at 0, 1, and so on."""
@@ -83,7 +85,7 @@ def bars_figure(bars: Bars, styles: dict[str, Style]) -> Figure:
             traces.append(go.Scatter(x=x, y=y, mode="markers", name=name, marker=size, hovertemplate=hover))
     layout = {
         "xaxis": {"tickvals": list(range(len(bars.categories))), "ticktext": list(bars.categories)},
-        "yaxis": {"title": {"text": bars.y}},
+        "yaxis": {"title": {"text": bars.y}, "type": "log" if bars.log else "linear"},
         "barmode": "overlay",
     }
     return json_of(go.Figure(traces, layout))
@@ -107,5 +109,5 @@ def draw_bars(axes: Any, bars: Bars, styles: dict[str, Style]) -> None:
             kind = {"edgecolors": "0.25", "linewidths": 0.9} if mark == "D" else {"color": "0.25", "linewidths": 0.9}
             axes.scatter(*zip(*marked, strict=True), marker=mark, s=16, zorder=3, label=name, **kind, **fill)
     axes.set_xticks(range(len(bars.categories)), bars.categories)
-    axes.set(ylabel=bars.y, title=bars.title)
+    axes.set(ylabel=bars.y, title=bars.title, yscale="log" if bars.log else "linear")
     axes.grid(alpha=0.25, axis="y")

@@ -38,7 +38,7 @@ class Claim(Fact):
     than: tuple[Group, ...] = ()
     """those that they are held against"""
     where: dict[str, Group] = Field(default_factory=dict)
-    """further columns that choose runs; the agent is ddpqn unless it makes the groups"""
+    """further columns that choose runs; the agent is ddpqn, unless the claim is about several"""
     direction: Direction
     bound: float = 0.0
     """what the statistic must be above or below"""

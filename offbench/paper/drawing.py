@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from offbench.paper.bars import MARKS, Bars, bars_figure, draw_bars
+from offbench.paper.experiments import DDPQN
 from offbench.paper.panels import Panel, Rows
 from offbench.report.charts import Chart
 from offbench.report.figures import Figure, figure
@@ -12,6 +13,12 @@ from offbench.report.palette import Style, styles
 if TYPE_CHECKING:
     import pandas as pd
 
+_AGENT = "#EE3377"
+_BESIDE = {
+    "best metaheuristic": Style("#8A8A8A", "dash", "diamond", "--", "D"),
+    "proven optimum": Style("#8A8A8A", "dot", "star", ":", "*"),
+    "best lower bound": Style("#8A8A8A", "dashdot", "line-ew", "-.", "_"),
+}
 # Of a panel, inches.
 _WIDTH, _HEIGHT = 3.2, 2.9
 
@@ -22,8 +29,10 @@ def names(panel: Panel) -> list[str]:
 
 
 def looks(rows: Rows) -> dict[str, Style]:
-    """Return a style for each name, the same in all panels of a figure."""
-    return styles(list(dict.fromkeys(name for row in rows for panel in row for name in names(panel))))
+    """Return a style for each name, the same in all panels of a figure; the paper's agent has a colour of its own."""
+    found = styles(list(dict.fromkeys(name for row in rows for panel in row for name in names(panel))))
+    own = {name: style._replace(colour=_AGENT) for name, style in found.items() if name == DDPQN.name}
+    return found | own | _BESIDE
 
 
 def interactive(panel: Panel, look: dict[str, Style]) -> Figure:
@@ -62,10 +71,19 @@ def picture(rows: Rows, title: str) -> Any:
             axes.set_title(axes.get_title(), fontsize=8)
             axes.xaxis.label.set_size(7)
             axes.yaxis.label.set_size(7)
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=5.5, frameon=False)
+            _legend(axes, names(panel))
     drawn.suptitle(title, fontsize=10)
     return drawn
+
+
+def _legend(axes: Any, first: list[str]) -> None:
+    """Put a legend below, in the order of what is shown, marks last."""
+    labelled = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    shown = {name: labelled[name] for name in (*first, *labelled) if name in labelled}
+    if shown:
+        below = (0.5, -0.2 if axes.get_xlabel() else -0.1)
+        small = {"ncols": 2, "fontsize": 5.5, "frameon": False}
+        axes.legend(shown.values(), shown.keys(), loc="upper center", bbox_to_anchor=below, **small)
 
 
 def numbers(rows: Rows) -> "pd.DataFrame":

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offbench.bench.statistics.intervals import Interval
-from offbench.paper.claims import Claim, Group
+from offbench.paper.claims import Claim
+from offbench.paper.experiments import AGENTS
 from offbench.paper.settings import BENEFITS, PRINTED
 from offbench.paper.statistics import STATISTICS, centre, observe
 
@@ -96,17 +97,26 @@ def judge(claim: Claim, table: "pd.DataFrame") -> Finding:
     table
         Of runs (`table.runs`).
     """
-    agent: dict[str, Group] = {} if claim.by == "agent" else {"agent": "ddpqn"}
-    chosen = table[table[claim.by].isin(claim.of + claim.than)] if claim.of else table
-    for column, value in (agent | claim.where).items():
+    several = "agent" in (claim.by, *claim.each)
+    agents = (*AGENTS, "greedy") if several else ("ddpqn",)
+    chosen = table[table["agent"].isin(agents)]
+    chosen = chosen[chosen[claim.by].isin(claim.of + claim.than)] if claim.of else chosen
+    for column, value in claim.where.items():
         chosen = chosen[chosen[column] == value]
     found = [
-        _observed(claim, " ".join(map(str, part)), str(reading), runs)
+        _observed(claim, _part(claim.each, part), str(reading), runs)
         for (reading, *part), runs in chosen.groupby(["reading", *claim.each], sort=False)
     ]
     readings = dict.fromkeys(each.reading for each in found)
     verdicts = {reading: _overall(each.verdict for each in found if each.reading == reading) for reading in readings}
     return Finding(claim, tuple(found), verdicts or {PRINTED: NOT_RUN})
+
+
+def _part(columns: Iterable[str], values: Iterable[object]) -> str:
+    """Name a part: ``alexnet, 5 tasks``."""
+    return ", ".join(
+        value if isinstance(value, str) else f"{value} {column}" for column, value in zip(columns, values, strict=True)
+    )
 
 
 def _observed(claim: Claim, part: str, reading: str, runs: "pd.DataFrame") -> Observation:

@@ -29,13 +29,21 @@ _NAMES = {
     "coordination": "total H", "balance": "total Z / Z_ref", "edge_balance": "Z / Z_ref at edges",
     "cloud_balance": "Z / Z_ref at clouds",
 }  # fmt: skip
+_LOG = ("delay_s", "energy_j", "cost_usd")
 _READINGS = {PRINTED: "H as printed", BENEFITS: "H of benefits"}
 _SETS = ("A", "A-B", "A-X", ALL)
 
 
 def panels(figure: str, runs: Runs) -> Rows:
-    """Return the rows of panels of a figure."""
-    return _FIGURES[figure](runs)
+    """Return the rows of panels of a figure, as far as there is something to show."""
+    rows = [[panel for panel in row if _shows(panel)] for row in _FIGURES[figure](runs)]
+    return [row for row in rows if row]
+
+
+def _shows(panel: Panel) -> bool:
+    if isinstance(panel, Chart):
+        return bool(panel.lines)
+    return any(panel.places(series) for series in panel.series)
 
 
 # Bars ---------------------------------------------------------------------------------------------------------------
@@ -65,7 +73,7 @@ def _bars(runs: Runs, reading: str, by: str, groups: Sequence[Any], names: Seque
             some = table[(table["network"] == network) & (table[by] == group)]
             found[network, name] = _bar(some, others, runs.known, value)
     title = f"{_NAMES[value]} ({_READINGS[reading]})"
-    return Bars(f"{value}-{reading}-{by}", title, _NAMES[value], networks, tuple(names), found)
+    return Bars(f"{value}-{reading}-{by}", title, _NAMES[value], networks, tuple(names), found, value in _LOG)
 
 
 def _bar(some: "pd.DataFrame", others: "pd.DataFrame", known: "pd.DataFrame", value: str) -> Bar:

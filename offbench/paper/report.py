@@ -16,7 +16,7 @@ from offbench.report.page import render
 if TYPE_CHECKING:
     import pandas as pd
 
-HEADS = ("claim", "section", "the paper, in our words", "we observe (95 % interval)", "verdict", "command")
+HEADS = ("claim", "section", "the paper, in our words", "verdict", "we observe (95 % interval)", "command")
 _SHORT = {PRINTED: "as printed", BENEFITS: "of benefits"}
 LEGEND = (
     "A claim holds where the whole interval lies where it is claimed to lie, in every part (network) that it is about; "
@@ -32,7 +32,7 @@ LEGEND = (
 
 
 def observed(finding: Finding) -> str:
-    """Return what is observed in words: the statistic of each part, by reading of H."""
+    """Return what is observed in words: the statistic of each part, a line for each reading of H."""
     texts = []
     for reading in finding.verdicts:
         parts = [each for each in finding.observations if each.reading == reading and each.verdict != NOT_RUN]
@@ -40,7 +40,7 @@ def observed(finding: Finding) -> str:
             told = "; ".join(_told(finding, each) for each in parts)
             head = f"H {_SHORT[reading]}, {finding.counts(reading)}: " if len(finding.verdicts) > 1 else ""
             texts.append(f"{head}{finding.claim.statistic} {told}")
-    return " | ".join(texts)
+    return "\n".join(texts)
 
 
 def _told(finding: Finding, each: Observation) -> str:
@@ -61,7 +61,7 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 
     lines = [
         (
-            one.claim.id, one.claim.section, one.claim.text, observed(one), one.verdict,
+            one.claim.id, one.claim.section, one.claim.text, one.verdict, observed(one),
             f"offbench reproduce {one.claim.figure}{' --quick' if quick else ''}",
         )
         for one in findings
@@ -71,8 +71,8 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 
 def claims_markdown(findings: Sequence[Finding], scope: Scope, quick: bool) -> str:
     """Return the claims as a Markdown table."""
-    block = Block("claims", title(quick), table(findings, quick), (described(scope, quick), *LEGEND))
-    return markdown(block)
+    frame = table(findings, quick).replace("\n", "<br>", regex=True)
+    return markdown(Block("claims", title(quick), frame, (described(scope, quick), *LEGEND)))
 
 
 def title(quick: bool) -> str:
@@ -93,7 +93,7 @@ def described(scope: Scope, quick: bool) -> str:
 def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
     """Return the page as HTML that needs nothing from elsewhere."""
     figures, titles, parts = {}, {}, []
-    for one in (one for one in results if one.runs.begun):
+    for one in (one for one in results if one.rows):
         name = one.experiment.figure
         look = looks(one.rows)
         named = [[(f"{name}-{panel.name}", panel) for panel in row] for row in one.rows]

@@ -11,7 +11,14 @@ from offbench.paper.drawing import numbers, picture
 from offbench.paper.experiments import Experiment, Scope
 from offbench.paper.findings import Finding, judge
 from offbench.paper.panels import Rows, panels
-from offbench.paper.table import Runs, runs
+from offbench.paper.table import VALUES, Runs, runs
+
+# Of the table of all runs.
+_COLUMNS = (
+    "instance", "network", "weights", "reading", "edges", "clouds", "tasks", "solver", "seed", "status",
+    "lower_bound", "client_only", *(name for name in VALUES if name != "layers"), "seconds", "evaluations", "cpu",
+    "crowded", "commit", "key",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ def write_all(found: Sequence[Result], folder: Path, claims_table: str) -> list[
     """Write all runs as one table (``data/runs.csv``), and the claims (``claims.md``)."""
     import pandas as pd
 
-    tables = pd.concat([one.runs.table.drop(columns="layers") for one in found])
+    tables = pd.concat([one.runs.table[list(_COLUMNS)] for one in found])
     whole = tables.drop_duplicates("key").sort_values(["instance", "solver", "seed"])
     paths = [folder / "data" / "runs.csv", folder / "claims.md"]
     paths[0].parent.mkdir(parents=True, exist_ok=True)

@@ -46,11 +46,6 @@ class Runs:
     """loss over updates and reward over episodes, by the run's key"""
 
     @property
-    def begun(self) -> bool:
-        """Whether there is any run."""
-        return self.missing < len(self.table)
-
-    @property
     def missing(self) -> int:
         """How many planned runs have no row yet."""
         return int((self.table["status"] == "pending").sum())

@@ -37,8 +37,9 @@ def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
         if line.low is not None and line.high is not None:
             band = np.isfinite(line.low) & np.isfinite(line.high)
             axes.fill_between(
-                line.x[band], line.low[band], line.high[band], color=style.colour, alpha=0.15, linewidth=0, step="post"
-            )
+                line.x[band], line.low[band], line.high[band], color=style.colour, alpha=0.15, linewidth=0,
+                step="post" if chart.steps else None,
+            )  # fmt: skip
     axes.set(xlabel=chart.x, ylabel=chart.y, title=chart.title)
     axes.set_xscale("log" if chart.log_x else "linear")
     axes.grid(alpha=0.25)

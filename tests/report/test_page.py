@@ -119,11 +119,11 @@ console.error = (...parts) => { window.__errors.push(parts.join(" ")); before(..
 </script>"""
 
 
-def look(html: str, folder: Path, width: int, *options: str) -> Any:
+def look(html: str, folder: Path, width: int, *options: str, probe: str = PROBE) -> Any:
     """Open a page in Chromium and return what the probe tells."""
     probed = folder / "probed.html"
     probed.write_text(
-        html.replace("<head>", "<head>" + CATCH, 1).replace("</body>", PROBE + "</body>"), encoding="utf-8"
+        html.replace("<head>", "<head>" + CATCH, 1).replace("</body>", probe + "</body>"), encoding="utf-8"
     )
     assert CHROMIUM is not None
     done = subprocess.run(
