@@ -136,8 +136,17 @@ def _show(found: "list[Result]", json: bool) -> None:
 
     findings = [finding for one in found for finding in one.findings]
     if json:
+        from offbench.bench.formats import records
+        from offbench.paper.table import missed
+
         figures = [
-            {"figure": one.experiment.figure, "runs": len(one.runs.table), "missing": one.runs.missing} for one in found
+            {
+                "figure": one.experiment.figure,
+                "runs": len(one.runs.table),
+                "missing": one.runs.missing,
+                "missed_improvement": records(missed(one.runs)),
+            }
+            for one in found
         ]
         show_json({"figures": figures, "claims": [finding.to_dict() for finding in findings]})
         return

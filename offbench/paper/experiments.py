@@ -23,6 +23,7 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
     "gamma": (0.1, 0.3, 0.5, 0.8, 0.99),
 }
 DEFAULTS = {"lr": 0.001, "greedy": 0.9, "batch": 256, "gamma": 0.8}
+GREEDY = "greedy"
 METAHEURISTICS = ("annealing", "beam")
 """of these the better one stands beside the agents"""
 
@@ -123,7 +124,7 @@ def _with(scope: Scope, servers: Iterable[tuple[int, int]]) -> tuple[Setting, ..
 def experiments(scope: Scope) -> dict[str, Experiment]:
     """Return the experiment of each figure, in the paper's order."""
     solvers = {name: Entrant(name=name, label=name) for name in AGENTS}
-    greedy = Entrant(name="greedy", label="greedy", seeds=(0,))
+    greedy = Entrant(name=GREEDY, label=GREEDY, seeds=(0,))
     of_sets = _weighted(scope, "A", "A-B", "A-X", ALL)
     found = (
         Experiment(

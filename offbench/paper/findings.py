@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offbench.bench.frame import PENDING
 from offbench.bench.statistics.intervals import Interval
 from offbench.paper.claims import Claim
-from offbench.paper.experiments import AGENTS
+from offbench.paper.experiments import AGENTS, GREEDY
 from offbench.paper.settings import BENEFITS, PRINTED
 from offbench.paper.statistics import STATISTICS, centre, observe
 
@@ -98,7 +99,7 @@ def judge(claim: Claim, table: "pd.DataFrame") -> Finding:
         Of runs (`table.runs`).
     """
     several = "agent" in (claim.by, *claim.each)
-    agents = (*AGENTS, "greedy") if several else ("ddpqn",)
+    agents = (*AGENTS, GREEDY) if several else ("ddpqn",)
     chosen = table[table["agent"].isin(agents)]
     chosen = chosen[chosen[claim.by].isin(claim.of + claim.than)] if claim.of else chosen
     for column, value in claim.where.items():
@@ -128,7 +129,7 @@ def _observed(claim: Claim, part: str, reading: str, runs: "pd.DataFrame") -> Ob
         some = whole[whole[claim.by] == key]
         stacked = [np.stack(some[value].to_list()) if len(some) else np.empty(0) for value in values]
         groups[key] = stacked[0] if len(values) == 1 else np.stack(stacked, axis=-1)
-    without = int((runs["status"] != "pending").sum()) - len(whole)
+    without = int((runs["status"] != PENDING).sum()) - len(whole)
     if len(groups) < 1 + (not claim.of) or any(len(group) == 0 for group in groups.values()):
         nothing = Interval(math.nan, math.nan, math.nan)
         return Observation(part, reading, nothing, {}, len(whole), without, NOT_RUN)

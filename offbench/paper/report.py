@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from offbench.bench.formats import markdown
+from offbench.bench.formats import aligned, cells, markdown
 from offbench.bench.tables import Block
 from offbench.paper.drawing import interactive, looks
 from offbench.paper.experiments import Scope
 from offbench.paper.findings import NOT_RUN, Finding, Observation
 from offbench.paper.results import Result
 from offbench.paper.settings import BENEFITS, PRINTED
+from offbench.paper.table import Runs, missed
 from offbench.report.page import render
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def described(scope: Scope, quick: bool) -> str:
     return f"{warning}{scope.seeds} seeds of the agents, {scope.time_limit_s:g} s on one core for each run."
 
 
+def _missed(figure: str, runs: Runs) -> dict[str, Any]:
+    """Return what solvers miss as a table for the page."""
+    frame = missed(runs)
+    heads, rows = cells(Block("missed", "", frame.assign(reading=frame["reading"].map(_SHORT))))
+    heads[heads.index("median (95 %)")] = "missed improvement, median (95 %)"
+    heads[0], heads[-1] = "H", "against the best bound"
+    return {"name": f"missed-{figure}", "heads": heads, "rows": rows, "right": aligned(rows, len(heads)), "notes": ()}
+
+
 def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
     """Return the page as HTML that needs nothing from elsewhere."""
     figures, titles, parts = {}, {}, []
@@ -104,7 +114,7 @@ def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
             {
                 "figure": name, "title": one.experiment.title, "section": one.experiment.section, "state": missing,
                 "command": f"offbench reproduce {name}{' --quick' if quick else ''}",
-                "rows": [[key for key, _ in row] for row in named],
+                "rows": [[key for key, _ in row] for row in named], "missed": _missed(name, one.runs),
             }
         )  # fmt: skip
     findings = [finding for one in results for finding in one.findings]

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bench.best import best
-from offbench.bench.frame import frame
+from offbench.bench.best import best, with_gaps
+from offbench.bench.frame import PENDING, frame
 from offbench.bench.job import Job
 from offbench.bench.row import Row
+from offbench.bench.statistics.intervals import summaries
 from offbench.bench.store import Store
 from offbench.instance import Instance, Kind
-from offbench.paper.experiments import DEFAULTS, METAHEURISTICS, Experiment, Scope
+from offbench.paper.experiments import AGENTS, DEFAULTS, GREEDY, METAHEURISTICS, Experiment, Scope
 from offbench.references import references
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Runs:
     """The runs of an experiment."""
 
     table: "pd.DataFrame"
-    """a line for each planned run; NaN where a run isn't made or has no placement"""
+    """a line for each planned run, with its gaps (`with_gaps`); NaN where a run isn't made or has no placement"""
     known: "pd.DataFrame"
     """the best objective and bound of each instance (`bench.best.best`)"""
     curves: Mapping[str, Mapping[str, Points]]
@@ -48,7 +49,7 @@ class Runs:
     @property
     def missing(self) -> int:
         """How many planned runs have no row yet."""
-        return int((self.table["status"] == "pending").sum())
+        return int((self.table["status"] == PENDING).sum())
 
 
 def runs(experiment: Experiment, scope: Scope, store: Store) -> Runs:
@@ -67,12 +68,14 @@ def runs(experiment: Experiment, scope: Scope, store: Store) -> Runs:
     facts = {setting.name: setting.facts() for setting in experiment.settings}
     rows = [store.get(job) or job for job in planned.jobs]
     known = {one.hash: one for one in references().instances.values()}
-    base = frame(rows)
+    made = frame(rows)
+    bests = best(made, known)
+    base = with_gaps(made, bests)
     lines = {_job(row).key: _line(row, planned.instances[_job(row).instance], facts) for row in rows}
     more = pd.DataFrame([lines[key] for key in base["key"]])
     return Runs(
         pd.concat([base.drop(columns=[name for name in more if name in base]), more], axis="columns"),
-        best(base, known),
+        bests,
         {row.job.key: row.curves for row in rows if isinstance(row, Row) and row.curves},
     )
 
@@ -147,6 +150,29 @@ def at_end(points: Points) -> float:
     steps, values = np.array(points, dtype=float).T
     last = steps >= steps[-1] - (steps[-1] - steps[0]) / _TENTH
     return float(values[last].mean())
+
+
+def missed(runs: Runs) -> "pd.DataFrame":
+    """Return the share of the possible improvement over the device alone that each solver misses (MODEL.md section 9).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A line for each reading of H and solver: *median* over instances and seeds against the best known, with its
+        interval; *to_bound*, the median against the best bound. Without instances where not offloading is optimal.
+    """
+    import pandas as pd
+
+    table = runs.table[runs.table["agent"].isin((*AGENTS, GREEDY, *METAHEURISTICS)) & (runs.table["status"] != PENDING)]
+    found = summaries(table, "to_best_known", ("reading", "solver"))
+    bounds = table.groupby(["reading", "solver"])["to_bound"].median()
+    interval = ["median", "median_low", "median_high"]
+    lines = [
+        {"reading": reading, "solver": solver, "runs": int(line["runs"]), **{name: line[name] for name in interval}}
+        | {"to_bound": bounds[reading, solver]}
+        for (reading, solver), line in zip(found.index, found.to_dict("records"), strict=True)
+    ]
+    return pd.DataFrame(lines, columns=["reading", "solver", "runs", *interval, "to_bound"])
 
 
 def beside(runs: Runs) -> "pd.DataFrame":

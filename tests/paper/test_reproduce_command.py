@@ -56,7 +56,13 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     made = run("fig12", "--quick", "--jobs", 1, "--report", "--json")
     assert made.exit_code == 0, made.output + made.stderr
     told = json.loads(made.stdout)
-    assert told["figures"] == [{"figure": "fig12", "runs": 24, "missing": 0}]
+    (figure,) = told["figures"]
+    assert (figure["figure"], figure["runs"], figure["missing"]) == ("fig12", 24, 0)
+    missed = {(one["reading"], one["solver"]): one["median"] for one in figure["missed_improvement"]}
+    assert set(missed) == {
+        (reading, solver) for reading in ("printed", "benefits") for solver in ("annealing", "ddpqn")
+    }
+    assert min(missed.values()) >= 0
     by_id = {one["id"]: one for one in told["claims"]}
     assert set(by_id["fig12-delay-best"]["verdicts"]) == {"printed", "benefits"}
     assert {one["runs"] for one in by_id["fig12-delay-best"]["observations"]} == {6}
