@@ -79,22 +79,26 @@ class Experiment:
     title: str
     settings: tuple[Setting, ...]
     agents: tuple[Entrant, ...] = (DDPQN,)
-    """what the paper compares"""
+    """what the paper compares, on chains"""
+    on_graphs: tuple[Entrant, ...] = (Entrant(name="ddpqn", two_step=True, label="ddpqn two-step"),)
+    """the same on graphs, which the paper places in two steps; whoever shows curves learns all layers at once"""
 
     def suites(self, scope: Scope) -> list[Suite]:
-        """Return its suites: chains, whose optima are proven, and the others, which are bounded."""
+        """Return its suites: chains, whose optima are proven, and graphs or several tasks, which are bounded."""
         exact = Entrant(name="chain-exact", label="chain-exact", seeds=(0,))
         bound = Entrant(name="relaxations", label="relaxations", seeds=(0,))
         chains = [setting for setting in self.settings if setting.is_chain]
-        others = [setting for setting in self.settings if not setting.is_chain]
+        graphs = [setting for setting in self.settings if not setting.is_chain]
         return [
             Suite(
                 name=f"{self.figure}-{name}", description=self.title,
                 instances=tuple(setting.entry for setting in settings),
-                solvers=(*self.agents, *scope.beside, proof),
+                solvers=(*agents, *scope.beside, proof),
                 seeds=tuple(range(scope.seeds)), time_limit_s=scope.time_limit_s,
             )
-            for name, settings, proof in (("chains", chains, exact), ("others", others, bound))
+            for name, settings, agents, proof in (
+                ("chains", chains, self.agents, exact), ("graphs", graphs, self.on_graphs, bound)
+            )
             if settings
         ]  # fmt: skip
 
@@ -123,28 +127,28 @@ def _with(scope: Scope, servers: Iterable[tuple[int, int]]) -> tuple[Setting, ..
 
 def experiments(scope: Scope) -> dict[str, Experiment]:
     """Return the experiment of each figure, in the paper's order."""
-    solvers = {name: Entrant(name=name, label=name) for name in AGENTS}
-    greedy = Entrant(name=GREEDY, label=GREEDY, seeds=(0,))
+    agents = tuple(Entrant(name=name, label=name) for name in AGENTS)
+    three = (DDPQN, Entrant(name="dqn", label="dqn"), Entrant(name=GREEDY, label=GREEDY, seeds=(0,)))
     of_sets = _weighted(scope, "A", "A-B", "A-X", ALL)
     found = (
         Experiment(
             "fig3", "5.2", "Convergence of DDPQN under learning rate, epsilon, batch size and discount",
-            tuple(Setting(network) for network in scope.learning), tuple(_parameters()),
+            tuple(Setting(network) for network in scope.learning), tuple(_parameters()), tuple(_parameters()),
         ),
         Experiment(
             "fig4", "5.3", "Convergence of the eight agents",
-            tuple(Setting(network) for network in scope.structures), tuple(solvers.values()),
+            tuple(Setting(network) for network in scope.structures), agents, agents,
         ),
         Experiment(
             "fig5", "5.3", "Average reward of the eight agents",
-            tuple(Setting(network) for network in scope.structures), tuple(solvers.values()),
+            tuple(Setting(network) for network in scope.structures), agents, agents,
         ),
         Experiment(
             "fig6", "5.4", "Delay, energy and cost of several AlexNet tasks",
             tuple(
                 Setting("alexnet", reading=reading, tasks=tasks) for reading in READINGS for tasks in scope.tasks
             ),
-            (DDPQN, solvers["dqn"], greedy),
+            three, three,
         ),
         Experiment(
             "fig7", "5.5", "What the weights do",

@@ -47,6 +47,18 @@ def test_settings_have_names_of_their_own_and_figures_share_runs(scope: Scope) -
     assert set(known["fig8"].settings) < set(known["fig9"].settings) == set(known["fig11"].settings)
 
 
+def test_graphs_are_placed_in_two_steps_where_no_curves_are_shown() -> None:
+    known = experiments(QUICK)
+    found = {
+        (figure, job.instance): job.two_step
+        for figure in ("fig5", "fig9")
+        for job in known[figure].plan(QUICK).jobs
+        if job.name == "ddpqn"
+    }
+    assert found["fig9", "resnet A"] and found["fig9", "resnet"]
+    assert not found["fig9", "alexnet A"] and not found["fig5", "resnet"]
+
+
 def test_figures_by_name() -> None:
     assert chosen("fig9") == ["fig9"]
     assert len(chosen("all")) == 11
