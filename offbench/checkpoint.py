@@ -5,7 +5,6 @@ everything that it takes to go on. The files are written whole, `checkpoint.json
 dies, the folder holds the last checkpoint or the one before.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -14,6 +13,7 @@ from pydantic import JsonValue, NonNegativeFloat, NonNegativeInt
 
 from offbench.diary import Diary
 from offbench.errors import OffbenchError
+from offbench.files import whole, write_whole
 from offbench.instance import Fact, Instance, Name
 from offbench.jsonfile import check, layout, read_json
 from offbench.problem import P1
@@ -116,12 +116,14 @@ def save(
         versions=versions,
     )
     try:
-        _write(folder / checkpoint.policy, training.policy.save)
-        _write(folder / checkpoint.training, training.save)
-        text = layout(checkpoint.model_dump(mode="json")) + "\n"
-        _write(folder / FILE, lambda file: file.write(text.encode()))
-        for kind in ("policy", "training"):
-            for old in folder.glob(f"{kind}-*.bin*"):
+        with whole(folder / checkpoint.policy) as file:
+            training.policy.save(file)
+        with whole(folder / checkpoint.training) as file:
+            training.save(file)
+        write_whole(folder / FILE, layout(checkpoint.model_dump(mode="json")) + "\n")
+        # What came before, and what a write that was killed has left.
+        for pattern in ("*policy-*.bin*", "*training-*.bin*", f".{FILE}-*"):
+            for old in folder.glob(pattern):
                 if old.name not in (checkpoint.policy, checkpoint.training):
                     old.unlink()
     except OSError as error:
@@ -143,15 +145,6 @@ def trainable(name: str, parameters: dict[str, Any]) -> Trainable:
     solver = configure(kind, name, parameters)
     assert isinstance(solver, Trainable)
     return solver
-
-
-def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _open(path: Path, read: Callable[[BinaryIO], Content]) -> Content:

@@ -10,7 +10,6 @@ import pytest
 import trainable as foreign
 
 from offbench import OffbenchError, load, solve
-from offbench import checkpoint as on_disk
 from offbench.checkpoint import FILE, Checkpoint
 from offbench.instance import Instance, parse
 from offbench.train import Watched, train
@@ -184,16 +183,15 @@ def test_dying_while_writing_leaves_the_last_checkpoint(
     trained(tmp_path, steps=1000)
     before = content(tmp_path)
     writes = []
-    write = on_disk._write
 
-    def fatal(path: Path, content: Any) -> None:
-        writes.append(path)
+    def fatal(file: int) -> None:
+        writes.append(file)
         if len(writes) == dies_at:
-            path.with_name(path.name + ".tmp").write_bytes(b"half a f")
+            (temporary,) = tmp_path.glob(".*.tmp")
+            temporary.with_name(temporary.name.replace(".tmp", "-killed.tmp")).write_bytes(b"half a f")
             raise KeyboardInterrupt
-        write(path, content)
 
-    monkeypatch.setattr(on_disk, "_write", fatal)
+    monkeypatch.setattr("os.fsync", fatal)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, steps=1500, resume=True)
     assert content(tmp_path) == before
@@ -202,6 +200,7 @@ def test_dying_while_writing_leaves_the_last_checkpoint(
     trained(tmp_path / "whole", steps=2000)
     assert content(tmp_path) == content(tmp_path / "whole")
     assert len(list(tmp_path.glob("*.bin*"))) == 2
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_training_stops_when_it_is_told_to(tmp_path: Path) -> None:
