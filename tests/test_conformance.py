@@ -72,7 +72,8 @@ def test_a_reason_and_too_little_time_are_honest_answers(tmp_path: Path) -> None
     assert verdicts["5000 subtasks in 1 s"].outcome == "refused"
 
 
-def test_command(tmp_path: Path) -> None:
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offbench.conformance.LARGE_TIME_LIMIT_S", 60.0)
     file = tmp_path / "mine.py"
     file.write_text(HEAD + f"        {GOOD}\n", encoding="utf-8")
     result = CliRunner().invoke(app, ["check", str(file)])
