@@ -61,7 +61,7 @@ FULL = Scope(
 )
 QUICK = Scope(
     seeds=2,
-    time_limit_s=3,
+    time_limit_s=3.5,
     learning=("alexnet",),
     structures=("alexnet", "resnet"),
     networks=("alexnet", "resnet"),
