@@ -158,7 +158,7 @@ def status(results: Folder, json: Json = False) -> None:
     for note in found.notes:
         say(note)
     if failures:
-        say("`offbench bench SUITE --rerun failed` runs the failed ones again")
+        say("the command that made them runs the failed ones again with `--rerun failed`")
 
 
 def export(
