@@ -27,6 +27,7 @@ LEGEND = (
     "rise of the score less that of H. Centres are interquartile means over seeds.",
     "H as printed: of costs, square root (Eq. 11); of benefits: cube root, as the literature has it. Which groups are "
     "compared, and what was taken where words leave it open, stands in claims.toml.",
+    "Bars are DDPQN where no other agent is named. "
     "Diamonds are the best metaheuristic, stars proven optima, dashes the best lower bounds; in other panels than Q "
     "they are the values of the placements with that Q.",
 )

@@ -8,7 +8,7 @@ from offbench.bench.store import Store
 from offbench.files import write_whole
 from offbench.paper.claims import claims
 from offbench.paper.drawing import numbers, picture
-from offbench.paper.experiments import Experiment, Scope
+from offbench.paper.experiments import DDPQN, Experiment, Scope
 from offbench.paper.findings import Finding, judge
 from offbench.paper.panels import Rows, panels
 from offbench.paper.table import VALUES, Runs, runs
@@ -62,7 +62,8 @@ def write_figure(found: Result, folder: Path, label: str) -> list[Path]:
     data = folder / "data" / f"{name}.csv"
     data.parent.mkdir(parents=True, exist_ok=True)
     write_whole(data, numbers(found.rows).to_csv(index=False, float_format="%.8g", lineterminator="\n"))
-    title = f"Figure {name.removeprefix('fig')}: {found.experiment.title}{label}"
+    by = ", by DDPQN" if found.experiment.agents == (DDPQN,) else ""
+    title = f"Figure {name.removeprefix('fig')}: {found.experiment.title}{by}{label}"
     return [data, *save({name: lambda: picture(found.rows, title)}, folder / "figures")]
 
 
