@@ -60,7 +60,7 @@ defaults: .venv/development
 evolution-time: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.evolution_time $(ARGS)
 
-# What each part of ddpqn-plus brings; drawn instances to train on.
+# What each part of ddpqn-plus brings, into results/ablation; runs that are there aren't made again. Drawn instances to train on.
 ablation: .venv/development
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.ablation $(ARGS)
 
