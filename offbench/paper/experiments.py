@@ -24,7 +24,7 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
 }
 DEFAULTS = {"lr": 0.001, "greedy": 0.9, "batch": 256, "gamma": 0.8}
 GREEDY = "greedy"
-METAHEURISTICS = ("annealing", "beam")
+METAHEURISTICS = ("annealing", "genetic")
 """of these the better one stands beside the agents"""
 
 
@@ -49,19 +49,19 @@ class Scope:
 
 FULL = Scope(
     seeds=5,
-    time_limit_s=30,
+    time_limit_s=10,
     learning=("alexnet", "resnet"),
     structures=("alexnet", "googlenet", "resnet"),
     networks=("alexnet", "vgg19", "googlenet", "resnet"),
     tasks=(1, 2, 4, 6, 8, 10),
     beside=(
-        Entrant(name="annealing", label="annealing", seeds=(0, 1)),
-        Entrant(name="beam", label="beam", seeds=(0,)),
+        Entrant(name="annealing", label="annealing", seeds=(0,)),
+        Entrant(name="genetic", label="genetic", seeds=(0,)),
     ),
 )
 QUICK = Scope(
     seeds=2,
-    time_limit_s=3.5,
+    time_limit_s=4,
     learning=("alexnet",),
     structures=("alexnet", "resnet"),
     networks=("alexnet", "resnet"),
