@@ -28,6 +28,7 @@ def reproduce(
         typer.Option(metavar="DIR", help="Where results go; results/paper by default, results/paper-quick if quick."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Of the agents, 0 to N-1.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="Of each run, at most.")] = None,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Runs at once; as many as cores by default.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, and stop.")] = False,
     rerun: Annotated[
@@ -42,6 +43,7 @@ def reproduce(
     claim, in our words, it prints what we observe and whether it holds.
     """
     from dataclasses import replace
+    from math import inf
 
     from offbench.bench.plan import together
     from offbench.bench.store import Store
@@ -55,11 +57,15 @@ def reproduce(
     for option, number in (("--seeds", seeds), ("--jobs", jobs)):
         if number is not None and number < 1:
             raise OffbenchError(f"{option}: must be at least 1, not {number}")
+    if seconds is not None and not 0 < seconds < inf:
+        raise OffbenchError(f"--seconds: must be above 0 and finite, not {seconds:g}")
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
     scope = QUICK if quick else FULL
     if seeds is not None:
         scope = replace(scope, seeds=seeds)
+    if seconds is not None:
+        scope = replace(scope, time_limit_s=seconds)
     known = experiments(scope)
     wanted = chosen(figure) if figure is not None else []
     store = Store(output or Path("results") / ("paper-quick" if quick else "paper"))
@@ -154,11 +160,12 @@ def _show(found: "list[Result]", json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from offbench.paper.report import observed
+    from offbench.paper.report import observed, of_best
 
     table = Table(show_lines=True)
-    for head, share in (("the paper, in our words", 3), ("verdict", 2), ("we observe (95 % interval)", 4)):
+    heads = ("the paper, in our words", "verdict", "we observe (95 % interval)", "best placements known")
+    for head, share in zip(heads, (3, 2, 4, 3), strict=True):
         table.add_column(head, ratio=share)
     for one in findings:
-        table.add_row(*map(Text, (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one))))
+        table.add_row(*map(Text, (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one), of_best(one))))
     show(table)

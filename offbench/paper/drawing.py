@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from offbench.paper.bars import MARKS, Bars, bars_figure, draw_bars
 from offbench.paper.experiments import DDPQN
+from offbench.paper.heatmap import Heatmap, draw_heatmap, heatmap_figure
 from offbench.paper.panels import Panel, Rows
 from offbench.report.charts import Chart
 from offbench.report.figures import Figure, figure
@@ -19,12 +20,14 @@ _BESIDE = {
     "proven optimum": Style("#8A8A8A", "dot", "star", ":", "*"),
     "best lower bound": Style("#8A8A8A", "dashdot", "line-ew", "-.", "_"),
 }
-# Of a panel, inches.
-_WIDTH, _HEIGHT = 3.2, 2.9
+# Of a panel, inches; wide where a row has few.
+_WIDE, _NARROW, _HEIGHT = 4.8, 3.2, 2.9
 
 
 def names(panel: Panel) -> list[str]:
     """Return the names of what a panel shows."""
+    if isinstance(panel, Heatmap):
+        return []
     return list(panel.series) if isinstance(panel, Bars) else [line.solver for line in panel.lines]
 
 
@@ -39,6 +42,8 @@ def interactive(panel: Panel, look: dict[str, Style]) -> Figure:
     """Return a panel as plotly's JSON."""
     if isinstance(panel, Bars):
         return bars_figure(panel, look)
+    if isinstance(panel, Heatmap):
+        return heatmap_figure(panel)
     drawn = figure(panel, look)
     drawn["layout"]["yaxis"].pop("rangemode", None)
     return drawn
@@ -55,9 +60,8 @@ def picture(rows: Rows, title: str) -> Any:
 
     look = looks(rows)
     columns = max(len(row) for row in rows)
-    drawn, grid = plt.subplots(
-        len(rows), columns, figsize=(_WIDTH * columns, _HEIGHT * len(rows)), layout="constrained", squeeze=False
-    )
+    size = (columns * (_WIDE if columns < 3 else _NARROW), len(rows) * _HEIGHT)
+    drawn, grid = plt.subplots(len(rows), columns, figsize=size, layout="constrained", squeeze=False)
     for axes_row, row in zip(grid, rows, strict=True):
         for axes in axes_row[len(row) :]:
             axes.remove()
@@ -65,6 +69,8 @@ def picture(rows: Rows, title: str) -> Any:
             axes.spines[["top", "right"]].set_visible(False)
             if isinstance(panel, Chart):
                 draw_chart(axes, panel, look)
+            elif isinstance(panel, Heatmap):
+                draw_heatmap(axes, panel)
             else:
                 draw_bars(axes, panel, look)
             axes.tick_params(labelsize=6)
@@ -97,6 +103,10 @@ def numbers(rows: Rows) -> "pd.DataFrame":
                 low = line.y if line.low is None else line.low
                 high = line.y if line.high is None else line.high
                 found += [(panel.name, line.solver, *each) for each in zip(line.x, line.y, low, high, strict=True)]
+            continue
+        if isinstance(panel, Heatmap):
+            for row, values in panel.rows.items():
+                found += [(panel.name, row, layer, y, y, y) for layer, y in enumerate(values, start=1)]
             continue
         for (category, series), bar in panel.bars.items():
             if not math.isnan(bar.interval.estimate):

@@ -61,7 +61,7 @@ FULL = Scope(
 )
 QUICK = Scope(
     seeds=2,
-    time_limit_s=4,
+    time_limit_s=3.5,
     learning=("alexnet",),
     structures=("alexnet", "resnet"),
     networks=("alexnet", "resnet"),
@@ -115,9 +115,9 @@ def _parameters() -> Iterable[Entrant]:
                 yield Entrant(name="ddpqn", parameters={name: value}, label=f"ddpqn {name}={value:g}")
 
 
-def _weighted(scope: Scope, *weights: str) -> tuple[Setting, ...]:
-    """Return the settings of all networks and both readings of H with each of these weights."""
-    return tuple(Setting(*each) for each in product(scope.networks, weights, READINGS))
+def _weighted(networks: Iterable[str], *weights: str) -> tuple[Setting, ...]:
+    """Return the settings of these networks and both readings of H with each of these weights."""
+    return tuple(Setting(*each) for each in product(networks, weights, READINGS))
 
 
 def _with(scope: Scope, servers: Iterable[tuple[int, int]]) -> tuple[Setting, ...]:
@@ -129,19 +129,19 @@ def experiments(scope: Scope) -> dict[str, Experiment]:
     """Return the experiment of each figure, in the paper's order."""
     agents = tuple(Entrant(name=name, label=name) for name in AGENTS)
     three = (DDPQN, Entrant(name="dqn", label="dqn"), Entrant(name=GREEDY, label=GREEDY, seeds=(0,)))
-    of_sets = _weighted(scope, "A", "A-B", "A-X", ALL)
+    of_sets = _weighted(scope.networks, "A", "A-B", "A-X", ALL)
     found = (
         Experiment(
             "fig3", "5.2", "Convergence of DDPQN under learning rate, epsilon, batch size and discount",
-            tuple(Setting(network) for network in scope.learning), tuple(_parameters()), tuple(_parameters()),
+            _weighted(scope.learning, ALL), tuple(_parameters()), tuple(_parameters()),
         ),
         Experiment(
             "fig4", "5.3", "Convergence of the eight agents",
-            tuple(Setting(network) for network in scope.structures), agents, agents,
+            _weighted(scope.structures, ALL), agents, agents,
         ),
         Experiment(
             "fig5", "5.3", "Average reward of the eight agents",
-            tuple(Setting(network) for network in scope.structures), agents, agents,
+            _weighted(scope.structures, ALL), agents, agents,
         ),
         Experiment(
             "fig6", "5.4", "Delay, energy and cost of several AlexNet tasks",
@@ -152,7 +152,7 @@ def experiments(scope: Scope) -> dict[str, Experiment]:
         ),
         Experiment(
             "fig7", "5.5", "What the weights do",
-            _weighted(scope, "7:2:1", "1:7:2", "2:1:7", "2:3:5", ALL, "8:1:1"),
+            _weighted(scope.networks, "7:2:1", "1:7:2", "2:1:7", "2:3:5", ALL, "8:1:1"),
         ),
         Experiment(
             "fig8", "5.6", "Coordination H of each layer",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from offbench.paper.claims import Claim
 from offbench.paper.experiments import AGENTS, GREEDY
 from offbench.paper.settings import BENEFITS, PRINTED
 from offbench.paper.statistics import STATISTICS, centre, observe
+from offbench.paper.table import LEARNT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ class Observation:
     """of each group, one for each value"""
     runs: int
     """that count"""
+    proven: bool
+    """whether all of them are of instances whose optimum is proven"""
     without: int
     """runs left out, for they have no placement or learnt nothing"""
     verdict: str
@@ -46,6 +49,8 @@ class Finding:
     observations: tuple[Observation, ...]
     verdicts: dict[str, str]
     """by reading of H"""
+    best: "Finding | None" = None
+    """the same of the best placement known of each instance, whoever found it; None of what only agents have"""
 
     @property
     def verdict(self) -> str:
@@ -73,10 +78,12 @@ class Finding:
                     "part": each.part, "reading": each.reading, "verdict": each.verdict,
                     **{name: _finite(value) for name, value in each.interval._asdict().items()},
                     "centres": {key: [_finite(value) for value in values] for key, values in each.centres.items()},
-                    "runs": each.runs, "runs_left_out": each.without, "paper": self.claim.paper.get(each.part),
+                    "runs": each.runs, "runs_left_out": each.without, "proven": each.proven,
+                    "paper": self.claim.paper.get(each.part),
                 }
                 for each in self.observations
             ],
+            "best_placements": None if self.best is None else self.best.to_dict(),
         }  # fmt: skip
 
 
@@ -100,13 +107,27 @@ def judge(claim: Claim, table: "pd.DataFrame") -> Finding:
     """
     several = "agent" in (claim.by, *claim.each)
     agents = (*AGENTS, GREEDY) if several else ("ddpqn",)
-    chosen = table[table["agent"].isin(agents)]
-    chosen = chosen[chosen[claim.by].isin(claim.of + claim.than)] if claim.of else chosen
+    proven = table["instance"].isin(table.loc[table["status"] == "optimal", "instance"])
+    table = table.assign(proven=proven)
+    found = _found(claim, table[table["agent"].isin(agents)])
+    if several or set(claim.values) & set(LEARNT):
+        return found
+    return replace(found, best=_found(claim, best_placements(table)))
+
+
+def best_placements(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return, for each instance, the run with the lowest objective of all: agents, metaheuristics, exact solvers."""
+    placed = table[table["objective"].notna()]
+    return placed.sort_values("objective", kind="stable").drop_duplicates("instance").sort_index()
+
+
+def _found(claim: Claim, runs: "pd.DataFrame") -> Finding:
+    chosen = runs[runs[claim.by].isin(claim.of + claim.than)] if claim.of else runs
     for column, value in claim.where.items():
         chosen = chosen[chosen[column] == value]
     found = [
-        _observed(claim, _part(claim.each, part), str(reading), runs)
-        for (reading, *part), runs in chosen.groupby(["reading", *claim.each], sort=False)
+        _observed(claim, _part(claim.each, part), str(reading), some)
+        for (reading, *part), some in chosen.groupby(["reading", *claim.each], sort=False)
     ]
     readings = dict.fromkeys(each.reading for each in found)
     verdicts = {reading: _overall(each.verdict for each in found if each.reading == reading) for reading in readings}
@@ -132,10 +153,11 @@ def _observed(claim: Claim, part: str, reading: str, runs: "pd.DataFrame") -> Ob
     without = int((runs["status"] != PENDING).sum()) - len(whole)
     if len(groups) < 1 + (not claim.of) or any(len(group) == 0 for group in groups.values()):
         nothing = Interval(math.nan, math.nan, math.nan)
-        return Observation(part, reading, nothing, {}, len(whole), without, NOT_RUN)
+        return Observation(part, reading, nothing, {}, len(whole), False, without, NOT_RUN)
     interval = observe(groups, STATISTICS[claim.statistic], of, claim.than, claim.direction)
     centres = {str(key): tuple(_numbers(centre(group))) for key, group in groups.items()}
-    return Observation(part, reading, interval, centres, len(whole), without, verdict(claim, interval))
+    proven = bool(whole["proven"].all())
+    return Observation(part, reading, interval, centres, len(whole), proven, without, verdict(claim, interval))
 
 
 def _numbers(centre: Any) -> Iterable[float]:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,8 @@ from numpy.typing import NDArray
 from offbench.bench.statistics.intervals import Interval
 from offbench.paper.bars import Bar, Bars
 from offbench.paper.experiments import AGENTS, DEFAULTS, PARAMETERS
-from offbench.paper.settings import ALL, BENEFITS, ENVIRONMENTS, PRINTED, READINGS
+from offbench.paper.heatmap import Heatmap
+from offbench.paper.settings import ALL, BENEFITS, ENVIRONMENTS, PRINTED, READINGS, Setting
 from offbench.paper.statistics import level, observe
 from offbench.paper.table import Points, Runs, beside
 from offbench.report.charts import Chart, Line
@@ -18,7 +21,7 @@ from offbench.report.charts import Chart, Line
 if TYPE_CHECKING:
     import pandas as pd
 
-Panel = Chart | Bars
+Panel = Chart | Bars | Heatmap
 Rows = list[list[Panel]]
 Floats = NDArray[np.float64]
 
@@ -31,6 +34,7 @@ _NAMES = {
 }  # fmt: skip
 _LOG = ("delay_s", "energy_j", "cost_usd")
 _READINGS = {PRINTED: "H as printed", BENEFITS: "H of benefits"}
+_MARKED = (("metaheuristic", "best metaheuristic"), ("optimum", "proven optimum"))
 _SETS = ("A", "A-B", "A-X", ALL)
 
 
@@ -43,6 +47,8 @@ def panels(figure: str, runs: Runs) -> Rows:
 def _shows(panel: Panel) -> bool:
     if isinstance(panel, Chart):
         return bool(panel.lines)
+    if isinstance(panel, Heatmap):
+        return bool(panel.rows)
     return any(panel.places(series) for series in panel.series)
 
 
@@ -119,7 +125,7 @@ def _averaged(name: str, curves: Sequence[Points], logarithm: bool) -> Line:
     return Line(name, middle[there], np.nanmedian(table, 0), np.nanmin(table, 0), np.nanmax(table, 0))
 
 
-def _curves(runs: Runs, network: str, what: str, named: Iterable[tuple[str, "pd.DataFrame"]]) -> Chart:
+def _curves(runs: Runs, network: str, reading: str, what: str, named: Iterable[tuple[str, "pd.DataFrame"]]) -> Chart:
     """Return training curves on a network, and over rewards what others get, as level lines."""
     lines = []
     for name, some in named:
@@ -128,51 +134,58 @@ def _curves(runs: Runs, network: str, what: str, named: Iterable[tuple[str, "pd.
             lines.append(_averaged(name, told, logarithm=what == "loss"))
     if what == "reward" and lines:
         end = max(line.x[-1] for line in lines)
-        for name, objective in _levels(runs, network):
+        for name, objective in _levels(runs, Setting(network, reading=reading).name):
             lines.append(Line(name, np.array([0.0, end]), np.array([-objective, -objective])))
     x, y = ("update", "log10 of the loss") if what == "loss" else ("episode", "reward, -Q")
-    return Chart(f"{what}-{network}", f"{network}: {what}", x, y, tuple(lines), steps=False)
+    title = f"{network}: {what} ({_READINGS[reading]})"
+    return Chart(f"{what}-{network}-{reading}", title, x, y, tuple(lines), steps=False)
 
 
-def _levels(runs: Runs, network: str) -> Iterable[tuple[str, float]]:
+def _levels(runs: Runs, instance: str) -> Iterable[tuple[str, float]]:
     others = beside(runs)
-    better = others[(others["network"] == network) & (others["what"] == "metaheuristic")]
+    better = others[(others["instance"] == instance) & (others["what"] == "metaheuristic")]
     for objective in better["objective"].to_numpy(float):
         yield "best metaheuristic", float(objective)
-    known = runs.known.loc[[network]]
+    known = runs.known.loc[[instance]]
     for bound in known["bound"].dropna().to_numpy(float):
         yield ("proven optimum" if known["proven"].all() else "best lower bound"), float(bound)
 
 
 def _of_parameters(runs: Runs) -> Rows:
-    """Figure 3: a column for each parameter; loss and reward of each network in rows."""
+    """Figure 3: a column for each parameter; a row for loss and reward of each network and reading."""
 
-    def chart(network: str, what: str, parameter: str) -> Chart:
-        table = runs.table[(runs.table["network"] == network) & (runs.table["agent"] == "ddpqn")]
+    def chart(network: str, reading: str, what: str, parameter: str) -> Chart:
+        table = _ran(runs, network, reading)
         for other, default in DEFAULTS.items():
             table = table[table[other] == default] if other != parameter else table
         named = [(f"{parameter}={value:g}", table[table[parameter] == value]) for value in PARAMETERS[parameter]]
-        found = _curves(runs, network, what, named)
-        title = f"{found.title} by {parameter}"
-        return Chart(f"{found.name}-{parameter}", title, found.x, found.y, found.lines, steps=False)
+        found = _curves(runs, network, reading, what, named)
+        return replace(found, name=f"{found.name}-{parameter}", title=f"{found.title}, by {parameter}")
 
     networks = dict.fromkeys(runs.table["network"])
-    return [[chart(network, what, each) for each in PARAMETERS] for network in networks for what in ("loss", "reward")]
+    rows = product(networks, READINGS, ("loss", "reward"))
+    return [[chart(*row, parameter) for parameter in PARAMETERS] for row in rows]
 
 
 def _of_agents(what: str) -> Callable[[Runs], Rows]:
-    """Figures 4 and 5: a column for each network."""
+    """Figures 4 and 5: a column for each network, a row for each reading; then Q."""
+
+    def chart(runs: Runs, network: str, reading: str) -> Chart:
+        table = _ran(runs, network, reading, AGENTS)
+        return _curves(runs, network, reading, what, [(name, table[table["agent"] == name]) for name in AGENTS])
 
     def rows(runs: Runs) -> Rows:
         networks = dict.fromkeys(runs.table["network"])
-        agents = {network: runs.table[runs.table["network"] == network] for network in networks}
-        curves: list[Panel] = [
-            _curves(runs, network, what, [(name, table[table["agent"] == name]) for name in AGENTS])
-            for network, table in agents.items()
-        ]
-        return [curves, [_bars(runs, PRINTED, "agent", AGENTS, AGENTS, "objective")]]
+        curves: Rows = [[chart(runs, network, reading) for network in networks] for reading in READINGS]
+        totals: list[Panel] = [_bars(runs, reading, "agent", AGENTS, AGENTS, "objective") for reading in READINGS]
+        return [*curves, totals]
 
     return rows
+
+
+def _ran(runs: Runs, network: str, reading: str, agents: Sequence[str] = ("ddpqn",)) -> "pd.DataFrame":
+    table = runs.table[(runs.table["network"] == network) & (runs.table["reading"] == reading)]
+    return table[table["agent"].isin(agents)]
 
 
 # Over a number --------------------------------------------------------------------------------------------------------
@@ -208,31 +221,26 @@ def _line(name: str, table: "pd.DataFrame", value: str) -> Line:
 
 
 def _over_layers(runs: Runs) -> Rows:
-    """Figure 8: a column for each network, a row for each reading; then total H beside the others'."""
+    """Figure 8: a row for each network, a column for each reading; then Q beside the others'."""
     others = beside(runs)
 
-    def chart(network: str, reading: str) -> Chart:
+    def layers(network: str, reading: str) -> Heatmap:
         def choose(table: "pd.DataFrame") -> "pd.DataFrame":
             return table[(table["network"] == network) & (table["reading"] == reading)].dropna(subset="layers")
 
-        table, lines = choose(runs.table[runs.table["agent"] == "ddpqn"]), []
+        table, best = choose(runs.table[runs.table["agent"] == "ddpqn"]), choose(others[others["weights"] == ALL])
         named = [(name, table[table["weights"] == name]) for name in ("A", "A-B", ALL)]
-        best = choose(others[others["weights"] == ALL])
-        named += [(f"{ALL}, {what}", best[best["what"] == what]) for what in ("metaheuristic", "optimum")]
-        for name, some in named:
-            if len(some):
-                layers = np.stack(some["layers"].to_list())
-                x = np.arange(1.0, layers.shape[1] + 1)
-                lines.append(Line(name, x, np.median(layers, axis=0)))
+        named += [(f"{ALL}, {name}", best[best["what"] == what]) for what, name in _MARKED]
+        rows = {name: np.median(np.stack(some["layers"].to_list()), axis=0) for name, some in named if len(some)}
         title = f"{network}: H of each layer ({_READINGS[reading]})"
-        return Chart(f"layers-{network}-{reading}", title, "layer", "H", tuple(lines), steps=False)
+        return Heatmap(f"layers-{network}-{reading}", title, "layer", "H", rows)
 
     networks = dict.fromkeys(runs.table["network"])
     totals: list[Panel] = [
         _bars(runs, reading, "weights", ("A", "A-B", ALL), ("A", "A-B", ALL), "objective") for reading in READINGS
     ]
-    layers: Rows = [[chart(network, reading) for network in networks] for reading in READINGS]
-    return [*layers, totals]
+    maps: Rows = [[layers(network, reading) for reading in READINGS] for network in networks]
+    return [*maps, totals]
 
 
 def _weights(runs: Runs) -> Rows:

@@ -17,7 +17,10 @@ from offbench.report.page import render
 if TYPE_CHECKING:
     import pandas as pd
 
-HEADS = ("claim", "section", "the paper, in our words", "verdict", "we observe (95 % interval)", "command")
+HEADS = (
+    "claim", "section", "the paper, in our words", "verdict", "we observe (95 % interval)", "best placements known",
+    "command",
+)  # fmt: skip
 _SHORT = {PRINTED: "as printed", BENEFITS: "of benefits"}
 LEGEND = (
     "A claim holds where the whole interval lies where it is claimed to lie, in every part (network) that it is about; "
@@ -25,6 +28,9 @@ LEGEND = (
     "margin: by how much a group exceeds the best of the others; contrast: difference of means; relative: that as a "
     "share; trend: Kendall's tau, from -1 to 1; exponent: 1 is growth in proportion; share: of layers; price: relative "
     "rise of the score less that of H. Centres are interquartile means over seeds.",
+    "Best placements known: the claim held against the placement with the lowest Q of each instance, whoever found it. "
+    "DDPQN's own verdict mixes what the model rewards with what DDPQN finds in its time; this one has the model alone, "
+    "where optima are proven. One placement has no interval.",
     "H as printed: of costs, square root (Eq. 11); of benefits: cube root, as the literature has it. Which groups are "
     "compared, and what was taken where words leave it open, stands in claims.toml.",
     "Bars are DDPQN where no other agent is named. "
@@ -47,14 +53,20 @@ def observed(finding: Finding) -> str:
 
 def _told(finding: Finding, each: Observation) -> str:
     estimate, low, high = each.interval
+    single = each.runs <= len(each.centres)
     paper = finding.claim.paper.get(each.part)
     if finding.claim.statistic == "relative":
-        number = f"{estimate:+.0%} ({low:+.0%} to {high:+.0%})"
+        number = f"{estimate:+.0%}" + ("" if single else f" ({low:+.0%} to {high:+.0%})")
     else:
-        number = f"{estimate:.3g} ({low:.3g} to {high:.3g})"
+        number = f"{estimate:.3g}" + ("" if single else f" ({low:.3g} to {high:.3g})")
     said = f", paper {paper:+.0%}" if paper is not None else ""
     left = f", {each.without} runs left out" if each.without else ""
-    return f"{each.part} {number}{said}{left}"
+    return f"{each.part} {number}{said}{left}{' proven' if single and each.proven else ''}"
+
+
+def of_best(finding: Finding) -> str:
+    """Return what becomes of the claim with the best placements known: verdict and numbers; empty if it has none."""
+    return "" if finding.best is None else f"{finding.best.verdict}\n{observed(finding.best)}".rstrip()
 
 
 def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
@@ -63,7 +75,7 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 
     lines = [
         (
-            one.claim.id, one.claim.section, one.claim.text, one.verdict, observed(one),
+            one.claim.id, one.claim.section, one.claim.text, one.verdict, observed(one), of_best(one),
             f"offbench reproduce {one.claim.figure}{' --quick' if quick else ''}",
         )
         for one in findings

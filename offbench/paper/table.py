@@ -27,9 +27,10 @@ Points = Sequence[tuple[float, float]]
 # Of a training curve, at its beginning and at its end.
 _TENTH = 10
 
+LEARNT = ("loss", "reward", "reward_gained")
 VALUES = (
     "objective", "delay_s", "energy_j", "cost_usd", "delay", "energy", "cost", "score", "coordination", "balance",
-    "edge_balance", "cloud_balance", "layers", "loss", "reward", "reward_gained",
+    "edge_balance", "cloud_balance", "layers", *LEARNT,
 )  # fmt: skip
 """what claims can be about: totals (MODEL.md section 4); delay, energy and cost over their scales; the balance of edges
 and of clouds apart; H of each layer; loss and reward in the last tenth of a training, and what the reward gained"""

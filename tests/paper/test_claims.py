@@ -13,6 +13,7 @@ from offbench.bench.statistics.intervals import Interval
 from offbench.paper.claims import Claim, claims, parse_claims
 from offbench.paper.experiments import DEFAULTS, FIGURES, FULL, QUICK, Experiment, experiments
 from offbench.paper.findings import FAILS, HOLDS, NOT_RUN, ONLY_PRINTED, UNDECIDED, Finding, judge, verdict
+from offbench.paper.report import of_best
 
 FACTS: dict[str, Any] = {
     "id": "c", "figure": "fig9", "section": "5.6", "text": "B above A.", "value": "coordination",
@@ -28,7 +29,7 @@ def runs(values: dict[tuple[str, str, str], list[float]]) -> pd.DataFrame:
     """Return a table of runs from numbers by network, reading of H and weights."""
     lines = [
         {"network": network, "reading": reading, "weights": weights, "agent": "ddpqn", "status": "feasible",
-         "coordination": value}
+         "instance": f"{network} {weights} {reading}", "objective": 2.0, "coordination": value}
         for (network, reading, weights), numbers in values.items()
         for value in numbers
     ]  # fmt: skip
@@ -76,6 +77,22 @@ def test_runs_without_a_placement_are_left_out_and_counted() -> None:
     assert (seen.runs, seen.without, seen.verdict) == (2, 1, HOLDS)
     nothing = judge(claim(), runs({("alexnet", "printed", "A"): [1.0]}))
     assert nothing.verdict == NOT_RUN
+
+
+def test_best_placements_have_a_verdict_of_their_own() -> None:
+    agent = runs({("alexnet", "printed", "A"): HIGH, ("alexnet", "printed", "A-B"): LOW})
+    others = agent.drop_duplicates("instance").assign(agent=["annealing", "chain-exact"], objective=1.0)
+    others = others.assign(coordination=[3.0, 3.5], status=["feasible", "optimal"])
+    found = judge(claim(), pd.concat([agent, others], ignore_index=True))
+    assert found.verdict == FAILS
+    assert found.best is not None and found.best.verdict == HOLDS
+    (seen,) = found.best.observations
+    assert (seen.interval, seen.runs, seen.proven) == (Interval(0.5, 0.5, 0.5), 2, False)
+    assert "contrast alexnet 0.5" in of_best(found) and "0.5 (" not in of_best(found)
+    proven = judge(claim(), pd.concat([agent, others.assign(status="optimal")], ignore_index=True)).best
+    assert proven is not None and proven.observations[0].proven
+    # What only agents have, and what compares agents, has no best placement.
+    assert judge(claim(by="agent", of=["ddpqn"], than=["dqn"]), agent).best is None
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "workers", here)
     monkeypatch.setattr(experiments, "QUICK", TINY)
-    monkeypatch.setattr(experiments, "FIGURES", ("fig9", "fig10", "fig12"))
+    monkeypatch.setattr(experiments, "FIGURES", ("fig8", "fig9", "fig10", "fig12"))
     suites = Experiment.suites
 
     def few(self: Experiment, scope: Scope) -> list[Suite]:
@@ -52,6 +52,8 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     # Three environments, two readings of H; two seeds of ddpqn, and annealing and chain-exact beside it.
     assert (forecast["runs"], forecast["to_run"]) == (24, 24)
     assert not folder.exists()
+    longer = json.loads(run("fig12", "--quick", "--dry-run", "--seconds", 60, "--json").stdout)
+    assert longer["at_most_s"] - forecast["at_most_s"] == 24 * 30 / forecast["jobs"]
 
     made = run("fig12", "--quick", "--jobs", 1, "--report", "--json")
     assert made.exit_code == 0, made.output + made.stderr
@@ -77,6 +79,12 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     wanted = drawn[(drawn["panel"] == "delay_s-printed-environment") & (drawn["series"] == "L-E, proven optimum")]
     assert wanted["y"].tolist() == pytest.approx([proofs[0].indicators["delay_s"]])
 
+    layers = pd.read_csv(folder / "data" / "fig8.csv").query("panel == 'layers-alexnet-printed'")
+    of_optimum = layers[layers["series"] == "A-B-X, proven optimum"]
+    (proof,) = (row for row in store.rows() if row.status == "optimal" and row.job.instance == "alexnet")
+    assert of_optimum["x"].tolist() == [str(layer) for layer in range(1, 12)]
+    assert of_optimum["y"].sum() == pytest.approx(proof.indicators["coordination"])
+
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "offbench reproduce fig12 --quick" in page and "QUICK" in page
     text = (folder / "claims.md").read_text(encoding="utf-8")
@@ -85,7 +93,7 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     if CHROMIUM is not None:
         about = [claim for claim in claims() if claim.figure in experiments.FIGURES]
         seen = look(page, tmp_path, 1280, probe=PROBE)
-        assert seen == {"errors": [], "charts": 18, "empty": [], "claims": len(about), "over": False}
+        assert seen == {"errors": [], "charts": 22, "empty": [], "claims": len(about), "over": False}
 
 
 # Asks the page, after it has drawn, what it shows.
@@ -97,7 +105,7 @@ addEventListener("load", () => setTimeout(() => {
   told.id = "told";
   told.textContent = JSON.stringify({
     errors: window.__errors, charts: charts.length,
-    empty: charts.filter((chart) => !chart.querySelector(".points path")).map((chart) => chart.dataset.figure),
+    empty: charts.filter((c) => !c.querySelector(".points path, .hm image")).map((c) => c.dataset.figure),
     claims: document.querySelectorAll("#table-claims tbody tr").length,
     over: document.documentElement.scrollWidth > innerWidth,
   });
@@ -132,10 +140,12 @@ def test_goes_on_where_it_was_stopped_and_shares_runs(run: Run, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
-        (("fig2",), ["figure: must be one of fig9, fig10, fig12 or all, not 'fig2'"]),
-        ((), ["name one of fig9", "--report"]),
+        (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12 or all, not 'fig2'"]),
+        ((), ["name one of fig8", "--report"]),
         (("--report",), ["results/paper: has no runs", "offbench reproduce all"]),
         (("fig9", "--seeds", "0"), ["--seeds: must be at least 1"]),
+        (("fig9", "--seconds", "0"), ["--seconds: must be above 0"]),
+        (("fig9", "--seconds", "nan"), ["--seconds: must be above 0"]),
         (("fig9", "--jobs", "0"), ["--jobs: must be at least 1"]),
         (("fig9", "--rerun", "all"), ["--rerun: must be 'failed'"]),
         (("--report", "--dry-run"), ["--dry-run: of which figure"]),
