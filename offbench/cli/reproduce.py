@@ -160,7 +160,7 @@ def _show(found: "list[Result]", json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from offbench.paper.report import observed, of_best
+    from offbench.paper.report import observed, of_best, tally
 
     table = Table(show_lines=True)
     heads = ("the paper, in our words", "verdict", "we observe (95 % interval)", "best placements known")
@@ -169,3 +169,4 @@ def _show(found: "list[Result]", json: bool) -> None:
     for one in findings:
         table.add_row(*map(Text, (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one), of_best(one))))
     show(table)
+    show(tally(findings))

@@ -11,7 +11,7 @@ from offbench.bench.frame import PENDING
 from offbench.bench.statistics.intervals import Interval
 from offbench.paper.claims import Claim
 from offbench.paper.experiments import AGENTS, GREEDY
-from offbench.paper.settings import BENEFITS, PRINTED
+from offbench.paper.settings import BENEFITS, PRINTED, READINGS
 from offbench.paper.statistics import STATISTICS, centre, observe
 from offbench.paper.table import LEARNT
 
@@ -127,9 +127,9 @@ def _found(claim: Claim, runs: "pd.DataFrame") -> Finding:
         chosen = chosen[chosen[column] == value]
     found = [
         _observed(claim, _part(claim.each, part), str(reading), some)
-        for (reading, *part), some in chosen.groupby(["reading", *claim.each], sort=False)
+        for (reading, *part), some in chosen.groupby(["reading", *claim.each])
     ]
-    readings = dict.fromkeys(each.reading for each in found)
+    readings = [name for name in READINGS if any(each.reading == name for each in found)]
     verdicts = {reading: _overall(each.verdict for each in found if each.reading == reading) for reading in readings}
     return Finding(claim, tuple(found), verdicts or {PRINTED: NOT_RUN})
 

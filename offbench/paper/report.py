@@ -8,7 +8,7 @@ from offbench.bench.formats import aligned, cells, markdown
 from offbench.bench.tables import Block
 from offbench.paper.drawing import interactive, looks
 from offbench.paper.experiments import Scope
-from offbench.paper.findings import NOT_RUN, Finding, Observation
+from offbench.paper.findings import FAILS, HOLDS, NOT_RUN, ONLY_PRINTED, Finding, Observation
 from offbench.paper.results import Result
 from offbench.paper.settings import BENEFITS, PRINTED
 from offbench.paper.table import Runs, missed
@@ -26,8 +26,9 @@ LEGEND = (
     "A claim holds where the whole interval lies where it is claimed to lie, in every part (network) that it is about; "
     "one part where the interval lies elsewhere refutes it; undecided where intervals straddle the border.",
     "margin: by how much a group exceeds the best of the others; contrast: difference of means; relative: that as a "
-    "share; trend: Kendall's tau, from -1 to 1; exponent: 1 is growth in proportion; share: of layers; price: relative "
-    "rise of the score less that of H. Centres are interquartile means over seeds.",
+    "share; trend: Kendall's tau, from -1 to 1, so that most pairs must go the claimed way; exponent: 1 is growth in "
+    "proportion; share: of layers; price: relative rise of the score less that of H. Centres are interquartile means "
+    "over seeds.",
     "Best placements known: the claim held against the placement with the lowest Q of each instance, whoever found it. "
     "DDPQN's own verdict mixes what the model rewards with what DDPQN finds in its time; this one has the model alone, "
     "where optima are proven. One placement has no interval.",
@@ -39,34 +40,60 @@ LEGEND = (
 )
 
 
-def observed(finding: Finding) -> str:
-    """Return what is observed in words: the statistic of each part, a line for each reading of H."""
+def observed(finding: Finding, best: bool = False) -> str:
+    """Return what is observed in words: the statistic of each part, a line for each reading of H.
+
+    Parameters
+    ----------
+    finding
+        What is observed.
+    best
+        Of best placements, which may be proven.
+    """
     texts = []
     for reading in finding.verdicts:
         parts = [each for each in finding.observations if each.reading == reading and each.verdict != NOT_RUN]
         if parts:
-            told = "; ".join(_told(finding, each) for each in parts)
+            told = "; ".join(_told(finding, each, best) for each in parts)
             head = f"H {_SHORT[reading]}, {finding.counts(reading)}: " if len(finding.verdicts) > 1 else ""
             texts.append(f"{head}{finding.claim.statistic} {told}")
     return "\n".join(texts)
 
 
-def _told(finding: Finding, each: Observation) -> str:
+def _told(finding: Finding, each: Observation, best: bool) -> str:
     estimate, low, high = each.interval
-    single = each.runs <= len(each.centres)
+    single = each.runs <= len(each.centres)  # a resampled run is the same again
     paper = finding.claim.paper.get(each.part)
     if finding.claim.statistic == "relative":
         number = f"{estimate:+.0%}" + ("" if single else f" ({low:+.0%} to {high:+.0%})")
     else:
         number = f"{estimate:.3g}" + ("" if single else f" ({low:.3g} to {high:.3g})")
     said = f", paper {paper:+.0%}" if paper is not None else ""
-    left = f", {each.without} runs left out" if each.without else ""
-    return f"{each.part} {number}{said}{left}{' proven' if single and each.proven else ''}"
+    left = f", {each.without} run{'s' * (each.without > 1)} left out" if each.without else ""
+    return f"{each.part} {number}{said}{left}{', proven' if best and each.proven else ''}"
+
+
+def tally(findings: Sequence[Finding]) -> str:
+    """Count verdicts in words: by the agents' runs, and by the best placements known."""
+    best = [one.best for one in findings if one.best is not None]
+    return "; ".join(
+        f"{by}: of {len(some)} claims {_counted(some)}"
+        for by, some in (("By the agents' runs", findings), ("by the best placements known", best))
+        if some
+    )
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    verdicts = [one.verdict for one in findings]
+    named = {HOLDS: "hold", ONLY_PRINTED: "hold only with the printed form of H", FAILS: "do not hold"}
+    parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named.items() if verdict in verdicts]
+    others = sum(verdict not in named for verdict in verdicts)
+    return ", ".join([*parts, *([f"{others} are open or differ otherwise by reading of H"] if others else [])])
 
 
 def of_best(finding: Finding) -> str:
     """Return what becomes of the claim with the best placements known: verdict and numbers; empty if it has none."""
-    return "" if finding.best is None else f"{finding.best.verdict}\n{observed(finding.best)}".rstrip()
+    return "" if finding.best is None else f"{finding.best.verdict}\n{observed(finding.best, best=True)}".rstrip()
 
 
 def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
@@ -86,7 +113,7 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 def claims_markdown(findings: Sequence[Finding], scope: Scope, quick: bool) -> str:
     """Return the claims as a Markdown table."""
     frame = table(findings, quick).replace("\n", "<br>", regex=True)
-    return markdown(Block("claims", title(quick), frame, (described(scope, quick), *LEGEND)))
+    return markdown(Block("claims", title(quick), frame, (described(scope, quick), tally(findings), *LEGEND)))
 
 
 def title(quick: bool) -> str:
@@ -134,6 +161,6 @@ def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
     return render(
         (files("offbench.paper") / "page.html").read_text(encoding="utf-8"), title(quick), described(scope, quick),
         {"figures": figures, "runs": [], "instances": {}},
-        notes=(), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(), legend=LEGEND, parts=parts,
-        titles=titles,
+        notes=(tally(findings),), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(),
+        legend=LEGEND, parts=parts, titles=titles,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from offbench.bench.statistics.intervals import Interval
 from offbench.paper.claims import Claim, claims, parse_claims
 from offbench.paper.experiments import DEFAULTS, FIGURES, FULL, QUICK, Experiment, experiments
 from offbench.paper.findings import FAILS, HOLDS, NOT_RUN, ONLY_PRINTED, UNDECIDED, Finding, judge, verdict
-from offbench.paper.report import of_best
+from offbench.paper.report import observed, of_best, tally
 
 FACTS: dict[str, Any] = {
     "id": "c", "figure": "fig9", "section": "5.6", "text": "B above A.", "value": "coordination",
@@ -79,6 +79,29 @@ def test_runs_without_a_placement_are_left_out_and_counted() -> None:
     assert nothing.verdict == NOT_RUN
 
 
+def test_verdicts_are_counted() -> None:
+    held, refuted, open_ = (
+        judged((LOW, HIGH), (LOW, HIGH)),
+        judged((HIGH, LOW), (HIGH, LOW)),
+        judged((LOW, LOW), (LOW, LOW)),
+    )
+    only = judged((LOW, HIGH), (HIGH, LOW))
+    told = tally([held, held, refuted, open_, only])
+    assert told.startswith(
+        "By the agents' runs: of 5 claims 2 hold, 1 hold only with the printed form of H, 1 do not hold, 1 are open"
+    )
+    assert "by the best placements known: of 5 claims" in told
+
+
+def test_readings_and_parts_stand_in_order() -> None:
+    turned = runs(
+        {("vgg19", "benefits", "A"): LOW, ("alexnet", "benefits", "A"): LOW, ("alexnet", "printed", "A"): LOW}
+    )
+    found = judge(claim(statistic="level", of=["A"], than=[]), turned)
+    assert list(found.verdicts) == ["printed", "benefits"]
+    assert [each.part for each in found.observations if each.reading == "benefits"] == ["alexnet", "vgg19"]
+
+
 def test_best_placements_have_a_verdict_of_their_own() -> None:
     agent = runs({("alexnet", "printed", "A"): HIGH, ("alexnet", "printed", "A-B"): LOW})
     others = agent.drop_duplicates("instance").assign(agent=["annealing", "chain-exact"], objective=1.0)
@@ -91,6 +114,7 @@ def test_best_placements_have_a_verdict_of_their_own() -> None:
     assert "contrast alexnet 0.5" in of_best(found) and "0.5 (" not in of_best(found)
     proven = judge(claim(), pd.concat([agent, others.assign(status="optimal")], ignore_index=True)).best
     assert proven is not None and proven.observations[0].proven
+    assert "0.5, proven" in observed(proven, best=True) and "proven" not in observed(proven)
     # What only agents have, and what compares agents, has no best placement.
     assert judge(claim(by="agent", of=["ddpqn"], than=["dqn"]), agent).best is None
 
