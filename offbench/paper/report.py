@@ -88,7 +88,7 @@ def _counted(findings: Sequence[Finding]) -> str:
     named = {HOLDS: "hold", ONLY_PRINTED: "hold only with the printed form of H", FAILS: "do not hold"}
     parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named.items() if verdict in verdicts]
     others = sum(verdict not in named for verdict in verdicts)
-    return ", ".join([*parts, *([f"{others} are open or differ otherwise by reading of H"] if others else [])])
+    return ", ".join([*parts, *([f"{others} stay open or differ otherwise by reading of H"] if others else [])])
 
 
 def of_best(finding: Finding) -> str:
@@ -161,6 +161,6 @@ def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
     return render(
         (files("offbench.paper") / "page.html").read_text(encoding="utf-8"), title(quick), described(scope, quick),
         {"figures": figures, "runs": [], "instances": {}},
-        notes=(tally(findings),), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(),
+        notes=(), tally=tally(findings), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(),
         legend=LEGEND, parts=parts, titles=titles,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def test_verdicts_are_counted() -> None:
     only = judged((LOW, HIGH), (HIGH, LOW))
     told = tally([held, held, refuted, open_, only])
     assert told.startswith(
-        "By the agents' runs: of 5 claims 2 hold, 1 hold only with the printed form of H, 1 do not hold, 1 are open"
+        "By the agents' runs: of 5 claims 2 hold, 1 hold only with the printed form of H, 1 do not hold, 1 stay open"
     )
     assert "by the best placements known: of 5 claims" in told
 
