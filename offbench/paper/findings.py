@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HOLDS, FAILS, UNDECIDED, NOT_RUN = "holds", "does not hold", "undecided", "not run"
+BEST = "best"
 ONLY_PRINTED = "holds only with the printed form of H"
 
 
@@ -118,7 +119,7 @@ def judge(claim: Claim, table: "pd.DataFrame") -> Finding:
 def best_placements(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return, for each instance, the run with the lowest objective of all: agents, metaheuristics, exact solvers."""
     placed = table[table["objective"].notna()]
-    return placed.sort_values("objective", kind="stable").drop_duplicates("instance").sort_index()
+    return placed.sort_values("objective", kind="stable").drop_duplicates("instance").sort_index().assign(agent=BEST)
 
 
 def _found(claim: Claim, runs: "pd.DataFrame") -> Finding:
@@ -145,9 +146,11 @@ def _observed(claim: Claim, part: str, reading: str, runs: "pd.DataFrame") -> Ob
     values = list(claim.values)
     whole = runs.dropna(subset=values)
     groups: dict[Any, Any] = {}
+    lonely = False
     of = claim.of or tuple(sorted(set(whole[claim.by])))
     for key in of + claim.than:
         some = whole[whole[claim.by] == key]
+        lonely |= len(some) == 1 and str(some["agent"].iloc[0]) in AGENTS
         stacked = [np.stack(some[value].to_list()) if len(some) else np.empty(0) for value in values]
         groups[key] = stacked[0] if len(values) == 1 else np.stack(stacked, axis=-1)
     without = int((runs["status"] != PENDING).sum()) - len(whole)
@@ -157,7 +160,9 @@ def _observed(claim: Claim, part: str, reading: str, runs: "pd.DataFrame") -> Ob
     interval = observe(groups, STATISTICS[claim.statistic], of, claim.than, claim.direction)
     centres = {str(key): tuple(_numbers(centre(group))) for key, group in groups.items()}
     proven = bool(whole["proven"].all())
-    return Observation(part, reading, interval, centres, len(whole), proven, without, verdict(claim, interval))
+    # One run of an agent that learns tells nothing of others.
+    told = UNDECIDED if lonely else verdict(claim, interval)
+    return Observation(part, reading, interval, centres, len(whole), proven, without, told)
 
 
 def _numbers(centre: Any) -> Iterable[float]:

@@ -72,11 +72,22 @@ def test_one_network_refutes_what_is_claimed_of_all() -> None:
 
 
 def test_runs_without_a_placement_are_left_out_and_counted() -> None:
-    table = runs({("alexnet", "printed", "A"): [1.0, math.nan], ("alexnet", "printed", "A-B"): [2.0]})
+    table = runs({("alexnet", "printed", "A"): [1.0, 1.1, math.nan], ("alexnet", "printed", "A-B"): [2.0, 2.1]})
     (seen,) = judge(claim(), table).observations
-    assert (seen.runs, seen.without, seen.verdict) == (2, 1, HOLDS)
+    assert (seen.runs, seen.without, seen.verdict) == (4, 1, HOLDS)
     nothing = judge(claim(), runs({("alexnet", "printed", "A"): [1.0]}))
     assert nothing.verdict == NOT_RUN
+
+
+def test_one_seed_decides_nothing_but_of_what_has_no_chance() -> None:
+    alone = runs({("alexnet", "printed", "A"): [1.0], ("alexnet", "printed", "A-B"): [2.0]})
+    found = judge(claim(), alone)
+    assert found.verdict == UNDECIDED and found.best is not None and found.best.verdict == HOLDS
+    by_agent = claim(by="agent", of=["ddpqn"], than=["greedy"])
+    greedy = runs({("alexnet", "printed", "A"): [1.0]}).assign(agent="greedy")
+    assert judge(by_agent, pd.concat([greedy, alone[1:]], ignore_index=True)).verdict == UNDECIDED
+    both = runs({("alexnet", "printed", "A-B"): [2.0, 2.1]})
+    assert judge(by_agent, pd.concat([greedy, both], ignore_index=True)).verdict == HOLDS
 
 
 def test_verdicts_are_counted() -> None:
