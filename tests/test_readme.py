@@ -68,3 +68,16 @@ def test_first_result_is_what_is_printed() -> None:
     told = next(block for block in blocks("") if "$ offbench solve --solver greedy alexnet" in block)
     tables = [line.rstrip() for line in printed.splitlines()[1:]]  # the first line tells seconds
     assert tables == told.splitlines()[2:]
+
+
+def test_links_lead_somewhere() -> None:
+    home = Path(__file__).parent.parent
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(links) > 15
+    assert [link for link in links if not (home / link).exists()] == []
+
+
+def test_verdicts_told_are_those_of_the_full_set() -> None:
+    claims = (Path(__file__).parent.parent / "results/paper/claims.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"By the agents' runs: of \d+ claims [^;]+; by the best placements known: [^.\n]+", README)
+    assert " ".join(told.split()) in claims
