@@ -25,7 +25,8 @@ _SHORT = {PRINTED: "as printed", BENEFITS: "of benefits"}
 LEGEND = (
     "A claim holds where the whole interval lies where it is claimed to lie, in every part (network) that it is about; "
     "one part where the interval lies elsewhere refutes it; undecided where intervals straddle the border.",
-    "margin: by how much a group exceeds the best of the others; contrast: difference of means; relative: that as a "
+    "margin: by how much a group exceeds the best of the others, its interval from those of the differences to each of "
+    "them, for one of several equals is ahead by chance; contrast: difference of means; relative: that as a "
     "share; trend: Kendall's tau, from -1 to 1, so that most pairs must go the claimed way; exponent: 1 is growth in "
     "proportion; share: of layers; price: relative rise of the score less that of H. Centres are interquartile means "
     "over seeds.",

@@ -119,5 +119,24 @@ def observe(
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = statistic(given, of, than, direction)[0]
         tails = (1 - level) / 2
+        if statistic is margin:
+            return Interval(float(estimate), *_of_margin(drawn, of, than, direction, tails))
         low, high = np.quantile(statistic(drawn, of, than, direction), [tails, 1 - tails])
     return Interval(float(estimate), float(low), float(high))
+
+
+def _of_margin(
+    drawn: Centres, of: Sequence[Any], than: Sequence[Any], direction: Direction, tails: float
+) -> tuple[float, float]:
+    """Return an interval of a margin from those of the differences to each of the others.
+
+    Of several equals one is ahead by chance, and drawing runs anew keeps it ahead. So the group exceeds all
+    only where it exceeds each (Berger, 1982), and is exceeded only where it is by one of them with its tail
+    shared among all (Bonferroni).
+    """
+    apart = np.stack([drawn[of[0]] - drawn[key] for key in than])
+    towards, away = (tails, 1 - tails / len(than)) if direction == "above" else (1 - tails, tails / len(than))
+    pick = np.min if direction == "above" else np.max
+    ends = (float(pick(np.quantile(apart, share, axis=1))) for share in (towards, away))
+    low, high = sorted(ends)
+    return low, high

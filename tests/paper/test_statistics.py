@@ -87,3 +87,27 @@ def test_interval_covers_about_as_often_as_it_says() -> None:
         _, low, high = observe({"a": a, "b": b}, STATISTICS["contrast"], ["a"], ["b"], "above", resamples=200)
         hits += low <= 0 <= high
     assert 0.88 < hits / 300 < 0.99
+
+
+def test_the_best_of_several_equals_refutes_nobody() -> None:
+    # Five seeds of eight agents that are all the same: one is ahead by chance, in almost every draw.
+    refuted = held = 0
+    for draw in range(200):
+        rng = np.random.default_rng(draw)
+        groups = {agent: rng.normal(size=5) for agent in range(8)}
+        _, low, high = observe(groups, STATISTICS["margin"], [0], list(range(1, 8)), "above", resamples=300)
+        refuted += high <= 0
+        held += low > 0
+    # 19 and 0: five seeds make bootstrap intervals short. An interval of the margin itself refutes 72.
+    assert refuted <= 30
+    assert held <= 10
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("above", 1), ("below", -1)])
+def test_a_margin_s_interval_lies_where_all_or_one_of_the_others_leave_it(direction: Direction, sign: int) -> None:
+    spread = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
+    groups = {"a": sign * (3 + spread), "b": sign * (1 + spread), "c": sign * (2 + spread)}
+    ahead = observe(groups, STATISTICS["margin"], ["a"], ["b", "c"], direction)
+    behind = observe(groups, STATISTICS["margin"], ["c"], ["a", "b"], direction)
+    assert ahead.low <= ahead.estimate <= ahead.high and ahead.estimate == pytest.approx(sign * 1)
+    assert min(sign * ahead.low, sign * ahead.high) > 0 > max(sign * behind.low, sign * behind.high)
