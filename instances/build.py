@@ -9,9 +9,16 @@ import csv
 from pathlib import Path
 
 from offbench.instances import inception
-
-from offbench.compose import ENVIRONMENT_SOURCE, INPUT_MB, PAPER_WEIGHTS, arrivals, compose, paper_links, paper_servers
-from offbench.instance import Instance, Layer, Task
+from offbench.model.composition import (
+    ENVIRONMENT_SOURCE,
+    INPUT_MB,
+    PAPER_WEIGHTS,
+    arrivals,
+    compose,
+    paper_links,
+    paper_servers,
+)
+from offbench.model.instance import Instance, Layer, Task
 
 FOLDER = Path(__file__).parent
 PROFILE_SOURCE = (

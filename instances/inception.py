@@ -11,7 +11,7 @@ the times follow from what each layer computes, at the rates that GoogLeNet has 
 The inner branches of the three Inception-C modules fork once more, and meet only where the outer ones do.
 """
 
-from offbench.instance import Layer
+from offbench.model.instance import Layer
 
 CYCLES_PER_MAC = 0.1
 CYCLES_PER_MAC_LAST = 3.7

@@ -9,46 +9,46 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offbench.errors import OffbenchError as OffbenchError
-    from offbench.evaluator import Evaluation as Evaluation
-    from offbench.evaluator import evaluate as evaluate
-    from offbench.evaluator import evaluate_many as evaluate_many
-    from offbench.instance import Instance as Instance
-    from offbench.instance import load as load
-    from offbench.placement import Placement as Placement
-    from offbench.placement import load_placement as load_placement
-    from offbench.problem import P1 as P1
-    from offbench.problem import P2 as P2
-    from offbench.run import solve as solve
-    from offbench.search import Budget as Budget
-    from offbench.search import Infeasible as Infeasible
-    from offbench.search import Search as Search
-    from offbench.search import SearchEnded as SearchEnded
-    from offbench.solution import Solution as Solution
-    from offbench.solver import Solver as Solver
-    from offbench.training import Trainable as Trainable
-    from offbench.two_step import solve_two_step as solve_two_step
+    from offbench.evaluation.evaluator import Evaluation as Evaluation
+    from offbench.evaluation.evaluator import evaluate as evaluate
+    from offbench.evaluation.evaluator import evaluate_many as evaluate_many
+    from offbench.learning.trainable import Trainable as Trainable
+    from offbench.model.instance import Instance as Instance
+    from offbench.model.instance import load as load
+    from offbench.model.placement import Placement as Placement
+    from offbench.model.placement import load_placement as load_placement
+    from offbench.model.problem import P1 as P1
+    from offbench.model.problem import P2 as P2
+    from offbench.runs.solution import Solution as Solution
+    from offbench.runs.solve import solve as solve
+    from offbench.runs.two_step import solve_two_step as solve_two_step
+    from offbench.search.budget import Budget as Budget
+    from offbench.search.budget import Infeasible as Infeasible
+    from offbench.search.budget import SearchEnded as SearchEnded
+    from offbench.search.search import Search as Search
+    from offbench.search.solver import Solver as Solver
 
 # Public names and the modules that have them, imported when first used: `import offbench` costs nothing.
 _HOME = {
     "OffbenchError": "errors",
-    "Evaluation": "evaluator",
-    "evaluate": "evaluator",
-    "evaluate_many": "evaluator",
-    "Instance": "instance",
-    "load": "instance",
-    "Placement": "placement",
-    "load_placement": "placement",
-    "P1": "problem",
-    "P2": "problem",
-    "Budget": "search",
-    "Infeasible": "search",
-    "Search": "search",
-    "SearchEnded": "search",
-    "Solution": "solution",
-    "solve": "run",
-    "solve_two_step": "two_step",
-    "Solver": "solver",
-    "Trainable": "training",
+    "Evaluation": "evaluation.evaluator",
+    "evaluate": "evaluation.evaluator",
+    "evaluate_many": "evaluation.evaluator",
+    "Instance": "model.instance",
+    "load": "model.instance",
+    "Placement": "model.placement",
+    "load_placement": "model.placement",
+    "P1": "model.problem",
+    "P2": "model.problem",
+    "Budget": "search.budget",
+    "Infeasible": "search.budget",
+    "Search": "search.search",
+    "SearchEnded": "search.budget",
+    "Solution": "runs.solution",
+    "solve": "runs.solve",
+    "solve_two_step": "runs.two_step",
+    "Solver": "search.solver",
+    "Trainable": "learning.trainable",
 }
 __all__ = sorted(_HOME)
 

@@ -1,10 +1,10 @@
 """Simulated annealing by heat bath: each step weighs all moves of one kind at one place and draws one of them."""
 
-from offbench.solvers._bath import DEAL, HeatBath, warm_up
-from offbench.solvers._moves import start
 from pydantic import Field
 
 from offbench import P1, Search, Solver
+from offbench.solvers._shared.heat_bath import DEAL, HeatBath, warm_up
+from offbench.solvers._shared.moves import start
 
 
 class Annealing(Solver):

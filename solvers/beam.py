@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers._bath import HeatBath, warm_up
-from offbench.solvers._moves import move, swap
 from pydantic import Field
 
 from offbench import P1, Search, Solver, bounds
-from offbench.bounds import Guide, Program, Steps, Window, flows, sweep, widest
+from offbench.bounds import Guide, Program, SubtaskCosts, Window, flows, sweep, widest
+from offbench.solvers._shared.heat_bath import HeatBath, warm_up
+from offbench.solvers._shared.moves import move, swap
 
 Servers = NDArray[np.int64]
 
@@ -73,7 +73,7 @@ class Beam(Solver):
                 best, objective = improved, value
 
     def _ends_of_beams(self, problem: P1, search: Search) -> Iterator[Servers]:
-        steps = Steps(problem, queueing=False)
+        steps = SubtaskCosts(problem, queueing=False)
         for width in (*(width for width in _NARROW if width < self.width), self.width):
             for flow in flows(problem):
                 program = Program(problem, [[[step]] for step in steps.under(flow)], problem.n_servers**2)

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from offbench import P1, Infeasible, Search, Solver
-from offbench.instance import Kind
+from offbench.model.instance import Kind
 
 
 class ClientOnly(Solver):

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from deap import base, tools
-from offbench.solvers._bath import HeatBath, warm_up
-from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
 from pydantic import Field
 
 from offbench import P1, Search, Solver
-from offbench.incremental import blocks_of
+from offbench.evaluation.delta import blocks_of
+from offbench.solvers._shared.evolution import Individual, ends_of, exchange, first_population, move_run
+from offbench.solvers._shared.heat_bath import HeatBath, warm_up
 
 # Individuals without and with local search, which takes so long that there are few.
 _MANY, _FEW = 60, 10

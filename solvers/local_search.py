@@ -1,11 +1,11 @@
 """Iterated local search: descents, and kicks between them."""
 
 import numpy as np
-from offbench.solvers._bath import HeatBath, warm_up
-from offbench.solvers._moves import start
 from pydantic import Field
 
 from offbench import P1, Search, Solver
+from offbench.solvers._shared.heat_bath import HeatBath, warm_up
+from offbench.solvers._shared.moves import start
 
 # Steps for each subtask after which a descent that found nothing better has ended, and a temperature, in median
 # differences, at which a step always takes the best.
@@ -19,7 +19,7 @@ class LocalSearch(Solver):
     Each step takes the best of all placements that one move at a random place leads to, or stays. When nothing has
     got better for some time, a few neighbouring subtasks are placed at random and the descent goes on from there;
     what ends worse than before is given up. Placements of one task are scored where they change alone
-    (`offbench.incremental`).
+    (`offbench.evaluation.delta`).
     """
 
     kick: int = Field(default=4, ge=1)

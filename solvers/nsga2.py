@@ -2,10 +2,10 @@
 
 import numpy as np
 from deap import base, tools
-from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
 from pydantic import Field
 
 from offbench import P1, Search, Solver
+from offbench.solvers._shared.evolution import Individual, ends_of, exchange, first_population, move_run
 
 
 class Fitness(base.Fitness):
@@ -56,7 +56,8 @@ def _evaluate(search: Search, individuals: list[Individual]) -> None:
 
 def _tournament(rng: np.random.Generator, parents: list[Individual]) -> Individual:
     """Return the better of two: the one that dominates, else the one that is less crowded."""
-    one, other = (parents[i] for i in rng.integers(len(parents), size=2))
+    drawn: list[int] = rng.integers(len(parents), size=2).tolist()
+    one, other = (parents[i] for i in drawn)
     if one.fitness.dominates(other.fitness):
         return one
     if other.fitness.dominates(one.fitness) or other.fitness.crowding_dist > one.fitness.crowding_dist:

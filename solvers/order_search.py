@@ -3,11 +3,11 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from offbench.solvers._bath import HeatBath, warm_up
-from offbench.solvers._moves import Reorder, order_of
-from offbench.solvers.dispatch_rules import shortest_first
 
 from offbench import P2, Placement, Search, Solver
+from offbench.solvers._shared.heat_bath import HeatBath, warm_up
+from offbench.solvers._shared.moves import Reorder, order_of
+from offbench.solvers.dispatch_rules import shortest_first
 
 # Subtasks booked elsewhere in turn to see what difference that makes.
 _SAMPLE = 100

@@ -3,9 +3,9 @@
 from heapq import heappop, heappush
 
 import numpy as np
-from offbench.solvers._list_scheduling import Floats, Schedule, Times, times_of
 
 from offbench import P1, Search, Solver
+from offbench.solvers._shared.list_scheduling import Floats, Schedule, Times, times_of
 
 
 class Peft(Solver):

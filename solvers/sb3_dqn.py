@@ -50,15 +50,16 @@ class Sb3Dqn(Solver):
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._sb3 import train
+        from offbench.solvers._shared.sb3 import train
 
         train(lambda seed: self.model(problem, search, seed), search)
 
     def model(self, problem: P1, search: Search, seed: int) -> "DQN":
         """Return the model, nothing learnt."""
-        from offbench.solvers._sb3 import UnmaskedEnv, vectorized
-        from offbench.solvers._torch import device_for
         from stable_baselines3 import DQN
+
+        from offbench.solvers._shared.sb3 import UnmaskedEnv, vectorized
+        from offbench.solvers._shared.torch import device_for
 
         return DQN(
             "MlpPolicy",

@@ -42,9 +42,10 @@ class Sb3MaskablePpo(Solver):
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._sb3 import ProposingEnv, train, vectorized
-        from offbench.solvers._torch import device_for
         from sb3_contrib import MaskablePPO
+
+        from offbench.solvers._shared.sb3 import ProposingEnv, train, vectorized
+        from offbench.solvers._shared.torch import device_for
 
         env = vectorized(ProposingEnv, problem, self.observation, search, self.n_envs)
         settings = self.model_dump(exclude={"net_arch", "observation", "device", "n_envs"})

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from offbench.compose import PAPER_WEIGHTS, compose
-from offbench.instance import Coordination, Instance, Layer, Weights, load
+from offbench.model.composition import PAPER_WEIGHTS, compose
+from offbench.model.instance import Coordination, Instance, Layer, Weights, load
 
 # Proven optima in the paper's environment and weights, indicators as costs, root 2 (issue 3, item 2).
 OPTIMA = {"alexnet": 0.203089, "vgg19": 0.088121, "googlenet": -0.304461, "resnet": -0.634940}

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from offbench import P1, OffbenchError, Search, Trainable, evaluate_many
-from offbench.diary import Diary
+from offbench.search.metrics import Diary
 
 
 class Frequencies(Trainable):

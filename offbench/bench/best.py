@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from offbench.gaps import certified, contradict, is_optimal, missed_improvement
-from offbench.references import Reference
+from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement
+from offbench.evaluation.references import Reference
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ def main() -> None:
 
     # Before any run's clock starts: the evaluator is loaded, or compiled.
     from offbench.bench.machine import machine
-    from offbench.evaluator import warm_up
+    from offbench.evaluation.evaluator import warm_up
 
     warm_up()
     _say(answers, {"machine": machine(), "started": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -64,16 +64,16 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _rehearse(solver: str) -> None:
     """Compile what a solver has compiled once on a machine."""
-    from offbench.solver import configure, find
+    from offbench.search.registry import configure, find
 
     configure(find(solver), solver, {}).warm_up()
 
 
 def _solve(request: dict[str, Any]) -> dict[str, Any]:
-    from offbench.instance import parse
-    from offbench.placement import Placement
-    from offbench.run import solve
-    from offbench.two_step import solve_two_step
+    from offbench.model.instance import parse
+    from offbench.model.placement import Placement
+    from offbench.runs.solve import solve
+    from offbench.runs.two_step import solve_two_step
 
     instance, servers, policy = parse(request["instance"]), request.get("servers"), request.get("policy")
     budget = {name: request[name] for name in ("parameters", "seed", "time_limit", "max_evaluations")}

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from offbench.bench.tables import Block
+from offbench.bench.tables import TitledTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ _HEADS = {
 }
 
 
-def cells(block: Block) -> tuple[list[str], list[list[str]]]:
+def cells(block: TitledTable) -> tuple[list[str], list[list[str]]]:
     """Return heads and cells of a block as texts, estimates with their intervals."""
     hidden = {end for name, ends in _RANGES.items() if name in block.frame for end in ends}
     columns = [column for column in block.frame.columns if column not in hidden]
@@ -86,7 +86,7 @@ def aligned(rows: list[list[str]], count: int) -> list[bool]:
     return [bool(column) and all(map(is_number, column)) for column in filled]
 
 
-def markdown(block: Block) -> str:
+def markdown(block: TitledTable) -> str:
     """Write a block as a Markdown table with its title and notes."""
     heads, rows = cells(block)
     rules = ["---:" if right else "---" for right in aligned(rows, len(heads))]
@@ -97,7 +97,7 @@ def markdown(block: Block) -> str:
     return "\n".join([f"**{block.title}**", "", *lines, "", *(f"- {note}" for note in block.notes)]).rstrip() + "\n"
 
 
-def latex(block: Block) -> str:
+def latex(block: TitledTable) -> str:
     """Write a block as a LaTeX table for the package booktabs."""
     heads, rows = cells(block)
     align = "".join("r" if right else "l" for right in aligned(rows, len(heads)))
@@ -130,7 +130,7 @@ def _escaped(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in text)
 
 
-def csv(block: Block) -> str:
+def csv(block: TitledTable) -> str:
     """Write a block's numbers as they are."""
     return str(block.frame.to_csv(index=False, lineterminator="\n"))
 

@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 import offbench
 from offbench.errors import OffbenchError
-from offbench.instance import Fact
-from offbench.solver import PACKAGE, catalogue, locate
+from offbench.model.instance import Fact
+from offbench.search.registry import PACKAGE, catalogue, locate
 
 NOT_INSTALLED = "not installed"
 
@@ -98,7 +98,7 @@ def code_of_policy(folder: Path) -> str:
     OffbenchError
         If there is no policy.
     """
-    from offbench.checkpoint import Checkpoint
+    from offbench.learning.checkpoint import Checkpoint
 
     kept = Checkpoint.read(folder)
     return f"{code_of(kept.solver)} {_sum([folder / kept.policy]).hexdigest()[:12]}"

@@ -14,7 +14,7 @@ import offbench
 
 def machine() -> dict[str, Any]:
     """Return the facts of `row.Machine`."""
-    from offbench.solution import versions
+    from offbench.versions import versions
 
     return {**_lasting(), "load": _load(), "versions": versions()}
 

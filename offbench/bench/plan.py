@@ -9,8 +9,8 @@ from typing import Any
 from offbench.bench.job import NOT_INSTALLED, Job, code_of, code_of_policy
 from offbench.bench.suite import Entrant, Suite, instances_of, is_file
 from offbench.errors import OffbenchError
-from offbench.instance import Instance
-from offbench.solver import catalogue, configure, find, locate
+from offbench.model.instance import Instance
+from offbench.search.registry import catalogue, configure, find, locate
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from offbench.bench.job import Job
-from offbench.gaps import contradict
-from offbench.instance import Fact
-from offbench.placement import PlacementFile
+from offbench.evaluation.gaps import contradict
+from offbench.model.instance import Fact
+from offbench.model.placement import PlacementFile
 
 FORMAT: Literal["offbench-run/1"] = "offbench-run/1"
 

@@ -35,7 +35,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Tally:
     """What came of it."""
 
     done: int
@@ -70,7 +70,7 @@ def run(
     rerun_failed: bool = False,
     on_start: Callable[[Progress], None] = lambda progress: None,
     execute: Execute = run_job,
-) -> Outcome:
+) -> Tally:
     """Run what has no row yet, and keep a row of each run as it ends.
 
     Parameters
@@ -92,7 +92,7 @@ def run(
 
     Returns
     -------
-    Outcome
+    Tally
         Also if Ctrl-C ended it: the runs in flight are given up, what was done is kept.
 
     Raises
@@ -144,7 +144,7 @@ def run(
     finally:
         for job in in_flight.values():
             store.release(job)
-    return Outcome(
+    return Tally(
         done=len(progress.rows),
         failed=progress.failed,
         skipped=len(plan.jobs) - len(todo),

@@ -25,9 +25,9 @@ from pydantic import Field, ValidationError
 from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.errors import OffbenchError
-from offbench.files import write_whole
-from offbench.instance import Fact, Instance, parse
-from offbench.jsonfile import one_line, read_json
+from offbench.files.atomic import write_whole
+from offbench.files.json import one_line, read_json
+from offbench.model.instance import Fact, Instance, parse
 
 # Beyond its hard limit, how long a run may take to start and be written before its claim is stale.
 _SLACK_S = 600.0

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, field_validator, model_validator
 
 from offbench.errors import OffbenchError, nearest
-from offbench.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
-from offbench.jsonfile import check
+from offbench.files.json import check
+from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
@@ -37,7 +37,7 @@ class Composed(Fact):
 
     def instance(self, folder: Path) -> Instance:
         """Compose it; files are looked for beside the suite's own."""
-        from offbench.compose import PAPER_WEIGHTS, arrivals, compose
+        from offbench.model.composition import PAPER_WEIGHTS, arrivals, compose
 
         networks = [load(_beside(folder, network)) for network in self.networks]
         source = "" if self.poisson is None else f"arrivals: Poisson, {self.poisson:g} per s, seed {self.seed}"

@@ -12,7 +12,7 @@ from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
 from offbench.bench.statistics.tests import FEW_BLOCKS, Ranking, blocks, friedman, wilcoxon_holm
 from offbench.bench.statistics.times import targets, time_summary
 from offbench.bench.statistics.training import training_costs
-from offbench.references import Reference
+from offbench.evaluation.references import Reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ FAILURES = "a run without placement counts as an infinitely large gap"
 
 
 @dataclass(frozen=True)
-class Block:
+class TitledTable:
     """A table, and what has to be said of it."""
 
     name: str
@@ -40,7 +40,7 @@ class Analysis:
     known: "pd.DataFrame"
     ranking: Ranking | None
     """None where fewer than two solvers ran on all instances"""
-    blocks: tuple[Block, ...]
+    blocks: tuple[TitledTable, ...]
     notes: tuple[str, ...]
 
 
@@ -88,22 +88,22 @@ def _compared(table: "pd.DataFrame") -> "pd.DataFrame":
     return table[table["solver"].isin(complete[complete].index)]
 
 
-def _outcomes(table: "pd.DataFrame") -> Block:
+def _outcomes(table: "pd.DataFrame") -> TitledTable:
     counts = table.groupby(["solver", "status"]).size().unstack(fill_value=0)
     counts.insert(0, "runs", counts.sum(axis="columns"))
     over = table.groupby("solver")["overshoot_s"].max()
     frame = counts.assign(worst_overshoot_s=over, crowded=table.groupby("solver")["crowded"].sum()).reset_index()
     if not frame["crowded"].any():
         frame = frame.drop(columns="crowded")
-    return Block("runs", "What became of the planned runs", frame)
+    return TitledTable("runs", "What became of the planned runs", frame)
 
 
-def _known(known: "pd.DataFrame") -> Block:
+def _known(known: "pd.DataFrame") -> TitledTable:
     frame = known.reset_index()
-    return Block("known", "The best that is known, by anybody", frame)
+    return TitledTable("known", "The best that is known, by anybody", frame)
 
 
-def _gaps(table: "pd.DataFrame") -> Block:
+def _gaps(table: "pd.DataFrame") -> TitledTable:
     import pandas as pd
 
     lines = []
@@ -136,7 +136,7 @@ def _gaps(table: "pd.DataFrame") -> Block:
         "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
         "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
     )
-    return Block("gaps", "Gaps, instance by instance", frame, notes)
+    return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
 
 
 def _counted(statuses: "pd.Series[str]") -> str:
@@ -144,7 +144,7 @@ def _counted(statuses: "pd.Series[str]") -> str:
     return counts.index[0] if len(counts) == 1 else ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None) -> Block:
+def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None) -> TitledTable:
     frame = summaries(compared, "to_best_known").rename_axis("solver").reset_index()
     if ranking is not None:
         frame["mean_rank"] = frame["solver"].map(ranking.ranks)
@@ -164,10 +164,10 @@ def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking |
             f"warning: fewer than {FEW_SEEDS} seeds: the intervals of {', '.join(few)} say little "
             "(nothing is wrong with that for a solver that draws nothing)"
         )
-    return Block("summary", "Over all instances", frame, tuple(notes))
+    return TitledTable("summary", "Over all instances", frame, tuple(notes))
 
 
-def _ranks(ranking: Ranking) -> Block:
+def _ranks(ranking: Ranking) -> TitledTable:
     import pandas as pd
 
     names = sorted(ranking.ranks, key=lambda solver: ranking.ranks[solver])
@@ -179,10 +179,10 @@ def _ranks(ranking: Ranking) -> Block:
     ]
     if ranking.blocks < FEW_BLOCKS:
         notes.append(f"warning: {ranking.blocks} instances are few for a test of ranks")
-    return Block("ranks", "Mean ranks", frame, tuple(notes))
+    return TitledTable("ranks", "Mean ranks", frame, tuple(notes))
 
 
-def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> Block:
+def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> TitledTable:
     import pandas as pd
 
     seeds = len(wide) < FEW_BLOCKS
@@ -194,10 +194,10 @@ def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> Block:
             f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} "
             "of them: the p-values are about these instances, not about others"
         )
-    return Block("pairs", "Paired Wilcoxon", frame, tuple(notes))
+    return TitledTable("pairs", "Paired Wilcoxon", frame, tuple(notes))
 
 
-def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", target: float) -> Block:
+def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", target: float) -> TitledTable:
     tried = table[~table["status"].isin(UNTRIED)]
     joined = tried.drop(columns="client_only").join(known[["client_only", "best_known"]], on="instance")
     frame = time_summary(targets(joined, dict(traces(results.rows)), target)).rename_axis("solver").reset_index()
@@ -217,10 +217,10 @@ def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", targe
         "shifted geometric mean (1 s), one that didn't counts as its limit; primal integral: mean gap over the time "
         "limit, 1 before the first placement",
     )
-    return Block("times", f"Time until at most {target:.2%} of the possible improvement is missed", frame, notes)
+    return TitledTable("times", f"Time until at most {target:.2%} of the possible improvement is missed", frame, notes)
 
 
-def _training(table: "pd.DataFrame", instances: int) -> Block:
+def _training(table: "pd.DataFrame", instances: int) -> TitledTable:
     others = table[(table["trained"] == "") & table["seconds"].notna()]
     medians = others.groupby("solver")["to_best_known"].median()
     rival = str(medians.idxmin()) if medians.notna().any() else ""
@@ -231,4 +231,4 @@ def _training(table: "pd.DataFrame", instances: int) -> Block:
         f"against the {other_s:.3g} s of {rival or 'nobody'}, the best solver that doesn't learn",
         "'here': trained anew on each instance, nothing to spread; 'before, on others': zero-shot",
     )
-    return Block("training", "What learning costs", frame, notes)
+    return TitledTable("training", "What learning costs", frame, notes)

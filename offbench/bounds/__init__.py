@@ -4,17 +4,32 @@ Each relaxation leaves something out of the problem that can only make placement
 solved exactly. One file an idea; the argument for its validity is its docstring.
 """
 
-from offbench.bounds.flows import flows
+from offbench.bounds.catalogue import RELAXATIONS
 from offbench.bounds.frontier import Program
-from offbench.bounds.labels import Guide, sweep
-from offbench.bounds.rehearsal import warm_up
-from offbench.bounds.relaxation import Bounds, Outcome, Relaxation, tightest
-from offbench.bounds.relaxations import RELAXATIONS
-from offbench.bounds.splitting import Split
-from offbench.bounds.steps import Flow, Steps
-from offbench.bounds.windows import Group, Window, alone, widest
+from offbench.bounds.label_setting import Guide, sweep
+from offbench.bounds.lagrangian import Split
+from offbench.bounds.path_flows import flows
+from offbench.bounds.relaxation import Bounds, Relaxation, RelaxationResult, tightest
+from offbench.bounds.state_space import Group, Window, alone, widest
+from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.warm_up import warm_up
 
 __all__ = [
-    "RELAXATIONS", "Bounds", "Flow", "Group", "Guide", "Outcome", "Program", "Relaxation", "Split", "Steps", "Window",
-    "alone", "flows", "sweep", "tightest", "warm_up", "widest",
+    "RELAXATIONS",
+    "Bounds",
+    "Flow",
+    "Group",
+    "Guide",
+    "Program",
+    "Relaxation",
+    "RelaxationResult",
+    "Split",
+    "SubtaskCosts",
+    "Window",
+    "alone",
+    "flows",
+    "sweep",
+    "tightest",
+    "warm_up",
+    "widest",
 ]  # fmt: skip

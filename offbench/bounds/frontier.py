@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from offbench.bounds.steps import Step
-from offbench.bounds.windows import Window
-from offbench.problem import Floats, Ints, Problem
+from offbench.bounds.state_space import Window
+from offbench.bounds.subtask_costs import SubtaskCost
+from offbench.model.problem import Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -25,7 +25,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProgramStage:
     """One subtask's place in the dynamic program."""
 
     live: tuple[int, ...]
@@ -36,11 +36,11 @@ class Stage:
     """the row of the next stage, by row and server"""
 
 
-Case = Sequence[Step]
+Case = Sequence[SubtaskCost]
 """steps of consecutive subtasks under one assumption"""
 
 
-def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> list[list[list[Stage]]]:
+def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> list[list[list[ProgramStage]]]:
     """Lay out the dynamic program: for each part of the problem, for each of its cases, a stage for each subtask."""
     m = problem.n_servers
     a = problem.arrays
@@ -63,7 +63,7 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
                     old = after[:-1] if after[-1] == k else after
                     least = min(old, key=lambda source: weight.get(source, 0.0))
                     after = tuple(source for source in after if source != least)
-                chain.append(Stage(before, _known(step, before, pinned, m), _into(before, k, after, m)))
+                chain.append(ProgramStage(before, _known(step, before, pinned, m), _into(before, k, after, m)))
                 before = after
             laid.append(chain)
         made.append(laid)
@@ -72,7 +72,7 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
     return made
 
 
-def _known(step: Step, live: tuple[int, ...], pinned: dict[int, int], m: int) -> Floats:
+def _known(step: SubtaskCost, live: tuple[int, ...], pinned: dict[int, int], m: int) -> Floats:
     """Return the step's cost over the live servers; inputs that are forgotten are where they are cheapest."""
     cost = step.cost
     for axis, source in reversed(list(enumerate(step.inputs))):
@@ -124,7 +124,7 @@ class Program:
         """more than the sums below can be off by"""
 
     @property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[ProgramStage]:
         """One for each subtask, where there is only one case."""
         return [stage for (case,) in self._parts for stage in case]
 
@@ -179,7 +179,9 @@ class Program:
                 row = int(stage.into[row, server])
         return np.array(servers)
 
-    def _along(self, case: Sequence[Stage], after: Floats, window: Window, check: Callable[[], None]) -> list[Floats]:
+    def _along(
+        self, case: Sequence[ProgramStage], after: Floats, window: Window, check: Callable[[], None]
+    ) -> list[Floats]:
         tables = [after]
         for stage in reversed(case):
             check()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from offbench.problem import Problem
-from offbench.search import Clock, SearchEnded
-from offbench.watchdog import watchdog
+from offbench.model.problem import Problem
+from offbench.search.budget import Clock, SearchEnded
+from offbench.search.watchdog import watchdog
 
 Ended = Literal["finished", "time-limit", "interrupted", "not-run"]
 
@@ -24,7 +24,7 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RelaxationResult:
     """What one relaxation came to."""
 
     relaxation: Relaxation
@@ -38,10 +38,10 @@ class Outcome:
 class Bounds:
     """What the relaxations came to, in their order."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RelaxationResult, ...]
 
     @property
-    def best(self) -> Outcome | None:
+    def best(self) -> RelaxationResult | None:
         """The first of those with the highest bound; None if there is no bound."""
         found = [outcome for outcome in self.outcomes if outcome.bound > -math.inf]
         return max(found, key=lambda outcome: outcome.bound, default=None)
@@ -118,8 +118,8 @@ class _Run:
         self._on_bound = on_bound
 
     @property
-    def outcome(self) -> Outcome:
-        return Outcome(self.relaxation, self.best, self.seconds, self.ended)
+    def outcome(self) -> RelaxationResult:
+        return RelaxationResult(self.relaxation, self.best, self.seconds, self.ended)
 
     def advance(self, time_limit: float | None, one_bound: bool) -> None:
         """Take one bound, or bounds until there are no more or time is up."""

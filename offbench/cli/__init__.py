@@ -12,22 +12,20 @@ from offbench.cli import (
     bench,
     bound,
     check,
-    check_solver,
     evaluate,
-    make,
+    instance,
     pareto,
     references,
     report,
     reproduce,
-    results,
     schema,
     show,
     solve,
     solvers,
     train,
-    update,
 )
-from offbench.cli.errors import OneLineErrors
+from offbench.cli.results import export, status, table
+from offbench.cli.shared.errors import OneLineErrors
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -43,30 +41,17 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)
 app.command("bench")(bench.bench)
-app.command("status")(results.status)
-app.command("table")(results.table)
+app.command("status")(status.status)
+app.command("table")(table.table)
 app.command("report")(report.report)
-app.command("export")(results.export)
-app.command("show")(report.show)
+app.command("export")(export.export)
+app.command("show")(show.show)
 app.command("reproduce")(reproduce.reproduce)
 app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
-app.command("check")(check_solver.check)
-
-instance = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)
-instance.command("make")(make.make)
-instance.command("show")(show.show)
-instance.command("check")(check.check)
-app.add_typer(instance, name="instance")
-
-known = typer.Typer(
-    help="The best known objectives and bounds of the shipped instances.", no_args_is_help=True, rich_markup_mode=None
-)
-known.command("show")(references.show)
-known.command("check")(references.check)
-known.command("update")(update.update)
-app.add_typer(known, name="references")
-
+app.command("check")(check.check)
+app.add_typer(instance.app, name="instance")
+app.add_typer(references.app, name="references")
 app.command("schema")(schema.schema)
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.arguments import Json
-from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
     from offbench.bench.plan import Plan
-    from offbench.bench.runner import Outcome, Progress
+    from offbench.bench.runner import Progress, Tally
     from offbench.bench.store import Store
     from offbench.bench.workers import Backend
 
@@ -115,7 +115,7 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
     """Say how many runs a plan has, and how long they take."""
     from offbench.bench.forecast import duration, seconds_of_all
     from offbench.bench.runner import to_run
-    from offbench.cli.console import show_json
+    from offbench.cli.shared.console import show_json
 
     todo = to_run(made, store, rerun)
     most_s = seconds_of_all(todo, {}) / jobs
@@ -134,12 +134,12 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
 
 def run_plan(
     made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
-) -> "Outcome":
+) -> "Tally":
     """Run a plan, with a progress bar; Ctrl-C keeps what is done."""
     from offbench.bench.forecast import state
     from offbench.bench.runner import run
-    from offbench.cli.interrupt import one_interrupt
-    from offbench.cli.progress import bar
+    from offbench.cli.shared.interrupt import one_interrupt
+    from offbench.cli.shared.progress import bar
 
     known = store.seconds()
     with one_interrupt(), bar(made.suite.name, quiet) as progress:
@@ -151,11 +151,11 @@ def run_plan(
         return run(made, store, jobs, backend, address, rerun, watch)
 
 
-def tell(outcome: "Outcome", store: "Store", json: bool, quiet: bool) -> None:
+def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:
     """Say what came of it."""
     from dataclasses import asdict
 
-    from offbench.cli.console import plural, show_json
+    from offbench.cli.shared.console import plural, show_json
 
     for damage in store.damaged:
         say(damage)

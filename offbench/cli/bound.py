@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument
-from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.arguments import InstanceArgument
+from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from offbench.bounds.relaxation import Bounds
-    from offbench.placement import Placement
-    from offbench.problem import Problem
-    from offbench.references import Reference
+    from offbench.evaluation.references import Reference
+    from offbench.model.placement import Placement
+    from offbench.model.problem import Problem
 
 
 def bound(
@@ -35,18 +35,18 @@ def bound(
     Each relaxation leaves something out of the problem, so that its optimum can only be lower.
     Ctrl-C ends it; what was found is printed all the same.
     """
-    from offbench.cli import console
-    from offbench.cli.interrupt import one_interrupt
-    from offbench.instance import load
-    from offbench.placement import load_placement
-    from offbench.search import Budget
+    from offbench.cli.shared import console
+    from offbench.cli.shared.interrupt import one_interrupt
+    from offbench.model.instance import load
+    from offbench.model.placement import load_placement
+    from offbench.search.budget import Budget
 
     Budget(time_limit)  # checks it
     facts = load(instance)
     given = load_placement(placement, facts) if placement is not None else None
     console.load_evaluator()
 
-    from offbench.problem import P1, P2
+    from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
     with one_interrupt():
@@ -73,8 +73,8 @@ def bound(
 def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
     from offbench.bounds import RELAXATIONS
     from offbench.bounds.relaxation import Relaxation, tightest
-    from offbench.cli.progress import bar
-    from offbench.search import Clock
+    from offbench.cli.shared.progress import bar
+    from offbench.search.budget import Clock
 
     clock = Clock()
     best = -math.inf
@@ -94,7 +94,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
 
 
 def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> dict[str, Any]:
-    from offbench.references import lookup
+    from offbench.evaluation.references import lookup
 
     reference = lookup(problem.instance) if given is None else None
     bound = found.bound if found.best is not None else None
@@ -123,7 +123,7 @@ def _placements(
     problem: "Problem", given: "Placement | None", reference: "Reference | None", bound: float | None
 ) -> "Iterator[dict[str, Any]]":
     """Yield the placements to hold the bound against, with their gaps."""
-    from offbench.evaluator import evaluate
+    from offbench.evaluation.evaluator import evaluate
 
     if given is not None:  # everything on the client is no placement of this P2
         yield _gaps("the given placement", evaluate(problem, given).objective, None, bound)
@@ -135,7 +135,7 @@ def _placements(
 
 
 def _gaps(what: str, objective: float, client_only: float | None, bound: float | None) -> dict[str, Any]:
-    from offbench.gaps import absolute_gap, certified, contradict, relative_gap
+    from offbench.evaluation.gaps import absolute_gap, certified, contradict, relative_gap
 
     none = {"absolute_gap": None, "relative_gap": None, "certified": None, "contradicted": False}
     if bound is None:

@@ -1,40 +1,49 @@
-"""`offbench instance check`: whether files are instances."""
+"""`offbench check`: whether a solver does what every solver must."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from offbench.cli.errors import MISTAKE
-from offbench.errors import OffbenchError
+from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.errors import FAILED
 
 
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Instance files.", show_default=False)],
+    solver: Annotated[
+        str,
+        typer.Argument(metavar="SOLVER", help="A solver's name, or the path of a file with one: ./mine.py."),
+    ],
+    json: Json = False,
 ) -> None:
-    """Check instance files, a line for each.
+    """Check a solver: budget, allowed servers, seeds, strange instances, Ctrl-C.
 
-    The exit code is 2 if one is wrong.
+    A solver may refuse an instance with a reason, or find nothing in time. The exit code is 1 if it
+    does something wrong. (Files of instances: `offbench instance check`.)
     """
-    wrong = False
-    for file in files:
-        try:
-            print(f"{file}: fine: {_size(file)}")
-        except OffbenchError as error:
-            wrong = True
-            sys.stdout.flush()  # lines stay in the files' order where both streams go to one place
-            message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
-            print(message, file=sys.stderr, flush=True)
-    if wrong:
-        raise typer.Exit(MISTAKE)
+    import sys
+    from contextlib import redirect_stdout
 
+    from offbench.cli.shared.console import load_evaluator, show, show_json
+    from offbench.search.registry import locate
 
-def _size(file: str) -> str:
-    from offbench.cli.console import plural
-    from offbench.instance import load
-    from offbench.problem import Problem
+    locate(solver)
+    load_evaluator()
 
-    instance = load(file)
-    Problem(instance)  # links that carry nothing and scales that overflow show only here
-    servers, tasks = plural(len(instance.servers), "server"), plural(len(instance.tasks), "task")
-    return f"{servers}, {tasks}, {plural(instance.subtasks, 'subtask')}"
+    from offbench.cli.shared.progress import bar
+    from offbench.runs.conformance import conformance
+
+    with redirect_stdout(sys.stderr), bar(solver, json) as progress:
+        verdicts = list(conformance(solver, *([] if progress is None else [progress.begin])))
+    failed = sum(verdict.outcome == "failed" for verdict in verdicts)
+    if json:
+        show_json([vars(verdict) for verdict in verdicts])
+    else:
+        from rich.table import Table
+
+        table = Table("check", "outcome", "")
+        styles = {"passed": "green", "refused": "yellow", "failed": "bold red"}
+        for verdict in verdicts:
+            table.add_row(verdict.check, verdict.outcome, verdict.detail, style=styles[verdict.outcome])
+        show(table, f"{solver}: {failed} of {len(verdicts)} checks failed" if failed else f"{solver} conforms")
+    if failed:
+        raise typer.Exit(FAILED)

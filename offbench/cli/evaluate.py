@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument, Json
+from offbench.cli.shared.arguments import InstanceArgument, Json
 
 
 def evaluate(
@@ -17,16 +17,16 @@ def evaluate(
 
     Delay, energy, cost and objective stand beside those of everything on the client.
     """
-    from offbench.cli.console import load_evaluator, show, show_json
-    from offbench.instance import load
-    from offbench.placement import load_placement
+    from offbench.cli.shared.console import load_evaluator, show, show_json
+    from offbench.model.instance import load
+    from offbench.model.placement import load_placement
 
     facts = load(instance)
     given = load_placement(placement, facts)
     load_evaluator()
 
-    from offbench.evaluator import evaluate as score
-    from offbench.problem import P1
+    from offbench.evaluation.evaluator import evaluate as score
+    from offbench.model.problem import P1
 
     problem = P1(facts)
     evaluation = score(problem, given)
@@ -34,7 +34,7 @@ def evaluate(
         show_json(evaluation.to_dict(subtasks=True))
         return
 
-    from offbench.summary import comparison, whereabouts
+    from offbench.runs.summary import comparison, whereabouts
 
     client_only = score(problem, problem.everything_on(facts.client))
     show(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument
-from offbench.cli.errors import INTERRUPTED, say
+from offbench.cli.shared.arguments import InstanceArgument
+from offbench.cli.shared.errors import INTERRUPTED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
-    from offbench.pareto import Pareto
+    from offbench.runs.pareto import Pareto
 
 
 def pareto(
@@ -38,11 +38,11 @@ def pareto(
     The front, by NSGA-II, is written as a table and as an interactive plot, together with where
     each solver's placement lies. placements/ holds a placement file for each point. Ctrl-C keeps what was found.
     """
-    from offbench.cli import console
-    from offbench.cli.interrupt import one_interrupt
-    from offbench.instance import load
-    from offbench.search import Budget
-    from offbench.solver import catalogue, locate
+    from offbench.cli.shared import console
+    from offbench.cli.shared.interrupt import one_interrupt
+    from offbench.model.instance import load
+    from offbench.search.budget import Budget
+    from offbench.search.registry import catalogue, locate
 
     for name in solvers or ():
         locate(name)
@@ -54,9 +54,9 @@ def pareto(
     _make_folder(output)
     console.load_evaluator()
 
-    from offbench.cli.progress import bar
-    from offbench.pareto import FRONT_SOLVER
-    from offbench.pareto import pareto as find_front
+    from offbench.cli.shared.progress import bar
+    from offbench.runs.pareto import FRONT_SOLVER
+    from offbench.runs.pareto import pareto as find_front
 
     others = solvers or [
         entry.name
@@ -107,8 +107,8 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
     import csv
     from io import StringIO
 
-    from offbench.cli.files import write
-    from offbench.jsonfile import layout
+    from offbench.cli.shared.files import write
+    from offbench.files.json import layout
 
     text = StringIO()
     rows = list(found.rows())
@@ -125,7 +125,7 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
 def _show(found: "Pareto") -> None:
     from rich.table import Table
 
-    from offbench.cli.console import show
+    from offbench.cli.shared.console import show
 
     ends = {"least delay": 0, "least energy": 1, "least cost": 2}
     table = Table("placement", "file", "delay (s)", "energy (J)", "cost ($)", "Q", "dominated by")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.arguments import Json
-from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _cores() -> int:
 
 def _results(figures: list[str], scope: "Scope", store: "Store", quiet: bool) -> "dict[str, Result]":
     from offbench.bench.best import Contradiction
-    from offbench.cli.progress import bar
+    from offbench.cli.shared.progress import bar
     from offbench.paper.experiments import experiments
     from offbench.paper.results import result
 
@@ -122,7 +122,7 @@ def _results(figures: list[str], scope: "Scope", store: "Store", quiet: bool) ->
 
 
 def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, report: bool, quiet: bool) -> None:
-    from offbench.cli.files import write
+    from offbench.cli.shared.files import write
     from offbench.paper.results import write_all, write_figure
 
     label = " (quick)" if quick else ""
@@ -138,7 +138,7 @@ def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, rep
 
 
 def _show(found: "list[Result]", json: bool) -> None:
-    from offbench.cli.console import show, show_json
+    from offbench.cli.shared.console import show, show_json
 
     findings = [finding for one in found for finding in one.findings]
     if json:

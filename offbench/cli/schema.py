@@ -9,13 +9,13 @@ def schema(
     placement: Annotated[bool, typer.Option("--placement", help="Of a placement file instead.")] = False,
 ) -> None:
     """Print the JSON Schema of an instance file."""
-    from offbench.cli.console import show_json
+    from offbench.cli.shared.console import show_json
 
     if placement:
-        from offbench.placement import PlacementFile
+        from offbench.model.placement import PlacementFile
 
         show_json(PlacementFile.model_json_schema())
     else:
-        from offbench.instance import Instance
+        from offbench.model.instance import Instance
 
         show_json(Instance.model_json_schema())

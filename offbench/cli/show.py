@@ -1,179 +1,107 @@
-"""`offbench instance show`: what an instance says, and what it amounts to."""
+"""`offbench show`: the Gantt chart of a placement."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument, Json
+from offbench.cli.shared.errors import say
+from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
-_TASKS_AT_MOST = 12
-_LAYERS_AT_MOST = 30
+    from offbench.model.instance import Instance
+    from offbench.report.schedule import Schedule
 
 
 def show(
-    instance: InstanceArgument,
-    layers: Annotated[bool, typer.Option("--layers", help="List the layers, however many.")] = False,
-    modules: Annotated[bool, typer.Option("--modules", help="List the modules of two-step offloading, drawn.")] = False,
-    json: Json = False,
+    placement: Annotated[
+        Path,
+        typer.Argument(metavar="PLACEMENT", help="A placement file, or a run of `offbench bench` (runs/KEY.json)."),
+    ],
+    instance: Annotated[
+        str | None,
+        typer.Argument(metavar="INSTANCE", help="Its instance; not needed for a run, or if one shipped instance fits."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write .html, .png, .pdf or .svg instead of drawing here.")
+    ] = None,
 ) -> None:
-    """Show an instance.
+    """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
+    from offbench.cli.shared.console import load_evaluator, show
+    from offbench.cli.shared.files import check_writable, write
+    from offbench.model.placement import PlacementFile, parse_placement
+    from offbench.report.static_figures import ENDINGS
 
-    Servers, links, weights, tasks, and what it costs to run everything in one place.
-    """
-    from offbench.cli import console
-    from offbench.instance import load
+    if output is not None:
+        if output.suffix not in (".html", *ENDINGS):
+            raise OffbenchError(f"--output: must end in .html, {', '.join(ENDINGS)}, not '{output.name}'")
+        check_writable(output)
+    data, own = _read(placement)
+    facts = _instance(instance, own, data, placement)
+    given = parse_placement(data.model_dump() if isinstance(data, PlacementFile) else data, facts, str(placement))
+    load_evaluator()
 
-    facts = load(instance)
-    console.load_evaluator()
+    from offbench.report.schedule import schedule
 
-    from offbench.cli.facts import instance_facts
-    from offbench.problem import P1
+    found = schedule(facts, given)
+    title = f"{placement.stem} on {facts.name}"
+    if output is None:
+        from offbench.report.page import told
+        from offbench.report.terminal import gantt_text
 
-    told = instance_facts(facts, P1(facts), layers or (not json and facts.subtasks <= _LAYERS_AT_MOST))
-    if modules:
-        from offbench.cli.modules import module_facts
+        show(f"{title}: {told(found)}", gantt_text(found))
+    elif output.suffix == ".html":
+        from offbench.report.page import gantt_page
 
-        told["modules"] = module_facts(facts)
-    if json:
-        console.show_json(told)
+        write(output, gantt_page(placement.stem, found))
     else:
-        console.show(*_parts(told))
+        write(output, _picture(found, title, output.suffix))
 
 
-def _parts(facts: dict[str, Any]) -> Iterator["RenderableType"]:
-    from rich.text import Text
+def _picture(found: "Schedule", title: str, ending: str) -> bytes:
+    from io import BytesIO
 
-    yield Text(facts["name"], style="bold")
-    if facts["source"]:
-        yield f"source: {facts['source']}"
-    yield _servers(facts["servers"])
-    yield _links(facts["links"])
-    yield _objective(facts["weights"], facts["coordination"])
-    yield _scales(facts["scales"])
-    yield _tasks(facts["tasks"])
-    yield from _critical_paths(facts["tasks"])
-    yield _everything_on(facts["everything_on"])
-    yield from _elsewhere(facts["everything_on"])
-    if "layers" in facts:
-        yield _layers(facts["layers"])
-    if "modules" in facts:
-        from offbench.cli.modules import show_modules
+    from offbench.report.static_figures import gantt_figure
 
-        yield from show_modules(facts["modules"])
+    picture = BytesIO()
+    gantt_figure(found, title).savefig(picture, format=ending[1:], dpi=200)
+    return picture.getvalue()
 
 
-def _table(*columns: str, title: str | None = None, left: int = 1) -> "Table":
-    """Return a table whose columns hold numbers, but for the first *left* ones."""
-    from rich.table import Table
+def _read(path: Path) -> tuple[object, "Instance | None"]:
+    """Return what a file says of a placement, and its instance if the file is a run of a folder of results."""
+    from offbench.bench.row import FORMAT, Row
+    from offbench.bench.store import Store
+    from offbench.files.json import check, read_json
 
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < left else "right")
-    return table
-
-
-def _servers(servers: list[dict[str, Any]]) -> "Table":
-    table = _table("server", "kind", "GHz", "$/h", "client's W", "pool", left=2)
-    for server in servers:
-        numbers = (server[name] for name in ("compute_ghz", "price_per_hour", "client_power_w", "pool"))
-        table.add_row(server["name"], server["kind"], *(f"{number:g}" for number in numbers))
-    return table
+    data = read_json(path)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        return data, None
+    row = check(Row, data, str(path))
+    if row.placement is None:
+        raise OffbenchError(f"{path}: the run has no placement: {row.status}: {row.message}")
+    return row.placement, Store(path.resolve().parent.parent).instance(row.job.instance_hash)
 
 
-def _links(links: list[dict[str, Any]]) -> "Table":
-    table = _table("link", "MB/s", "$/GB", "client's W")
-    for link in links:
-        price, power = link["price_per_gb"], link["transmit_power_w"]
-        table.add_row(" - ".join(link["between"]), _rate(link), f"{price:g}", f"{power:g}")
-    return table
+def _instance(name: str | None, own: "Instance | None", data: object, path: Path) -> "Instance":
+    """Return the instance named, or the run's own, or the one shipped instance that the placement fits."""
+    from offbench.model.instance import load, shipped
+    from offbench.model.placement import parse_placement
 
-
-def _rate(link: dict[str, Any]) -> str:
-    if "rate_mb_per_s" in link:
-        return f"{link['rate_mb_per_s']:g}"
-    ends = " to ".join(dict.fromkeys(f"{rate:.4g}" for rate in link["rates_mb_per_s"])) or "no such servers"
-    return f"{ends} (Shannon, {link['shannon']['bandwidth_mhz']:g} MHz)"
-
-
-def _objective(weights: dict[str, float], coordination: dict[str, Any]) -> str:
-    lambdas = ", ".join(f"{value:g}" for value in coordination["lambdas"])
-    return (
-        f"Q = {weights['score']:g} score - {weights['coordination']:g} coordination + {weights['balance']:g} balance; "
-        f"score = {weights['delay']:g} delay + {weights['energy']:g} energy + {weights['cost']:g} cost; "
-        f"coordination of {coordination['indicators']}, root {coordination['root']}, lambdas {lambdas}"
-    )
-
-
-def _scales(scales: dict[str, Any]) -> str:
-    return (
-        f"scales ({'stated' if scales['stated'] else 'computed'}): delay {scales['delay_s']:.6g} s, "
-        f"energy {scales['energy_j']:.6g} J, cost {scales['cost_usd']:.6g} $, balance {scales['balance']:g}"
-    )
-
-
-def _tasks(tasks: list[dict[str, Any]]) -> "Table":
-    table = _table("task", "shape", "layers", "edges", "forks", "joins", "Gcycles", "output MB", "arrives s", left=2)
-    for task in tasks[:_TASKS_AT_MOST]:
-        counts = (str(task[name]) for name in ("layers", "edges", "forks", "joins"))
-        sizes = (f"{task[name]:.5g}" for name in ("gcycles", "output_mb", "arrival_s"))
-        table.add_row(task["name"], task["shape"], *counts, *sizes)
-    return table
-
-
-def _critical_paths(tasks: list[dict[str, Any]]) -> Iterator[str]:
-    """Tell each path once, though many tasks are the same network."""
-    if len(tasks) > _TASKS_AT_MOST:
-        yield f"... and {len(tasks) - _TASKS_AT_MOST} more"
-    names: dict[str, list[str]] = {}
-    for task in tasks[:_TASKS_AT_MOST]:
-        names.setdefault(_critical_path(task["critical_path"]), []).append(task["name"])
-    for path, of in names.items():
-        yield f"critical path of {', '.join(of)}: {path}"
-
-
-def _critical_path(path: dict[str, Any]) -> str:
-    from offbench.cli.console import plural
-
-    layers = path["layers"]
-    ends = " -> ".join(layers if len(layers) < 3 else (layers[0], "...", layers[-1]))
-    share = f" ({path['share']:.0%} of the work)" if path["share"] is not None else ""
-    size = plural(len(layers), "layer")
-    return f"{size}, {path['gcycles']:.5g} Gcycles{share}, {path['client_s']:.4g} s on the client: {ends}"
-
-
-def _everything_on(rows: list[dict[str, Any]]) -> "Table":
-    table = _table("everything on", "server", "delay s", "energy J", "cost $", "Q", left=2)
-    for row in rows:
-        numbers = (f"{row[name]:.6g}" for name in ("delay_s", "energy_j", "cost_usd", "objective"))
-        which = "client" if row["kind"] == "client" else f"best {row['kind']}"
-        table.add_row(which, row["server"], *numbers)
-    return table
-
-
-def _elsewhere(rows: list[dict[str, Any]]) -> Iterator[str]:
-    from offbench.cli.console import plural
-
-    for row in rows:
-        if row["elsewhere"]:
-            layers = plural(row["elsewhere"], "layer")
-            yield f"not everything on {row['server']}: {layers} may not run there ('allowed') and stand elsewhere"
-
-
-def _layers(layers: list[dict[str, Any]]) -> "Table":
-    table = _table("task", "#", "layer", "Gcycles", "output MB", "inputs", "allowed")
-    for column in table.columns[2], *table.columns[5:]:
-        column.justify = "left"
-    task = None
-    for layer in layers:
-        sizes = f"{layer['gcycles']:.5g}", f"{layer['output_mb']:.5g}"
-        inputs = ", ".join(layer["inputs"]) or "(the task's input)"
-        allowed = "all" if layer["allowed"] is None else ", ".join(layer["allowed"])
-        name = layer["task"] if layer["task"] != task else ""
-        table.add_row(name, str(layer["number"]), layer["name"], *sizes, inputs, allowed)
-        task = layer["task"]
-    return table
+    if name is not None:
+        return load(name)
+    if own is not None:
+        return own
+    fitting = []
+    for known in shipped():
+        candidate = load(known)
+        try:
+            parse_placement(data, candidate, str(path))
+        except OffbenchError:
+            continue
+        fitting.append(candidate)
+    if len(fitting) != 1:
+        which = f"it fits {', '.join(one.name for one in fitting)}" if fitting else "it fits no shipped one"
+        raise OffbenchError(f"{path}: of which instance? {which}; name it: offbench show {path} INSTANCE")
+    say(f"taken for a placement of '{fitting[0].name}', the one shipped instance that it fits")
+    return fitting[0]

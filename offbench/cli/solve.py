@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
-from offbench.cli.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
+from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
-    from offbench.solution import Solution
+    from offbench.runs.solution import Solution
 
 
 def solve(
@@ -68,7 +68,7 @@ def solve(
     The best placement found is compared with everything on the client. Ctrl-C ends the run; the
     incumbent is printed and written all the same.
     """
-    from offbench.cli.files import check_writable
+    from offbench.cli.shared.files import check_writable
 
     if solver is None and policy is None:
         raise OffbenchError(f"--solver: which one? There are {_known_solvers()}")
@@ -90,7 +90,7 @@ def solve(
     else:
         request |= {"policy": policy, "rollouts": rollouts, "p2": p2}
 
-    from offbench.cli.interrupt import one_interrupt
+    from offbench.cli.shared.interrupt import one_interrupt
 
     with one_interrupt():
         solution = _run(instance, solver, placement, two_step, request, log_dir, quiet)
@@ -115,7 +115,7 @@ def _check_two_step(two_step: bool, secondary: str | None, placement: Path | Non
 
 
 def _known_solvers() -> str:
-    from offbench.solver import catalogue
+    from offbench.search.registry import catalogue
 
     return ", ".join(catalogue())
 
@@ -129,10 +129,10 @@ def _run(
     log_dir: Path | None,
     quiet: bool,
 ) -> "Solution":
-    from offbench.cli.console import load_evaluator
-    from offbench.instance import load
-    from offbench.placement import load_placement
-    from offbench.solver import locate
+    from offbench.cli.shared.console import load_evaluator
+    from offbench.model.instance import load
+    from offbench.model.placement import load_placement
+    from offbench.search.registry import locate
 
     for name in (solver, request.get("secondary"), request.get("p2")):
         if name is not None:
@@ -141,11 +141,12 @@ def _run(
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()
 
-    from offbench.cli.progress import bar
-    from offbench.cli.tensorboard import logging
-    from offbench.run import solve
-    from offbench.search import BoundError, Search
-    from offbench.two_step import solve_two_step
+    from offbench.cli.shared.progress import bar
+    from offbench.cli.shared.tensorboard import logging
+    from offbench.runs.solve import solve
+    from offbench.runs.two_step import solve_two_step
+    from offbench.search.budget import BoundError
+    from offbench.search.search import Search
 
     solution = None
     try:
@@ -177,8 +178,8 @@ def _run(
 
 
 def _write(solution: "Solution", output: Path, quiet: bool) -> None:
-    from offbench.cli.files import write
-    from offbench.jsonfile import layout
+    from offbench.cli.shared.files import write
+    from offbench.files.json import layout
 
     if solution.placement is not None:
         write(output, layout(solution.placement.to_file(solution.instance)) + "\n", quiet)
@@ -187,8 +188,8 @@ def _write(solution: "Solution", output: Path, quiet: bool) -> None:
 
 
 def _print(solution: "Solution", json: bool, quiet: bool) -> None:
-    from offbench.cli.console import show, show_json
-    from offbench.summary import summary
+    from offbench.cli.shared.console import show, show_json
+    from offbench.runs.summary import summary
 
     if json:
         show_json(solution.to_dict())

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import Json
+from offbench.cli.shared.arguments import Json
 
 if TYPE_CHECKING:
-    from offbench.solver import Entry, Solver
+    from offbench.search.registry import Entry
+    from offbench.search.solver import Solver
 
 
 def solvers(
@@ -18,10 +19,10 @@ def solvers(
     json: Json = False,
 ) -> None:
     """List the solvers, or one solver's parameters."""
-    from offbench.cli.console import show_json
+    from offbench.cli.shared.console import show_json
 
     if name is None:
-        from offbench.solver import catalogue
+        from offbench.search.registry import catalogue
 
         entries = list(catalogue().values())
         show_json([_entry_facts(entry) for entry in entries]) if json else _show_entries(entries)
@@ -44,7 +45,7 @@ def _entry_facts(entry: "Entry") -> dict[str, Any]:
 def _show_entries(entries: "list[Entry]") -> None:
     from rich.table import Table
 
-    from offbench.cli.console import show
+    from offbench.cli.shared.console import show
 
     table = Table("solver", "solves", "description", "")
     for entry in entries:
@@ -54,7 +55,7 @@ def _show_entries(entries: "list[Entry]") -> None:
 
 
 def _solver_facts(name: str) -> dict[str, Any]:
-    from offbench.solver import catalogue, describe, find
+    from offbench.search.registry import catalogue, describe, find
 
     solver = find(name)
     entry = catalogue().get(name)
@@ -68,7 +69,7 @@ def _solver_facts(name: str) -> dict[str, Any]:
 
 
 def _parameters(solver: "type[Solver]") -> list[dict[str, Any]]:
-    from offbench.solver import parameter_type
+    from offbench.search.registry import parameter_type
 
     properties = solver.model_json_schema().get("properties", {})
     return [
@@ -109,7 +110,7 @@ def _show_solver(facts: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from offbench.cli.console import show
+    from offbench.cli.shared.console import show
 
     what = {
         "P1": "P1: servers and dispatch order",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.arguments import Json, LogDirOption, SeedOption, SettingsOption, parse_settings
-from offbench.cli.errors import INTERRUPTED, say
+from offbench.cli.shared.arguments import Json, LogDirOption, SeedOption, SettingsOption, parse_settings
+from offbench.cli.shared.errors import INTERRUPTED, say
 
 if TYPE_CHECKING:
-    from offbench.checkpoint import Checkpoint
-    from offbench.train import Watched
+    from offbench.learning.checkpoint import Checkpoint
+    from offbench.learning.train import Watched
 
 
 def train(
@@ -45,16 +45,16 @@ def train(
     Ctrl-C ends the training with a checkpoint. With --resume it goes on from the last one, whatever ended it, and
     ends exactly where it would have ended.
     """
-    from offbench.cli.console import load_evaluator
-    from offbench.instance import load
+    from offbench.cli.shared.console import load_evaluator
+    from offbench.model.instance import load
 
     parameters = parse_settings(settings)
     loaded = [load(instance) for instance in instances]
     load_evaluator()
 
-    from offbench.cli.progress import bar
-    from offbench.cli.tensorboard import logging
-    from offbench.train import train as run
+    from offbench.cli.shared.progress import bar
+    from offbench.cli.shared.tensorboard import logging
+    from offbench.learning.train import train as run
 
     watched: list[Watched] = []
 
@@ -103,7 +103,7 @@ def interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _state(now: "Watched") -> tuple[float, str]:
-    from offbench.cli.progress import learning_state
+    from offbench.cli.shared.progress import learning_state
 
     best = [f"best Q {now.diary.latest['best Q']:.6g}"] if "best Q" in now.diary.latest else []
     steps = f"{now.training.steps:,}" + (f" of {now.steps:,}" if now.steps else "") + " steps"
@@ -112,10 +112,10 @@ def _state(now: "Watched") -> tuple[float, str]:
 
 
 def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool, quiet: bool) -> None:
-    from offbench.cli.console import plural, show, show_json
+    from offbench.cli.shared.console import plural, show, show_json
 
     if json:
-        from offbench.diary import Diary
+        from offbench.search.metrics import Diary
 
         diary = Diary()
         diary.load(checkpoint.diary)

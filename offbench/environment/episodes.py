@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from offbench.environment.observation import Observation, Observer
 from offbench.errors import OffbenchError
-from offbench.instance import load
-from offbench.kernel import PARTS, TOTALS, score, unpack
-from offbench.problem import Floats, Ints, Problem
+from offbench.evaluation.kernel import PARTS, TOTALS, score, unpack
+from offbench.model.instance import load
+from offbench.model.problem import Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

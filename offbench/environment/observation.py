@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from offbench.errors import OffbenchError, nearest
-from offbench.problem import Ints, Problem
+from offbench.model.problem import Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from offbench.environment.episodes import Episodes
 from offbench.environment.observation import Layout, Observation, Observer
-from offbench.instance import Instance, load
-from offbench.problem import P1, Problem
+from offbench.model.instance import Instance, load
+from offbench.model.problem import P1, Problem
 
 
 class OffloadingEnv(gymnasium.Env[Observation, np.int64]):

@@ -12,8 +12,8 @@ from offbench.environment.episodes import Episodes
 from offbench.environment.observation import Layout, Observation, Observer
 from offbench.environment.single import observation_space, problem_of
 from offbench.errors import OffbenchError
-from offbench.instance import Instance
-from offbench.problem import Problem
+from offbench.model.instance import Instance
+from offbench.model.problem import Problem
 
 Mask = NDArray[np.bool_]
 

@@ -7,11 +7,11 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from offbench.instance import Fact, Name
-from offbench.jsonfile import check
+from offbench.files.json import check
+from offbench.model.instance import Fact, Name
+from offbench.paper.estimates import STATISTICS, Direction
 from offbench.paper.experiments import DEFAULTS, FIGURES
 from offbench.paper.settings import Setting
-from offbench.paper.statistics import STATISTICS, Direction
 from offbench.paper.table import VALUES
 
 Group = bool | int | float | str

@@ -56,7 +56,7 @@ def picture(rows: Rows, title: str) -> Any:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from offbench.report.paper_figures import draw_chart
+    from offbench.report.static_figures import draw_chart
 
     look = looks(rows)
     columns = max(len(row) for row in rows)

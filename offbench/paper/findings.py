@@ -10,9 +10,9 @@ import numpy as np
 from offbench.bench.frame import PENDING
 from offbench.bench.statistics.intervals import Interval
 from offbench.paper.claims import Claim
+from offbench.paper.estimates import STATISTICS, centre, observe
 from offbench.paper.experiments import AGENTS, GREEDY
 from offbench.paper.settings import BENEFITS, PRINTED, READINGS
-from offbench.paper.statistics import STATISTICS, centre, observe
 from offbench.paper.table import LEARNT
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from offbench.bench.statistics.intervals import Interval
 from offbench.paper.bars import Bar, Bars
+from offbench.paper.estimates import level, observe
 from offbench.paper.experiments import AGENTS, DEFAULTS, PARAMETERS
 from offbench.paper.heatmap import Heatmap
 from offbench.paper.settings import ALL, BENEFITS, ENVIRONMENTS, PRINTED, READINGS, Setting
-from offbench.paper.statistics import level, observe
 from offbench.paper.table import Points, Runs, beside
 from offbench.report.charts import Chart, Line
 

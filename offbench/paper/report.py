@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from offbench.bench.formats import aligned, cells, markdown
-from offbench.bench.tables import Block
+from offbench.bench.tables import TitledTable
 from offbench.paper.drawing import interactive, looks
 from offbench.paper.experiments import Scope
 from offbench.paper.findings import FAILS, HOLDS, NOT_RUN, ONLY_PRINTED, Finding, Observation
@@ -114,7 +114,7 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 def claims_markdown(findings: Sequence[Finding], scope: Scope, quick: bool) -> str:
     """Return the claims as a Markdown table."""
     frame = table(findings, quick).replace("\n", "<br>", regex=True)
-    return markdown(Block("claims", title(quick), frame, (described(scope, quick), tally(findings), *LEGEND)))
+    return markdown(TitledTable("claims", title(quick), frame, (described(scope, quick), tally(findings), *LEGEND)))
 
 
 def title(quick: bool) -> str:
@@ -135,7 +135,7 @@ def described(scope: Scope, quick: bool) -> str:
 def _missed(figure: str, runs: Runs) -> dict[str, Any]:
     """Return what solvers miss as a table for the page."""
     frame = missed(runs)
-    heads, rows = cells(Block("missed", "", frame.assign(reading=frame["reading"].map(_SHORT))))
+    heads, rows = cells(TitledTable("missed", "", frame.assign(reading=frame["reading"].map(_SHORT))))
     heads[heads.index("median (95 %)")] = "missed improvement, median (95 %)"
     heads[0], heads[-1] = "H", "against the best bound"
     return {"name": f"missed-{figure}", "heads": heads, "rows": rows, "right": aligned(rows, len(heads)), "notes": ()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offbench.bench.store import Store
-from offbench.files import write_whole
+from offbench.files.atomic import write_whole
 from offbench.paper.claims import claims
 from offbench.paper.drawing import numbers, picture
 from offbench.paper.experiments import DDPQN, Experiment, Scope
@@ -56,7 +56,7 @@ def write_figure(found: Result, folder: Path, label: str) -> list[Path]:
     label
         Stands in the picture's title, so that a quick run's can't be taken for the full one's.
     """
-    from offbench.report.paper_figures import save
+    from offbench.report.static_figures import save
 
     name = found.experiment.figure
     data = folder / "data" / f"{name}.csv"

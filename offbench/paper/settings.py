@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from offbench.bench.suite import Composed
-from offbench.compose import PAPER_WEIGHTS
-from offbench.instance import Coordination, Weights
+from offbench.model.composition import PAPER_WEIGHTS
+from offbench.model.instance import Coordination, Weights
 
 
 def _objective(score: float, coordination: float, balance: float) -> Weights:

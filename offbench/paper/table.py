@@ -14,9 +14,9 @@ from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.bench.statistics.intervals import summaries
 from offbench.bench.store import Store
-from offbench.instance import Instance, Kind
+from offbench.evaluation.references import references
+from offbench.model.instance import Instance, Kind
 from offbench.paper.experiments import AGENTS, DEFAULTS, GREEDY, METAHEURISTICS, Experiment, Scope
-from offbench.references import references
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,9 +96,9 @@ def _line(row: Row | Job, instance: Instance, facts: Mapping[str, Mapping[str, A
 
 def _measured(row: Row, instance: Instance) -> dict[str, Any]:
     """Return what a run's placement amounts to."""
-    from offbench.evaluator import evaluate
-    from offbench.placement import parse_placement
-    from offbench.problem import P1
+    from offbench.evaluation.evaluator import evaluate
+    from offbench.model.placement import parse_placement
+    from offbench.model.problem import P1
 
     if row.placement is None:
         return {}

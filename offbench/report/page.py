@@ -12,14 +12,14 @@ from offbench.bench.formats import aligned, cells
 from offbench.bench.frame import Results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
-from offbench.bench.tables import Analysis, Block
-from offbench.instance import Instance
-from offbench.placement import parse_placement
+from offbench.bench.tables import Analysis, TitledTable
+from offbench.model.instance import Instance
+from offbench.model.placement import parse_placement
 from offbench.report.charts import charts
 from offbench.report.figures import critical_difference, figure
 from offbench.report.palette import server_colours, styles
 from offbench.report.schedule import Schedule, schedule
-from offbench.summary import server_letters
+from offbench.runs.summary import server_letters
 
 # Bars of all Gantt charts together, so that the file stays a few megabytes.
 _BARS_AT_MOST = 250_000
@@ -129,7 +129,7 @@ def _run(row: Row, instance: Instance, gap: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(block: Block) -> dict[str, Any]:
+def _cells(block: TitledTable) -> dict[str, Any]:
     heads, rows = cells(block)
     right = aligned(rows, len(heads))
     return {

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluator import Evaluation, evaluate
-from offbench.instance import Instance
-from offbench.kernel import PARTS
-from offbench.placement import Placement
-from offbench.problem import P1
+from offbench.evaluation.evaluator import Evaluation, evaluate
+from offbench.evaluation.kernel import PARTS
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.model.problem import P1
 
 Floats = NDArray[np.float64]
 

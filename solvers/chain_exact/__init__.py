@@ -1,11 +1,11 @@
 """Exact solving of one chain, or of small modules between pinned layers: window bounds, then label setting."""
 
 import numpy as np
-from offbench.solvers.chain_exact.modules import module_program
 from pydantic import Field
 
 from offbench import P1, OffbenchError, Search, Solver
-from offbench.bounds import Flow, Group, Guide, Program, Split, Steps, Window, alone, sweep, warm_up, widest
+from offbench.bounds import Flow, Group, Guide, Program, Split, SubtaskCosts, Window, alone, sweep, warm_up, widest
+from offbench.solvers.chain_exact.modules import module_program
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
@@ -24,9 +24,9 @@ class ChainExact(Solver):
 
     In a chain nothing queues, so without balance Q is a sum of costs that depend on the servers of a
     subtask and the one before, and with it of these and the differences of the counts. Windows of the
-    counts (`offbench.bounds.windows`) give bounds, and placements that mostly meet them. Where they
+    counts (`offbench.bounds.state_space`) give bounds, and placements that mostly meet them. Where they
     don't, labels are set over all counts, guided by the windows: by small ones of both kinds together,
-    then by wide ones of each kind, between which the costs are split (`offbench.bounds.splitting`).
+    then by wide ones of each kind, between which the costs are split (`offbench.bounds.lagrangian`).
 
     The same solves the second of two steps where modules are small and nothing waits, such as residual
     blocks (`modules`).
@@ -109,4 +109,4 @@ def is_chain(problem: P1) -> bool:
 def chain_program(problem: P1) -> Program:
     """Return the program of a chain, in which all of the delay passes through every subtask."""
     flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
-    return Program(problem, [[[step]] for step in Steps(problem).under(flow)])
+    return Program(problem, [[[step]] for step in SubtaskCosts(problem).under(flow)])

@@ -10,8 +10,8 @@ import numpy as np
 
 from offbench import P1, OffbenchError, Search, evaluate_many
 from offbench.bounds import Program
-from offbench.bounds.steps import Step, never_queues
-from offbench.graph import Nesting
+from offbench.bounds.subtask_costs import SubtaskCost, never_queues
+from offbench.model.modules import Nesting
 
 _FREE_AT_MOST = 4
 
@@ -29,7 +29,7 @@ def module_program(problem: P1, search: Search) -> Program:
     unbalanced = _without_balance(problem)
     base = problem.everything_on(problem.arrays.client)
     (constant,) = evaluate_many(unbalanced, base[None])
-    steps = [Step((), np.where(allowed, 0.0, np.inf)) for allowed in problem.allowed]
+    steps = [SubtaskCost((), np.where(allowed, 0.0, np.inf)) for allowed in problem.allowed]
     steps[0].cost[:] += constant
     for module in free:
         search.check()
@@ -39,7 +39,7 @@ def module_program(problem: P1, search: Search) -> Program:
         rows[:, module] = combinations
         cost = np.full((m,) * len(module), np.inf)
         cost[tuple(combinations.T)] = evaluate_many(unbalanced, rows) - constant
-        steps[module[-1]] = Step(tuple(module[:-1]), cost)
+        steps[module[-1]] = SubtaskCost(tuple(module[:-1]), cost)
     shape = _reading_only(problem, free)
     return Program(shape, [[[step]] for step in steps], m ** (_FREE_AT_MOST - 1))
 

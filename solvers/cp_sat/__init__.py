@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from offbench import Search, Solver
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 
 class CpSat(Solver):

@@ -4,8 +4,8 @@ from itertools import combinations
 
 from ortools.sat.python import cp_model
 
-from offbench.bounds.windows import balanced_groups
-from offbench.problem import Problem
+from offbench.bounds.state_space import balanced_groups
+from offbench.model.problem import Problem
 
 from .choices import Choices, Literal
 

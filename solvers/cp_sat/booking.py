@@ -15,7 +15,7 @@ Without it and the order, all that remains is that no more than ``pool`` run at 
 
 from ortools.sat.python import cp_model
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 from .choices import Choices, Literal
 from .times import Times, ancestors, execution

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 from .options import Ways, ways
 

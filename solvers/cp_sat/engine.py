@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass
-class Outcome:
+class EngineResult:
     """How a run of CP-SAT ended."""
 
     ended: Ended
@@ -53,7 +53,7 @@ def run(
     settings: Settings,
     limit_s: float,
     on_bound: Callable[[float], None] = lambda _: None,
-) -> Outcome:
+) -> EngineResult:
     """Solve a model, proposing its solutions to the search.
 
     Parameters
@@ -89,7 +89,7 @@ def run(
     solver.best_bound_callback = lambda value: news.put(_News(bound=model.q(value)))
     status: list[cp_model.CpSolverStatus] = []
     thread = threading.Thread(target=lambda: status.append(solver.solve(model.proto, listener)), daemon=True)
-    outcome = Outcome("stopped", -math.inf, [])
+    outcome = EngineResult("stopped", -math.inf, [])
     thread.start()
     try:
         while thread.is_alive() or not news.empty():

@@ -9,8 +9,8 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from offbench import Placement
-from offbench.coordination import largest
-from offbench.problem import Problem
+from offbench.evaluation.coordination import largest
+from offbench.model.problem import Problem
 
 from .balance import imbalances
 from .booking import Bookings, capacities, unrelated

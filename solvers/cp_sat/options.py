@@ -11,8 +11,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.coordination import coordination
-from offbench.problem import Floats, Problem
+from offbench.evaluation.coordination import coordination
+from offbench.model.problem import Floats, Problem
 
 Key = tuple[int, float, float, float]
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from offbench.bounds import Flow, Program, Steps, Window, widest
-from offbench.bounds.flows import flows
-from offbench.bounds.frontier import Stage
-from offbench.problem import Floats, Problem
+from offbench.bounds import Flow, Program, SubtaskCosts, Window, widest
+from offbench.bounds.frontier import ProgramStage
+from offbench.bounds.path_flows import flows
+from offbench.model.problem import Floats, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -47,7 +47,7 @@ class Relaxed:
     """for each input, likewise: what the reader adds to the relaxation's objective, at least"""
 
     def __init__(self, problem: Problem, check: Callable[[], None]) -> None:
-        steps = Steps(problem)
+        steps = SubtaskCosts(problem)
         candidates = [(flow, _program(problem, steps, flow)) for flow in flows(problem)]
         narrow = Window(problem.arrays, ())
         self.flow, program = max(candidates, key=lambda pair: pair[1].lower_bound(narrow))
@@ -75,11 +75,11 @@ class Relaxed:
                         table[i][np.arange(m) != a.client] = np.inf
 
 
-def _program(problem: Problem, steps: Steps, flow: Flow) -> Program:
+def _program(problem: Problem, steps: SubtaskCosts, flow: Flow) -> Program:
     return Program(problem, [[[step]] for step in steps.under(flow)], problem.n_servers**2)
 
 
-def _by_source(values: Floats, stage: Stage, source: int, m: int) -> Floats:
+def _by_source(values: Floats, stage: ProgramStage, source: int, m: int) -> Floats:
     """Return the least value by the servers of *source* and of the subtask; the same for all where it is forgotten."""
     if source not in stage.live:
         return np.repeat(values.min(axis=0)[None], m, axis=0)

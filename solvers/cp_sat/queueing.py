@@ -2,7 +2,7 @@
 
 A queued subtask adds ``f(w) = a w - ϕ (H(T + w) - H(T))`` to Q, where w is its queueing delay, T its delay
 without, and a what a second of its task's delay costs. The model has f through straight lines below it:
-over-estimates of H (`offbench.coordination`) make under-estimates of f, of which the lower convex hull is
+over-estimates of H (`offbench.evaluation.coordination`) make under-estimates of f, of which the lower convex hull is
 taken; where that falls short, on one interval after another.
 """
 
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from offbench.coordination import over_estimate
-from offbench.problem import Floats, Problem
+from offbench.evaluation.coordination import over_estimate
+from offbench.model.problem import Floats, Problem
 
 from .options import Option
 

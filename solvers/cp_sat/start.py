@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench import Placement, Search
-from offbench.problem import Ints, Problem
+from offbench.model.problem import Ints, Problem
 
 _BATCH = 128
 # Perturbed this often; and together not more than about this many subtasks are scored, half a second.

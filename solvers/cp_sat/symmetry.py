@@ -8,8 +8,8 @@ index is booked first.
 
 import numpy as np
 
-from offbench.bounds.windows import balanced_groups
-from offbench.problem import Problem
+from offbench.bounds.state_space import balanced_groups
+from offbench.model.problem import Problem
 
 
 def interchangeable(problem: Problem) -> list[tuple[int, int]]:

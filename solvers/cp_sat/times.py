@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from offbench.problem import Ints, Problem
+from offbench.model.problem import Ints, Problem
 
 from .choices import Choices, Literal
 from .units import Units

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 _DYADIC = 2.0**20
 # A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.

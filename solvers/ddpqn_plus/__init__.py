@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from offbench import P1, Search, Trainable
-from offbench.diary import Diary
+from offbench.search.metrics import Diary
 
 if TYPE_CHECKING:
     from .agent import Agent

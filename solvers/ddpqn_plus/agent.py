@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from offbench import OffbenchError, Search
+from offbench.search.metrics import Diary
 from offbench.solvers.dqn.batch import Batch, Learning, Switches
 from offbench.solvers.dqn.replay import Replay
 from offbench.solvers.dqn.sampling import Prioritized, Uniform
 
-from offbench import OffbenchError, Search
-from offbench.diary import Diary
-
+from .episodes import WindowedEpisodes
 from .features import ServerObserver
 from .learner import SharedLearner
 from .network import Shape
 from .policy import SharedPolicy, draw, ladder
-from .rounds import Rounds
 
 if TYPE_CHECKING:
     from offbench.solvers.dqn.fast_learner import FastLearner
@@ -48,7 +48,7 @@ class Agent:
     ) -> None:
         self._settings, self._rng, self._diary = settings, rng, diary
         self.observer = ServerObserver([search.problem for search in searches])
-        self._rounds = [Rounds(search, self.observer, i, settings, rng) for i, search in enumerate(searches)]
+        self._rounds = [WindowedEpisodes(search, self.observer, i, settings, rng) for i, search in enumerate(searches)]
         self.learner = _learner(settings, self.observer, rng)
         sampler = Prioritized(settings.memory, settings.omega, settings.beta) if settings.prioritized else Uniform()
         self.replay = Replay(settings.memory, self.observer, sampler)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from offbench import P1, load
 from offbench.environment import Episodes
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
@@ -253,7 +253,7 @@ class ServerObserver:
         return out
 
 
-class Facts:
+class ProblemFeatures:
     """What observations of a problem are made of and no action changes.
 
     Parameters
@@ -296,4 +296,4 @@ def warm_up() -> None:
     """Load the compiled observation, or compile it if it never ran here; for `Solver.warm_up`."""
     problem = P1(load("tiny-chains"))
     servers = problem.everything_on(problem.arrays.client)
-    Facts(problem, servers).observe(Episodes(problem, 1), ServerObserver([problem]))
+    ProblemFeatures(problem, servers).observe(Episodes(problem, 1), ServerObserver([problem]))

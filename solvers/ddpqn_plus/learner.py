@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from offbench.solvers.dqn.adam import Adam
 from offbench.solvers.dqn.batch import Batch, Learning
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers._moves import order_of
 
-from offbench.problem import Problem
-from offbench.walk import NEAR
+from offbench.model.problem import Problem
+from offbench.solvers._shared.moves import order_of
+from offbench.solvers._shared.walk import NEAR
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

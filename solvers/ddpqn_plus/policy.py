@@ -4,12 +4,12 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers._moves import start
 
 from offbench import P1, Search
 from offbench.environment import Episodes
+from offbench.solvers._shared.moves import start
 
-from .features import Facts, ServerObserver
+from .features import ProblemFeatures, ServerObserver
 from .learner import values
 from .network import Shape
 
@@ -37,7 +37,7 @@ class SharedPolicy:
 
     def place(self, problem: P1, rollouts: int, rng: np.random.Generator) -> Ints:
         """Return placements, shape ``(rollouts, n_subtasks)``: the greedy one, then sampled ones."""
-        facts = Facts(problem, start(problem, Search(problem)))
+        facts = ProblemFeatures(problem, start(problem, Search(problem)))
         observer = ServerObserver([problem])
         episodes = Episodes(problem, rollouts)
         temperature = ladder(rollouts, 1.0)

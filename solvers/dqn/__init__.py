@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from offbench import P1, Search, Trainable
-from offbench.diary import Diary
+from offbench.search.metrics import Diary
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -91,7 +91,7 @@ class Dqn(Trainable):
         replay.draw(1, 1, np.random.default_rng(0))
 
     def solve(self, problem: P1, search: Search) -> None:
-        from offbench.solvers._torch import one_thread
+        from offbench.solvers._shared.torch import one_thread
 
         with one_thread():
             agent = self.training([problem], search.rng, search.diary)

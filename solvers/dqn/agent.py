@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from offbench.solvers._torch import device_for
 
 from offbench import P1
-from offbench.diary import Diary
 from offbench.environment import Episodes, Observer
+from offbench.search.metrics import Diary
+from offbench.solvers._shared.torch import device_for
 
 from .batch import Batch, Learner, Learning, Switches
 from .fast_learner import FastLearner
+from .n_step import NStepQueue
 from .network import seeded_network
 from .policy import QPolicy, roll_out
 from .reference_learner import ReferenceLearner
 from .replay import Replay
 from .sampling import Prioritized, Uniform
 from .states import read, write
-from .steps import Steps
 
 if TYPE_CHECKING:
     from . import Dqn
@@ -67,7 +67,7 @@ class Agent:
         sampler = Prioritized(settings.memory, settings.omega, settings.beta) if settings.prioritized else Uniform()
         self.replay = Replay(settings.memory, self.observer, sampler)
         self._batch = Batch.empty(settings.batch, width, actions)
-        self._stages = [_Stage(problem, i, self) for i, problem in enumerate(problems)]
+        self._stages = [_ProblemEpisodes(problem, i, self) for i, problem in enumerate(problems)]
         self._rounds = self._steps = self._ended = self._generation = 0
         self.placed: Ints = np.empty((0, problems[0].n_subtasks), dtype=np.int64)
         """placements of the episodes that ended in the last call of `learn`"""
@@ -83,7 +83,7 @@ class Agent:
             losses = [self._update() for _ in range(self._settings.updates)]
             self._diary.tell("loss", sum(losses) / len(losses), self.learner.updates)
 
-    def _play(self, stage: "_Stage", active: Mask) -> None:
+    def _play(self, stage: "_ProblemEpisodes", active: Mask) -> None:
         episodes = stage.episodes
         before = episodes.states, episodes.dynamic()
         actions = self.act(episodes)
@@ -159,13 +159,13 @@ class Agent:
         self._rounds, self._steps, self._ended, self._generation = state["counts"]
 
 
-class _Stage:
+class _ProblemEpisodes:
     """The episodes of one problem."""
 
     def __init__(self, problem: P1, index: int, agent: Agent) -> None:
         count = agent._settings.episodes
         self.episodes = Episodes(problem, count, agent.observer, index)
-        self.steps = Steps(1, agent._settings.gamma)
+        self.steps = NStepQueue(1, agent._settings.gamma)
         # Together they would all be at the same subtask, and what is learnt in a row all alike.
         self._starts: Ints = np.arange(count) * len(problem.free) // count
         self.best = np.inf

@@ -1,7 +1,7 @@
 """The learner as one would read it: torch's autograd and Adam. What the fast one is tested against."""
 
 import copy
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .batch import Batch, Learning
-from .network import QNetwork
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-class ReferenceLearner:
+class ReferenceLearner(Generic[Network]):
     """Deep Q-learning with a target network (Algorithm 1), on any device.
 
     Parameters
@@ -25,7 +26,7 @@ class ReferenceLearner:
         Where the networks are.
     """
 
-    def __init__(self, network: QNetwork, learning: Learning, device: torch.device) -> None:
+    def __init__(self, network: Network, learning: Learning, device: torch.device) -> None:
         self.online = network.to(device)
         self.target = copy.deepcopy(self.online)
         self.updates = 0
@@ -55,7 +56,7 @@ class ReferenceLearner:
             self.target.load_state_dict(self.online.state_dict())
         return (goal - value).detach().cpu().numpy(), float(loss.detach())
 
-    def network(self) -> QNetwork:
+    def network(self) -> Network:
         """Return a copy of the online network, on the CPU."""
         return copy.deepcopy(self.online).cpu()
 

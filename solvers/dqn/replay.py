@@ -2,18 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from offbench.environment import Observer
 
 from .batch import Batch
 from .sampling import Sampler
 
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+
+class Composer(Protocol):
+    """What makes observations of their parts: an `offbench.environment.Observer`, or one like it."""
+
+    dynamic: int
+    """numbers that depend on the actions"""
+
+    def compose(self, dynamic: Any, states: Any, out: Any, /) -> Any:
+        """Fill *out* with observations made of their dynamic parts and states."""
+
+    def masks(self, states: Any, /) -> NDArray[np.bool_]:
+        """Return which servers the subtask at hand may run on."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Replay:
         Draws.
     """
 
-    def __init__(self, capacity: int, observer: Observer, sampler: Sampler) -> None:
+    def __init__(self, capacity: int, observer: Composer, sampler: Sampler) -> None:
         self._observer, self.sampler = observer, sampler
         self._kept = Transitions(
             np.zeros(capacity, np.int64), np.zeros((capacity, observer.dynamic), np.float32),

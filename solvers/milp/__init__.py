@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import ClassVar
 
-from offbench.solvers.milp.rounds import prove
-from offbench.solvers.milp.writing import check_path
-
 from offbench import Search, Solver
-from offbench.problem import Problem
-from offbench.solver import Solves
+from offbench.model.problem import Problem
+from offbench.search.solver import Solves
+from offbench.solvers.milp.refinement import prove
+from offbench.solvers.milp.writing import check_path
 
 
 class Milp(Solver):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 
 def groups(problem: Problem) -> list[list[int]]:

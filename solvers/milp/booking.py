@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from offbench.solvers.milp.times import Times
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
+from offbench.solvers.milp.times import Times
 
 # Added to big numbers, which are no good for a solver when tiny.
 _SPACE = 1e-2

@@ -11,8 +11,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.coordination import coordination
-from offbench.problem import Arrays, Problem
+from offbench.evaluation.coordination import coordination
+from offbench.model.problem import Arrays, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

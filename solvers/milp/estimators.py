@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from offbench.solvers.milp.choices import Choices
 
-from offbench.coordination import coordination, over_estimate
-from offbench.problem import Arrays
+from offbench.evaluation.coordination import coordination, over_estimate
+from offbench.model.problem import Arrays
+from offbench.solvers.milp.choices import Choices
 
 Key = tuple[int, int]
 """subtask and choice"""

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+
+from offbench.evaluation.coordination import largest
 from offbench.solvers.milp.choices import Choices, inputs
 from offbench.solvers.milp.times import Times
-
-from offbench.coordination import largest
 
 Floats = NDArray[np.float64]
 

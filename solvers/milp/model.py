@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+
+from offbench.model.problem import Problem
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
 from offbench.solvers.milp.choices import Choices, inputs, places
 from offbench.solvers.milp.estimators import Estimators, Segment
 from offbench.solvers.milp.times import Times
 
-from offbench.problem import Problem
-
 Decision = tuple[list[int], list[tuple[int, int]]]
 """a server for each subtask, and pairs of subtasks on one server, the one booked earlier first"""
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelData:
     """What a model is built from."""
 
     problem: Problem
@@ -39,7 +39,7 @@ class Facts:
         return float(self.latest_s[k] - self.times.earliest_s[k])
 
 
-def build(facts: Facts, estimators: Estimators, excluded: Sequence[Decision] = ()) -> pyo.ConcreteModel:
+def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision] = ()) -> pyo.ConcreteModel:
     """Return the model without the placements that are *excluded*."""
     problem, times = facts.problem, facts.times
     a = problem.arrays
@@ -117,7 +117,7 @@ def build(facts: Facts, estimators: Estimators, excluded: Sequence[Decision] = (
     return model
 
 
-def _add_clock(model: pyo.ConcreteModel, facts: Facts, execution_s: Any, transfer_s: Any) -> Any:
+def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution_s: Any, transfer_s: Any) -> Any:
     """Add ready times, waiting and completions; return the tasks' total delay, in the model's unit."""
     problem, times, unit_s = facts.problem, facts.times, facts.unit_s
     a = problem.arrays
@@ -165,7 +165,7 @@ def _add_clock(model: pyo.ConcreteModel, facts: Facts, execution_s: Any, transfe
     return sum(model.finish[i] for i in tasks)
 
 
-def _add_coordination(model: pyo.ConcreteModel, facts: Facts, estimators: Estimators) -> Any:
+def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Estimators) -> Any:
     """Add the choices of subtasks and what waiting adds to each; return the total of H."""
     _problem, times, unit_s = facts.problem, facts.times, facts.unit_s
     chosen = _add_choices(model, facts)
@@ -220,7 +220,7 @@ def _add_coordination(model: pyo.ConcreteModel, facts: Facts, estimators: Estima
     return total + sum(model.gain.values())
 
 
-def _add_choices(model: pyo.ConcreteModel, facts: Facts) -> list[list[Any]]:
+def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:
     """Return a variable for each choice of each subtask; with one input that is its y."""
     a = facts.problem.arrays
     several = {k: choices for k, choices in enumerate(facts.choices) if len(inputs(a, k)) > 1}

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from offbench.solvers.milp.choices import inputs, places
 
-from offbench.problem import Problem
+from offbench.model.problem import Problem
+from offbench.solvers.milp.choices import inputs, places
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,7 +68,7 @@ def times(problem: Problem) -> Times:
         least_s, most_s = np.full(len(own), np.inf), np.zeros(len(own))
         for i in inputs(a, k):
             source = int(a.input_of[i])
-            transfer_s = a.input_mb[i] / a.link[np.ix_(places(problem, source), own)][..., 0]
+            transfer_s = a.input_mb[i] / a.link[np.ix_(np.asarray(places(problem, source)), own)][..., 0]
             least_s = np.minimum(least_s, transfer_s.min(axis=0))
             most_s = np.maximum(most_s, transfer_s.max(axis=0))
             sent_s = earliest_s[source] if source < n else a.arrival_s[source - n]

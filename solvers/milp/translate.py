@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from offbench.solvers.milp.choices import Choices, inputs
-from offbench.solvers.milp.model import Facts
+from numpy.typing import NDArray
 
 from offbench import Evaluation, Placement
-from offbench.problem import Problem
+from offbench.model.problem import Problem
+from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.model import ModelData
 
 Pairs = list[tuple[int, int]]
 
@@ -47,11 +48,11 @@ def _order(problem: Problem, before: Pairs) -> list[int]:
     return order
 
 
-def booked_first(facts: Facts, placement: Placement, evaluation: Evaluation) -> Pairs:
+def booked_first(facts: ModelData, placement: Placement, evaluation: Evaluation) -> Pairs:
     """Return the rivals that share a contested server, the one booked earlier first."""
     place = {k: p for p, k in enumerate(_booking(placement, evaluation))}
     on = placement.servers
-    contested = facts.times.waits_on.any(axis=0)
+    contested: NDArray[np.bool_] = np.asarray(facts.times.waits_on.any(axis=0))
     return [(j, k) for j, k in facts.times.rivals if on[j] == on[k] and contested[on[k]] and place[j] < place[k]]
 
 
@@ -80,7 +81,7 @@ def choice_of(choices: Choices, servers: list[int], arrivals_s: list[float]) -> 
     return int(np.flatnonzero(agree)[0])
 
 
-def choices_of(facts: Facts, placement: Placement, evaluation: Evaluation) -> list[int]:
+def choices_of(facts: ModelData, placement: Placement, evaluation: Evaluation) -> list[int]:
     """Return the choice that each subtask makes in a placement."""
     a, _n = facts.problem.arrays, facts.problem.n_subtasks
     on = [*placement.servers.tolist(), *[a.client] * len(a.arrival_s)]
@@ -96,7 +97,7 @@ def choices_of(facts: Facts, placement: Placement, evaluation: Evaluation) -> li
     return made
 
 
-def set_start(model: pyo.ConcreteModel, facts: Facts, placement: Placement, evaluation: Evaluation) -> None:
+def set_start(model: pyo.ConcreteModel, facts: ModelData, placement: Placement, evaluation: Evaluation) -> None:
     """Give the binary variables of where and in which order the values of a placement."""
     for (k, s), x in model.x.items():
         x.set_value(int(placement.servers[k] == s))

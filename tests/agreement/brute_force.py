@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluator import evaluate_many
-from offbench.placement import Placement
-from offbench.problem import Problem
+from offbench.evaluation.evaluator import evaluate_many
+from offbench.model.placement import Placement
+from offbench.model.problem import Problem
 
 Ints = NDArray[np.int64]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from offbench.problem import P1, P2, Problem
-from offbench.run import solve
-from offbench.solver import find
+from offbench.model.problem import P1, P2, Problem
+from offbench.runs.solve import solve
+from offbench.search.registry import find
 
 from .brute_force import best
 from .tiny import is_chain, tiny_instance, tiny_servers

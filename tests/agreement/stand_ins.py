@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from agreement.brute_force import assignments, best
-from offbench.solver import Solver
+from offbench.search.solver import Solver
 
 
 class Enumerate(Solver):

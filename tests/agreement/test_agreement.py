@@ -11,11 +11,11 @@ import plain
 import pytest
 from benchmarks.drawn import inception
 
-from offbench.evaluator import evaluate
-from offbench.instance import Instance
-from offbench.placement import Placement
-from offbench.problem import P1, P2
-from offbench.run import solve
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.model.problem import P1, P2
+from offbench.runs.solve import solve
 
 from .brute_force import assignments, best
 from .checks import SOLVERS, Check, Kind, applies, check, problem_of

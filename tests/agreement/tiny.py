@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offbench.instance import Coordination, Instance, Weights, parse
-from offbench.placement import Placement
-from offbench.problem import P1
+from offbench.model.instance import Coordination, Instance, Weights, parse
+from offbench.model.placement import Placement
+from offbench.model.problem import P1
 
 from .brute_force import placements
 

@@ -32,7 +32,7 @@ def here(backend: str, address: str | None, jobs: int) -> Iterator[Workers]:
 def solved(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
     """Run a job in this process."""
     from offbench import OffbenchError, solve  # here, for the evaluator takes seconds to import
-    from offbench.instance import parse
+    from offbench.model.instance import parse
 
     try:
         solution = solve(

@@ -22,7 +22,7 @@ INSTANCE = load("tiny-chains").model_dump(mode="json")
 SOLVERS = """
 import os, signal, sys, time
 from offbench import Solver
-from offbench.search import SearchEnded
+from offbench.search.budget import SearchEnded
 
 class Stubborn(Solver):
     "Doesn't stop."

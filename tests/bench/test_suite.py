@@ -10,7 +10,7 @@ from offbench import OffbenchError
 from offbench.bench.job import NOT_INSTALLED, code_of
 from offbench.bench.plan import plan, together
 from offbench.bench.suite import Suite, find_suite, instances_of, read_suite, restricted, shipped_suites
-from offbench.instance import load
+from offbench.model.instance import load
 
 Write = Callable[[str, Any], Path]
 

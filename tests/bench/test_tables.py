@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from bench.stand_ins import MACHINE, job, row
-from offbench import gaps as model
 from offbench import load
 from offbench.bench.best import Contradiction, best, with_gaps
 from offbench.bench.formats import cells, csv, latex, markdown, records
 from offbench.bench.frame import Results, frame, results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
-from offbench.bench.tables import Analysis, Block, analyse
-from offbench.references import references
+from offbench.bench.tables import Analysis, TitledTable, analyse
+from offbench.evaluation import gaps as model
+from offbench.evaluation.references import references
 
 INF = math.inf
 
@@ -30,7 +30,7 @@ def analysed(*rows: Any) -> Analysis:
     return analyse(of(*rows), {})
 
 
-def block(found: Analysis, name: str) -> Block:
+def block(found: Analysis, name: str) -> TitledTable:
     return next(block for block in found.blocks if block.name == name)
 
 

@@ -15,9 +15,9 @@ from statistics import mean, median
 from typing import Any
 
 from offbench import P1, Budget, Search, evaluate
-from offbench.evaluator import warm_up
-from offbench.search import Clock, SearchEnded
-from offbench.solver import find
+from offbench.evaluation.evaluator import warm_up
+from offbench.search.budget import Clock, SearchEnded
+from offbench.search.registry import find
 
 from .drawn import perturbed
 

@@ -17,8 +17,8 @@ from typing import Any
 from agreement.tiny import is_chain
 
 from offbench.errors import OffbenchError
-from offbench.gaps import certified, relative_gap
-from offbench.instance import load, shipped
+from offbench.evaluation.gaps import certified, relative_gap
+from offbench.model.instance import load, shipped
 
 from .one_run import GRACE_S, ONE_THREAD, Row, run
 

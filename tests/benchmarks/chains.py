@@ -9,11 +9,11 @@ import argparse
 
 from flat_chains import OPTIMA, READINGS, flat_chain, weights_with_balance
 
-from offbench.gaps import certified
-from offbench.graph import contract
-from offbench.instance import Coordination, Instance, Weights, load
-from offbench.run import solve
-from offbench.solution import Solution
+from offbench.evaluation.gaps import certified
+from offbench.model.instance import Coordination, Instance, Weights, load
+from offbench.model.modules import contract
+from offbench.runs.solution import Solution
+from offbench.runs.solve import solve
 
 BALANCES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 

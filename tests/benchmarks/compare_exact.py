@@ -15,10 +15,10 @@ from agreement.brute_force import placements
 from agreement.tiny import is_chain, tiny_instance
 
 from offbench.bench.statistics.times import shifted_geometric_mean
-from offbench.compose import compose
 from offbench.errors import OffbenchError
-from offbench.instance import Instance, load
-from offbench.problem import P1
+from offbench.model.composition import compose
+from offbench.model.instance import Instance, load
+from offbench.model.problem import P1
 
 from .drawn import chain, inception, queues
 from .one_run import Row, run

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from offbench import P1, evaluate
-from offbench.compose import PAPER_WEIGHTS
-from offbench.instance import Instance, Weights
-from offbench.run import solve
+from offbench.model.composition import PAPER_WEIGHTS
+from offbench.model.instance import Instance, Weights
+from offbench.runs.solve import solve
 
 from .drawn import mixture
 

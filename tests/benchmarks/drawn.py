@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offbench.compose import arrivals, compose
-from offbench.instance import Instance, Layer, Task, Weights, load
+from offbench.model.composition import arrivals, compose
+from offbench.model.instance import Instance, Layer, Task, Weights, load
 
 NETWORKS = ("alexnet", "vgg19", "googlenet", "resnet")
 # The two whose layers take so long (0.02 to 2 s on the client) that tasks wait for one another.

@@ -9,9 +9,10 @@ from typing import Any
 from unittest.mock import patch
 
 from deap import tools
-from offbench.solvers.genetic import Genetic
 
-from offbench import P1, Budget, Search, SearchEnded, evaluator, load
+from offbench import P1, Budget, Search, SearchEnded, load
+from offbench.evaluation import evaluator
+from offbench.solvers.genetic import Genetic
 
 OPERATORS = ("clone", "select", "mate", "mutate")
 
@@ -58,7 +59,7 @@ def shares(name: str, evaluations: int) -> dict[str, float]:
     search = Search(problem, Budget(max_evaluations=evaluations))
     with (
         patch.object(tools.Statistics, "compile", timed(tools.Statistics.compile, "DEAP")),
-        patch("offbench.search.totals_of_many", timed(evaluator.totals_of_many, "evaluator")),
+        patch("offbench.search.search.totals_of_many", timed(evaluator.totals_of_many, "evaluator")),
         suppress(SearchEnded),
     ):
         begin = perf_counter()

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from offbench.errors import OffbenchError
-from offbench.instance import Instance, load
-from offbench.run import solve
+from offbench.model.instance import Instance, load
+from offbench.runs.solve import solve
 
 from .drawn import alexnets, chain, queues
 from .one_run import Row, run

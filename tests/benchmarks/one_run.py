@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from offbench.bench.process import ONE_THREAD, Died, SolverProcess
-from offbench.evaluator import evaluate
-from offbench.instance import Instance
-from offbench.placement import parse_placement
-from offbench.problem import P1
-from offbench.solver import locate
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import Instance
+from offbench.model.placement import parse_placement
+from offbench.model.problem import P1
+from offbench.search.registry import locate
 
 __all__ = ["GRACE_S", "ONE_THREAD", "Row", "run"]
 

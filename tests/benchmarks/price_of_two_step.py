@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from offbench.instances.build import STAGGER_S
-
-from offbench.compose import arrivals, compose
-from offbench.graph import Nesting, pin
-from offbench.instance import Instance, load
-from offbench.run import solve
-from offbench.solver import locate
+from offbench.model.composition import arrivals, compose
+from offbench.model.instance import Instance, load
+from offbench.model.modules import Nesting, pin
+from offbench.runs.solve import solve
+from offbench.search.registry import locate
 
 from .one_run import GRACE_S, ONE_THREAD
 from .price_table import Row, figure, table

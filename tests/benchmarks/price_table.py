@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from offbench.gaps import is_optimal
-from offbench.references import references
+from offbench.evaluation.gaps import is_optimal
+from offbench.evaluation.references import references
 
 Row = dict[str, Any]
 

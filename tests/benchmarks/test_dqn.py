@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from offbench import P1, Budget, Search, SearchEnded, load, solve
-from offbench.diary import Diary
-from offbench.search import Clock
-from offbench.solver import configure, find
+from offbench.search.budget import Clock
+from offbench.search.metrics import Diary
+from offbench.search.registry import configure, find
 
 from .conftest import Speeds
 
@@ -64,7 +64,7 @@ def theirs(problem: P1) -> Callable[[int], None]:
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet"])
 def test_updates_per_second(name: str, benchmark: Any, speeds: Speeds) -> None:
-    from offbench.solvers._torch import one_thread
+    from offbench.solvers._shared.torch import one_thread
 
     problem = P1(load(name))
     with one_thread():

@@ -13,8 +13,8 @@ import plain
 import pytest
 
 from offbench import P1, Instance, Placement, evaluate, evaluate_many, load
-from offbench.compose import PAPER_WEIGHTS, paper_links, paper_servers
-from offbench.instance import Layer, Task
+from offbench.model.composition import PAPER_WEIGHTS, paper_links, paper_servers
+from offbench.model.instance import Layer, Task
 
 from .conftest import Speeds
 

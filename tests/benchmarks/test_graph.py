@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from offbench.graph import Nesting
-from offbench.instance import Instance, Layer, load
+from offbench.model.instance import Instance, Layer, load
+from offbench.model.modules import Nesting
 
 N = 10_000
 Inputs = Callable[[int], list[int]]

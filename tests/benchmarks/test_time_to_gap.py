@@ -12,8 +12,8 @@ import plain
 import pytest
 
 from offbench import OffbenchError, load, solve
-from offbench.references import lookup
-from offbench.solver import catalogue
+from offbench.evaluation.references import lookup
+from offbench.search.registry import catalogue
 
 from .conftest import Speeds
 

@@ -8,10 +8,10 @@ import examples
 import pytest
 
 from offbench import P1, SearchEnded
-from offbench.bounds.relaxation import Bounds, Outcome, Relaxation, tightest
-from offbench.instance import parse
-from offbench.problem import Problem
-from offbench.search import Clock
+from offbench.bounds.relaxation import Bounds, Relaxation, RelaxationResult, tightest
+from offbench.model.instance import parse
+from offbench.model.problem import Problem
+from offbench.search.budget import Clock
 
 
 def yields(name: str, *values: float) -> Relaxation:
@@ -162,5 +162,5 @@ def test_error_of_a_relaxation_passes(problem: Problem) -> None:
 
 
 def test_best_is_the_first_of_equals() -> None:
-    a, b = (Outcome(yields(name), 1.0, 0.0, "finished") for name in "ab")
+    a, b = (RelaxationResult(yields(name), 1.0, 0.0, "finished") for name in "ab")
     assert Bounds((a, b)).best is a

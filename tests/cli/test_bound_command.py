@@ -13,7 +13,7 @@ import offbench.bounds
 from offbench import P1, P2, evaluate, load
 from offbench.bounds.relaxation import Relaxation
 from offbench.cli import app
-from offbench.problem import Problem
+from offbench.model.problem import Problem
 
 Bound = Callable[..., Result]
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from offbench import evaluate, load, load_placement
 from offbench.cli import app
-from offbench.problem import P1
+from offbench.model.problem import P1
 
 
 def run(*arguments: object) -> tuple[int, str, str]:

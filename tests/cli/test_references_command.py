@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import offbench.bounds
-import offbench.references
+import offbench.evaluation.references
 from offbench import P1, evaluate, load, solve
 from offbench.bounds.relaxation import Relaxation
 from offbench.cli import app
-from offbench.instance import shipped
-from offbench.references import references, shipped_path
-from offbench.update import begin
+from offbench.evaluation.references import references, shipped_path
+from offbench.model.instance import shipped
+from offbench.runs.update_references import begin
 
 Run = Callable[..., Result]
 Json = dict[str, Any]
@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     copy = tmp_path / "shipped.json"
     copy.write_text(shipped_path().read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(offbench.references, "shipped_path", lambda: copy)
+    monkeypatch.setattr(offbench.evaluation.references, "shipped_path", lambda: copy)
     made = (Relaxation("relaxed", "everything", lambda problem: iter([-9.0])),)
     monkeypatch.setattr(offbench.bounds, "RELAXATIONS", made)
 

@@ -13,8 +13,8 @@ import pytest
 from trainable import __file__ as mine
 from typer.testing import CliRunner
 
-from offbench.checkpoint import FILE
 from offbench.cli import app
+from offbench.learning.checkpoint import FILE
 
 OFFBENCH = [sys.executable, "-m", "offbench"]
 SOLVER = ["--solver", str(mine)]
@@ -129,8 +129,8 @@ def test_without_tensorboard_it_says_what_to_install(tmp_path: Path, monkeypatch
 
 
 def test_bar_shows_what_is_learnt() -> None:
-    from offbench.cli.progress import learning_state
-    from offbench.diary import Diary
+    from offbench.cli.shared.progress import learning_state
+    from offbench.search.metrics import Diary
 
     diary = Diary()
     for name, value in {"episode": 1200.0, "loss": 0.0123456, "epsilon": 0.1, "reward": -1.0}.items():

@@ -5,15 +5,15 @@ import json
 import re
 from pathlib import Path
 
-import offbench.instances
 import plain
 import pytest
+
+import offbench.instances
+from offbench import P1, evaluate, load
 from offbench.instances import inception
 from offbench.instances.build import build
 from offbench.instances.inception import inception_v4
-
-from offbench import P1, evaluate, load
-from offbench.instance import Instance, parse, shipped
+from offbench.model.instance import Instance, parse, shipped
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 TINY = [name for name in shipped() if name.startswith("tiny")]

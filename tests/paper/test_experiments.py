@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offbench.evaluator import evaluate
-from offbench.instance import load
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import load
+from offbench.model.problem import P1
 from offbench.paper.experiments import DEFAULTS, FULL, PARAMETERS, QUICK, Scope, chosen, experiments
 from offbench.paper.settings import WEIGHTS, Setting
 from offbench.paper.table import at_end, balances
-from offbench.problem import P1
-from offbench.solver import configure, find
+from offbench.search.registry import configure, find
 
 
 def test_what_is_left_out_weighs_nothing_and_the_rest_keeps_its_proportion() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offbench.paper.statistics import STATISTICS, Direction, observe
+from offbench.paper.estimates import STATISTICS, Direction, observe
 
 
 def estimate(

@@ -5,21 +5,21 @@ from typing import Any
 
 import examples
 import numpy as np
-import offbench.instances
 import plain
 import pytest
 from agreement.brute_force import best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from offbench.solvers._bath import HeatBath
 from scipy.stats import chisquare
 from strategies import instances
 
+import offbench.instances
 from offbench import P1, Budget, Search, SearchEnded, evaluate_many, load, solve
-from offbench.incremental import blocks_of
-from offbench.instance import parse
-from offbench.jsonfile import read_json
-from offbench.walk import walk
+from offbench.evaluation.delta import blocks_of
+from offbench.files.json import read_json
+from offbench.model.instance import parse
+from offbench.solvers._shared.heat_bath import HeatBath
+from offbench.solvers._shared.walk import walk
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 

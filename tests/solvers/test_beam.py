@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import examples
-import offbench.instances
 import plain
 import pytest
 from agreement.brute_force import assignments, best, placements
@@ -13,11 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import instances
 
+import offbench.instances
 from offbench import P1, solve
 from offbench.errors import OffbenchError
-from offbench.evaluator import evaluate_many
-from offbench.instance import parse, shipped
-from offbench.jsonfile import read_json
+from offbench.evaluation.evaluator import evaluate_many
+from offbench.files.json import read_json
+from offbench.model.instance import parse, shipped
 
 Json = dict[str, Any]
 

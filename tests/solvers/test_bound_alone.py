@@ -4,9 +4,9 @@ import pytest
 
 from offbench import solve
 from offbench.bounds import RELAXATIONS, tightest
-from offbench.instance import load
-from offbench.problem import P1
-from offbench.references import lookup
+from offbench.evaluation.references import lookup
+from offbench.model.instance import load
+from offbench.model.problem import P1
 
 
 @pytest.mark.parametrize("name", ["tiny-chains", "tiny-graphs"])

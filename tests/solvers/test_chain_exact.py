@@ -8,12 +8,12 @@ from examples import instance, layer, link, server, task
 from flat_chains import OPTIMA, READINGS, flat_chain, repeated_chain, weights_with_balance
 
 from offbench.errors import OffbenchError
-from offbench.evaluator import evaluate_many
-from offbench.graph import Nesting, contract, pin
-from offbench.instance import Instance, Weights, load, parse
-from offbench.problem import P1
-from offbench.run import solve
-from offbench.two_step import solve_two_step
+from offbench.evaluation.evaluator import evaluate_many
+from offbench.model.instance import Instance, Weights, load, parse
+from offbench.model.modules import Nesting, contract, pin
+from offbench.model.problem import P1
+from offbench.runs.solve import solve
+from offbench.runs.two_step import solve_two_step
 
 # s; a proof takes seconds, but on a busy machine minutes.
 UNHURRIED = 1800

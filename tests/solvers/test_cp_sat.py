@@ -3,12 +3,12 @@
 import pytest
 from agreement.brute_force import best
 from benchmarks.drawn import alexnets
-from offbench.solvers.cp_sat.symmetry import interchangeable
 
-from offbench.instance import Instance
-from offbench.placement import Placement
-from offbench.problem import P1, P2
-from offbench.run import solve
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.model.problem import P1, P2
+from offbench.runs.solve import solve
+from offbench.solvers.cp_sat.symmetry import interchangeable
 
 
 def without_balance(instance: Instance) -> Instance:

@@ -4,30 +4,30 @@ import subprocess
 import sys
 from io import BytesIO
 from itertools import permutations, product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from benchmarks.drawn import perturbed
 from examples import DELAY_ALONE, instance, layer, link, server, task
+from torch import Tensor, nn
+
+from offbench import P1, Placement, Search, evaluate, load, solve
+from offbench.environment import Episodes
+from offbench.evaluation.evaluator import prefix_objectives
+from offbench.model.instance import Instance
+from offbench.search.metrics import Diary
 from offbench.solvers.ddpqn_plus import DdpqnPlus
 from offbench.solvers.ddpqn_plus.agent import Agent
-from offbench.solvers.ddpqn_plus.features import GLOBAL, SERVER, Facts, ServerObserver, onward_costs
+from offbench.solvers.ddpqn_plus.episodes import WindowedEpisodes
+from offbench.solvers.ddpqn_plus.features import GLOBAL, SERVER, ProblemFeatures, ServerObserver, onward_costs
 from offbench.solvers.ddpqn_plus.learner import SharedLearner, values
 from offbench.solvers.ddpqn_plus.network import Shape
 from offbench.solvers.ddpqn_plus.orders import Orders
 from offbench.solvers.ddpqn_plus.policy import SharedPolicy, draw, ladder
-from offbench.solvers.ddpqn_plus.rounds import Rounds
 from offbench.solvers.dqn.batch import Batch, Learning, Switches
 from offbench.solvers.dqn.reference_learner import ReferenceLearner
-from torch import Tensor, nn
-
-from offbench import P1, Placement, Search, evaluate, load, solve
-from offbench.diary import Diary
-from offbench.environment import Episodes
-from offbench.evaluator import prefix_objectives
-from offbench.instance import Instance
 
 SMALL: dict[str, Any] = {"episodes": 8, "batch": 16, "memory": 512, "hidden": (6, 5)}
 MOST, ROWS = 4, 24
@@ -85,11 +85,14 @@ def test_the_compiled_network_is_the_one_of_its_docstring(dueling: bool) -> None
     np.testing.assert_allclose(values(shape, weights, seen), expected, atol=1e-6)
 
 
+LOSSES: list[Literal["mse", "huber"]] = ["mse", "huber"]
+
+
 @pytest.mark.parametrize(
     "learning",
     [
         Learning(Switches(double, dueling, True), 1e-3, loss, 7)
-        for double, dueling, loss in product([False, True], [False, True], ["mse", "huber"])
+        for double, dueling, loss in product([False, True], [False, True], LOSSES)
     ],
     ids=str,
 )
@@ -149,7 +152,7 @@ def observed(problem: P1, servers: np.ndarray, decided: int) -> tuple[np.ndarray
     episodes = Episodes(problem, 1)
     for server_ in servers[:decided]:
         episodes.step(np.array([server_]))
-    facts = Facts(problem, problem.everything_on(problem.arrays.client))
+    facts = ProblemFeatures(problem, problem.everything_on(problem.arrays.client))
     seen = facts.observe(episodes, ServerObserver([problem]))[0]
     return seen, seen[-GLOBAL:], seen[:-GLOBAL].reshape(-1, SERVER)
 
@@ -195,9 +198,9 @@ def chain() -> P1:
     return P1(Instance.model_validate(instance(servers, links, [task("t", *layers, input_mb=2)])))
 
 
-def rounds_of(problem: P1, **settings: Any) -> Rounds:
+def rounds_of(problem: P1, **settings: Any) -> WindowedEpisodes:
     chosen = DdpqnPlus(**{**SMALL, "scaled": False, "baseline": False, "merge": False, "reorder": 0, **settings})
-    return Rounds(Search(problem), ServerObserver([problem]), 0, chosen, np.random.default_rng(0))
+    return WindowedEpisodes(Search(problem), ServerObserver([problem]), 0, chosen, np.random.default_rng(0))
 
 
 def test_undiscounted_returns_of_a_whole_episode_are_what_is_left_of_minus_q() -> None:
@@ -338,7 +341,7 @@ def test_a_dispatch_order_moves_one_subtask_between_its_inputs_and_readers() -> 
 
 def test_what_is_warmed_up_is_what_runs() -> None:
     code = (
-        "import sys, offbench as ob; from offbench.solver import find; find('ddpqn-plus')().warm_up();"
+        "import sys, offbench as ob; from offbench.search.registry import find; find('ddpqn-plus')().warm_up();"
         "assert 'torch' not in sys.modules;"
         "from offbench.solvers.ddpqn_plus import features, network;"
         "from offbench.environment import episodes;"

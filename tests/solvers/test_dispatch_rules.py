@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from strategies import placed
 
 from offbench import P2, Solution, evaluate, load, solve
-from offbench.instance import parse
-from offbench.placement import parse_placement
+from offbench.model.instance import parse
+from offbench.model.placement import parse_placement
 
 Json = dict[str, Any]
 Placed = tuple[Json, list[list[str]], Any]

@@ -9,18 +9,18 @@ import pytest
 import torch
 from examples import DELAY_ALONE, instance, layer, link, server, task
 from numpy.typing import NDArray
-from offbench.solvers._torch import one_thread
-from offbench.solvers.dqn import Dqn
-from offbench.solvers.dqn.agent import Agent
-from offbench.solvers.dqn.fast_learner import FastLearner
 from scipy.stats import binomtest, chisquare
 
 import offbench as ob
 from offbench import P1, OffbenchError
-from offbench.diary import Diary
 from offbench.environment import Episodes
-from offbench.instance import parse
-from offbench.solver import configure, find
+from offbench.model.instance import parse
+from offbench.search.metrics import Diary
+from offbench.search.registry import configure, find
+from offbench.solvers._shared.torch import one_thread
+from offbench.solvers.dqn import Dqn
+from offbench.solvers.dqn.agent import Agent
+from offbench.solvers.dqn.fast_learner import FastLearner
 
 EIGHT = (
     "dqn", "double-dqn", "dueling-dqn", "prioritized-dqn", "doublepr-dqn", "duelingpr-dqn", "double-dueling-dqn",
@@ -96,7 +96,7 @@ def rigged(made: Agent, best: int) -> None:
     """Make one action the best, whatever is seen."""
     assert isinstance(made.learner, FastLearner)
     servers = made.observer.n_servers
-    made.learner.values = lambda seen: np.eye(servers, dtype=np.float32)[np.full(len(seen), best)]
+    made.learner.values = lambda observations: np.eye(servers, dtype=np.float32)[np.full(len(observations), best)]  # type: ignore[method-assign]
 
 
 def explored(made: Agent, episodes: Episodes, calls: int, best: int) -> NDArray[np.bool_]:
@@ -126,7 +126,7 @@ def test_exploration_is_the_same_from_first_to_last() -> None:
         rigged(made, 1)
         found = explored(made, episodes, 300, 1)
         assert binomtest(int(found.sum()), found.size, 0.3 * 2 / 3).pvalue > 1e-4
-        made.learner.values = values
+        made.learner.values = values  # type: ignore[method-assign]
         for _ in range(200):
             made.learn()
 

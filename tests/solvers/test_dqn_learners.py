@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+
 from offbench.solvers.dqn.batch import Batch, Learner, Learning, Switches
 from offbench.solvers.dqn.fast_learner import FastLearner
 from offbench.solvers.dqn.network import QNetwork, seeded_network
@@ -29,7 +30,7 @@ class Table(torch.nn.Module):
         return self.values.clone()
 
 
-def learners(learning: Learning) -> tuple[FastLearner, ReferenceLearner]:
+def learners(learning: Learning) -> tuple[FastLearner, ReferenceLearner[QNetwork]]:
     """Return both, with the same first weights."""
     network = seeded_network(np.random.default_rng(3), WIDTH, (12, 9), ACTIONS, learning.switches.dueling)
     return FastLearner(network, learning, ROWS), ReferenceLearner(network, learning, torch.device("cpu"))

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from offbench.solvers.dqn.batch import Batch, Learning, Switches
-from offbench.solvers.dqn.fast_learner import FastLearner
-from offbench.solvers.dqn.network import seeded_network
-from offbench.solvers.dqn.reference_learner import ReferenceLearner
-from offbench.solvers.dqn.replay import Replay, Transitions
-from offbench.solvers.dqn.sampling import Prioritized, Uniform
-from offbench.solvers.dqn.steps import Steps
 from scipy.stats import chisquare
 
 from offbench import P1, load
 from offbench.environment import Observer
+from offbench.solvers.dqn.batch import Batch, Learning, Switches
+from offbench.solvers.dqn.fast_learner import FastLearner
+from offbench.solvers.dqn.n_step import NStepQueue
+from offbench.solvers.dqn.network import seeded_network
+from offbench.solvers.dqn.reference_learner import ReferenceLearner
+from offbench.solvers.dqn.replay import Replay, Transitions
+from offbench.solvers.dqn.sampling import Prioritized, Uniform
 
 Floats = NDArray[Any]
 
@@ -138,7 +138,7 @@ def test_batch_has_the_observations_the_environment_showed() -> None:
 def test_rewards_of_n_steps_add_up_and_stop_at_the_end(n: int) -> None:
     # Episodes of 3, the second one begins a step later; reward = 10 * (row + 1) + step.
     gamma, length, made = 0.5, 3, []
-    steps, decided = Steps(n, gamma), np.zeros(2, dtype=np.int64)
+    steps, decided = NStepQueue(n, gamma), np.zeros(2, dtype=np.int64)
     for time in range(7):
         active = np.array([True, time >= 1])
         before = decided.copy()

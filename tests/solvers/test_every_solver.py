@@ -4,16 +4,16 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import offbench.instances
 import plain
 import pytest
 
+import offbench.instances
 from offbench import P1, OffbenchError, Solution, evaluate, load, solve
-from offbench.conformance import conformance
-from offbench.instance import shipped
-from offbench.jsonfile import read_json
-from offbench.placement import parse_placement
-from offbench.solver import catalogue, find
+from offbench.files.json import read_json
+from offbench.model.instance import shipped
+from offbench.model.placement import parse_placement
+from offbench.runs.conformance import conformance
+from offbench.search.registry import catalogue, find
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 TINY = [name for name in shipped() if name.startswith("tiny")]

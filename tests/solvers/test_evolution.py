@@ -10,17 +10,17 @@ import pytest
 from deap import tools
 from hypothesis import given
 from hypothesis import strategies as st
-from offbench.solvers._evolution import Individual, ends_of, exchange, first_population, move_run
-from offbench.solvers.genetic import Fitness, Genetic
-from offbench.solvers.nsga2 import Nsga2
-from offbench.solvers.pso_ga import adaptive_inertia
 from strategies import instances
 
 from offbench import P1, Budget, Search, SearchEnded, evaluate, evaluate_many, load, solve
-from offbench.front import Front, dominated
-from offbench.instance import Instance, parse
-from offbench.jsonfile import read_json
-from offbench.references import shipped_path
+from offbench.evaluation.references import shipped_path
+from offbench.files.json import read_json
+from offbench.model.instance import Instance, parse
+from offbench.search.archive import Front, dominated
+from offbench.solvers._shared.evolution import Individual, ends_of, exchange, first_population, move_run
+from offbench.solvers.genetic import Fitness, Genetic
+from offbench.solvers.nsga2 import Nsga2
+from offbench.solvers.pso_ga import adaptive_inertia
 
 
 @pytest.mark.parametrize("name", ["tiny-chains", "tiny-graphs", "tiny-wireless"])
@@ -96,10 +96,11 @@ def test_orders_survive_the_crossover() -> None:
 
 
 def test_the_best_never_gets_lost_and_the_logbook_says_so() -> None:
-    search = Search(P1(load("alexnet")), Budget(max_evaluations=5_000), 1)
+    problem = P1(load("alexnet"))
+    search = Search(problem, Budget(max_evaluations=5_000), 1)
     best, logbook = tools.HallOfFame(2), tools.Logbook()
     with pytest.raises(SearchEnded):
-        Genetic().evolve(search.problem, search, best, logbook)
+        Genetic().evolve(problem, search, best, logbook)
     least = logbook.select("least")
     assert len(least) > 20
     assert least == sorted(least, reverse=True)

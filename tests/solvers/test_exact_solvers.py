@@ -9,11 +9,11 @@ from agreement.tiny import tiny_instance, tiny_servers
 from flat_chains import flat_chain
 from pyomo.contrib.solver.common.results import Results, TerminationCondition
 
-from offbench import run
+from offbench import solve
 from offbench.errors import OffbenchError
-from offbench.evaluator import evaluate
-from offbench.instance import load
-from offbench.problem import P1, P2
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import load
+from offbench.model.problem import P1, P2
 
 both = pytest.mark.parametrize("solver", ["milp", "cp-sat"])
 
@@ -21,7 +21,7 @@ both = pytest.mark.parametrize("solver", ["milp", "cp-sat"])
 @both
 def test_chain_on_three_kinds_of_servers(solver: str) -> None:
     chain = flat_chain("alexnet", layers=4, edges=2, clouds=2)
-    found = run.solve(chain, solver, time_limit=60)
+    found = solve(chain, solver, time_limit=60)
     assert found.status == "optimal"
     assert found.objective == pytest.approx(best(P1(chain))[0], abs=1e-6)
 
@@ -30,7 +30,7 @@ def test_chain_on_three_kinds_of_servers(solver: str) -> None:
 @pytest.mark.parametrize("seed", [3, 11, 29])
 def test_dispatch_order_for_given_servers(solver: str, seed: int) -> None:
     instance, given = tiny_instance(seed), tiny_servers(seed)
-    found = run.solve(instance, solver, placement=given, time_limit=60)
+    found = solve(instance, solver, placement=given, time_limit=60)
     assert found.placement is not None
     assert found.placement.servers.tolist() == given.servers.tolist()
     assert found.objective == pytest.approx(best(P2(instance, given))[0], abs=1e-6)
@@ -39,7 +39,7 @@ def test_dispatch_order_for_given_servers(solver: str, seed: int) -> None:
 @both
 def test_bounds_of_a_short_run_hold(solver: str) -> None:
     """The trace never crosses: each bound is below the proven optimum, each incumbent above."""
-    found = run.solve("alexnet", solver, time_limit=4)
+    found = solve("alexnet", solver, time_limit=4)
     assert found.placement is not None
     for point in found.trace:
         assert point.bound <= 0.20308857892995 + 1e-9 <= point.objective + 2e-9
@@ -49,7 +49,7 @@ def test_bounds_of_a_short_run_hold(solver: str) -> None:
 @pytest.mark.parametrize("name", ["googlenet", "mixed-4"])
 def test_time_limit_holds_on_what_is_too_large(solver: str, name: str) -> None:
     begun = time.perf_counter()
-    found = run.solve(load(name), solver, time_limit=3)
+    found = solve(load(name), solver, time_limit=3)
     assert found.placement is not None
     assert found.lower_bound <= found.objective
     assert time.perf_counter() - begun < 10  # no benchmark: a solver that ignores its limit would run for hours
@@ -57,7 +57,7 @@ def test_time_limit_holds_on_what_is_too_large(solver: str, name: str) -> None:
 
 @both
 def test_placement_is_scored_by_the_evaluator(solver: str) -> None:
-    found = run.solve("tiny-graphs", solver, time_limit=60)
+    found = solve("tiny-graphs", solver, time_limit=60)
     assert found.status == "optimal"
     assert found.placement is not None
     assert evaluate(P1(load("tiny-graphs")), found.placement).objective == found.objective
@@ -66,7 +66,7 @@ def test_placement_is_scored_by_the_evaluator(solver: str) -> None:
 def test_model_is_written(tmp_path: Path) -> None:
     for ending, begins in ((".mps", "*"), (".lp", "\\")):
         path = tmp_path / f"model{ending}"
-        run.solve("tiny-chains", "milp", parameters={"write": path}, time_limit=60)
+        solve("tiny-chains", "milp", parameters={"write": path}, time_limit=60)
         assert path.read_text().startswith(begins)
 
 
@@ -74,11 +74,11 @@ def test_model_is_written_to_no_wrong_place(tmp_path: Path) -> None:
     (tmp_path / "folder.mps").mkdir()
     for path, fault in (("model.txt", "not as 'model.txt'"), ("folder.mps", "it is a folder"), ("a/b.lp", "no folder")):
         with pytest.raises(OffbenchError, match=fault):
-            run.solve("tiny-chains", "milp", parameters={"write": tmp_path / path})
+            solve("tiny-chains", "milp", parameters={"write": tmp_path / path})
 
 
 def test_milp_keeps_its_incumbent_when_highs_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from offbench.solvers.milp.rounds import StreamingHighs
+    from offbench.solvers.milp.highs import StreamingHighs
 
     def gives_up(self: object, *_: object, **__: object) -> Results:
         results = Results()
@@ -86,7 +86,7 @@ def test_milp_keeps_its_incumbent_when_highs_gives_up(monkeypatch: pytest.Monkey
         return results
 
     monkeypatch.setattr(StreamingHighs, "solve", gives_up)
-    found = run.solve("tiny-chains", "milp", time_limit=60)
+    found = solve("tiny-chains", "milp", time_limit=60)
     assert (found.status, found.reason) == ("feasible", "HiGHS gave up: unbounded")
-    assert found.objective == run.solve("tiny-chains", "greedy").objective
+    assert found.objective == solve("tiny-chains", "greedy").objective
     assert found.reason in found.summary()

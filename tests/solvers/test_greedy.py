@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import instances
 
 from offbench import solve
-from offbench.instance import parse
+from offbench.model.instance import parse
 
 Json = dict[str, Any]
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from offbench.solvers.min_cut import split
 from strategies import instances
 
 from offbench import P1, evaluate, solve
-from offbench.instance import parse
+from offbench.model.instance import parse
+from offbench.solvers.min_cut import split
 
 SCORE_ALONE = {"delay": 0.5, "energy": 0.3, "cost": 0.2, "score": 1, "coordination": 0, "balance": 0}
 

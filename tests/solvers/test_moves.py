@@ -7,11 +7,12 @@ import pytest
 from agreement.brute_force import dispatch_orders
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from offbench.solvers._moves import NEAR, Reorder, move, order_of, swap
 from strategies import instances
 
 from offbench import P1, Placement, evaluate
-from offbench.instance import parse
+from offbench.model.instance import parse
+from offbench.solvers._shared.moves import Reorder, move, order_of, swap
+from offbench.solvers._shared.walk import NEAR
 
 Json = dict[str, Any]
 

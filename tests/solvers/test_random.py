@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offbench.solvers.random import Random
 from strategies import instances
 
 from offbench import P1, Budget, Search, SearchEnded, solve
-from offbench.instance import parse
+from offbench.model.instance import parse
+from offbench.solvers.random import Random
 
 Json = dict[str, Any]
 

@@ -13,9 +13,9 @@ from examples import DELAY_ALONE, instance, layer, link, server, task
 
 import offbench as ob
 from offbench import P1, OffbenchError, Search
-from offbench import solver as finding
-from offbench.instance import parse
-from offbench.solver import configure, find
+from offbench.model.instance import parse
+from offbench.search import registry
+from offbench.search.registry import configure, find
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
@@ -93,7 +93,7 @@ def test_only_allowed_servers_are_used(solver: str) -> None:
 
 
 def test_first_allowed_server_stands_in_for_a_forbidden_one() -> None:
-    from offbench.solvers._sb3 import UnmaskedEnv
+    from offbench.solvers._shared.sb3 import UnmaskedEnv
 
     problem = P1(ob.load("tiny-graphs"))
     search = Search(problem)
@@ -144,20 +144,20 @@ def test_device_that_is_not_there_is_a_users_mistake(solver: str) -> None:
 def test_without_the_library_it_is_listed_as_not_installed(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = importlib.util.find_spec
     libraries = ("stable_baselines3", "sb3_contrib")
-    monkeypatch.setattr(finding, "find_spec", lambda name: None if name in libraries else known(name))
-    finding._own_entries.cache_clear()
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name in libraries else known(name))
+    registry._own_entries.cache_clear()
     try:
-        assert finding.catalogue()[solver].missing
+        assert registry.catalogue()[solver].missing
         with pytest.raises(OffbenchError, match=r"is not installed: it needs (sb3_contrib|stable_baselines3)"):
-            finding.find(solver)
+            registry.find(solver)
     finally:
-        finding._own_entries.cache_clear()
+        registry._own_entries.cache_clear()
 
 
 @both
 def test_its_parameters_are_read_without_the_library(solver: str) -> None:
     code = (
-        f"import sys; from offbench.solver import find; find('{solver}').model_fields;"
+        f"import sys; from offbench.search.registry import find; find('{solver}').model_fields;"
         "assert not {'torch', 'stable_baselines3', 'sb3_contrib', 'gymnasium'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,99 @@
+"""The relaxations by name, from the quickest to the tightest.
+
+All of them relax queueing, the spread of each task's delay and the choice of critical inputs (`steps`):
+whatever these can be, a placement is at least as dear.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+from offbench.bounds import residual_cases
+from offbench.bounds.frontier import Case, Program
+from offbench.bounds.path_flows import flows
+from offbench.bounds.relaxation import Relaxation
+from offbench.bounds.state_space import Group, Window, widest
+from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.model.problem import Problem
+
+# States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
+_STATES = (250, 1_000, 7_000, 50_000)
+_LARGEST_TABLE = 60_000_000
+_MOST_WORK = 20_000_000_000
+
+Parts = list[list[Case]]
+
+
+def _separate(problem: Problem) -> Iterator[float]:
+    """Each subtask where it is cheapest, its inputs where that is cheapest for it; the balance 0."""
+    steps = _steps(problem)
+    for flow in flows(problem):
+        program = Program(problem, [[[step]] for step in steps.under(flow)])
+        yield sum(float(stage.cost.min()) for stage in program.stages) - program.rounding
+
+
+def _paths(problem: Problem) -> Iterator[float]:
+    """Servers as one placement has them, as far as two live subtasks tell; the balance 0 (`frontier`)."""
+    steps = _steps(problem)
+    for flow in flows(problem):
+        yield Program(problem, _single(steps, flow), problem.n_servers**2).lower_bound(Window(problem.arrays, ()))
+
+
+def _windows(problem: Problem) -> Iterator[float]:
+    """Also the counts, as far as a window shows their differences (`windows`)."""
+    # Where there are residual blocks, large windows are worth more with their cases.
+    yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
+
+
+def _blocks(problem: Problem) -> Iterator[float]:
+    """Also which input of each residual block is critical (`blocks`)."""
+    if _has_blocks(problem):
+        yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(problem, steps, flow), _STATES)
+
+
+def _has_blocks(problem: Problem) -> bool:
+    return any(True for _ in residual_cases.find_blocks(problem))
+
+
+@lru_cache(maxsize=1)
+def _steps(problem: Problem) -> SubtaskCosts:
+    """Return what makes the steps; one relaxation uses again what another worked out."""
+    return SubtaskCosts(problem)
+
+
+def _single(steps: SubtaskCosts, flow: Flow) -> Parts:
+    return [[[step]] for step in steps.under(flow)]
+
+
+def _in_windows(
+    problem: Problem, parts: Callable[[SubtaskCosts, Flow], Parts], sizes: Sequence[int]
+) -> Iterator[float]:
+    """Yield bounds from ever larger windows, then with more live subtasks told apart."""
+    steps = _steps(problem)
+    made = [parts(steps, flow) for flow in flows(problem)]
+    m = problem.n_servers
+    seen: set[tuple[tuple[Group, ...], int]] = set()
+    for rows in (m**2, m**3):
+        # Which flow is better shows in the first window; larger ones are worth their time only with that.
+        programs = [Program(problem, each, rows) for each in made]
+        values: list[float] = []
+        for states in sizes:
+            for groups in widest(problem.arrays, states)[:2]:
+                window = Window(problem.arrays, groups)
+                work = rows * m * window.n_states * problem.n_subtasks
+                if (groups, rows) in seen or rows * window.n_states > _LARGEST_TABLE or work > _MOST_WORK:
+                    continue
+                seen.add((groups, rows))
+                if not values:
+                    for program in programs:
+                        values.append(program.lower_bound(window))
+                        yield values[-1]
+                else:
+                    yield programs[values.index(max(values))].lower_bound(window)
+
+
+RELAXATIONS: tuple[Relaxation, ...] = (
+    Relaxation("separate", "where the others are; queueing; balance", _separate),
+    Relaxation("paths", "all but two live servers; queueing; balance", _paths),
+    Relaxation("windows", "the same, but of the balance only large differences", _windows),
+    Relaxation("blocks", "the same, but knows the critical inputs of residual blocks", _blocks),
+)

@@ -1,0 +1,303 @@
+"""Costs of subtasks: the least that each adds to the objective, by its server and those of its inputs.
+
+Without the balance, Q is a sum over subtasks but for the delay of a task, which is that of its slowest
+path. A *flow* spreads each task's delay over paths: it is a convex combination of them, so the delays on
+it, weighted, are at most the task's. With it the rest of Q is a sum of steps, each of which depends on
+the servers of a subtask and its inputs, on which input is critical, and on how long it queues. The first
+stays, of the other two each step takes what is cheapest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from offbench.model.problem import Arrays, Floats, Problem
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def"
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+# A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
+_LARGEST_TABLE = 3_000_000
+# `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
+_INTERVALS = 100
+_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Shares of each task's delay (how much of it passes through what)."""
+
+    subtask: Floats
+    """through each subtask, shape ``(n_subtasks,)``"""
+    transfer: Floats
+    """through each input, in the order of ``Arrays.input_of``"""
+
+    @classmethod
+    def along(cls, problem: Problem, inputs: NDArray[np.int64]) -> "Flow":
+        """Return the flow through one path of each task.
+
+        Parameters
+        ----------
+        problem
+            The problem.
+        inputs
+            The input through which the path comes to each subtask on it, -1 for the others.
+        """
+        shares = cls(np.zeros(problem.n_subtasks), np.zeros(len(problem.arrays.input_of)))
+        on = inputs >= 0
+        shares.subtask[on] = 1
+        shares.transfer[inputs[on]] = 1
+        return shares
+
+
+@dataclass(frozen=True)
+class SubtaskCost:
+    """The least cost of one subtask."""
+
+    inputs: tuple[int, ...]
+    """subtasks whose servers matter"""
+    cost: Floats
+    """by their servers, then its own; infinite where it may not run"""
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What is taken for granted of a subtask; times in seconds."""
+
+    delay_s: float = np.inf
+    """its delay is at most this"""
+    transfer_s: float = np.inf
+    """and each transfer to it at most this"""
+    critical: int | None = None
+    """this input is its critical one"""
+    critical_s: float = -np.inf
+    """and the transfer of that one takes longer than this"""
+
+
+class SubtaskCosts:
+    """Makes the steps of a problem.
+
+    Parameters
+    ----------
+    problem
+        P1, or P2 whose servers are given.
+    queueing
+        False takes for granted that nothing queues: no bounds come from that, but guidance.
+    """
+
+    def __init__(self, problem: Problem, queueing: bool = True) -> None:
+        self.problem = problem
+        self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
+        self._horizon = _horizon(problem)
+        self._known: dict[tuple[object, ...], Floats] = {}
+
+    def under(self, flow: Flow) -> list[SubtaskCost]:
+        """Return the step of each subtask."""
+        return [self.step(k, flow.subtask[k], flow.transfer) for k in range(self.problem.n_subtasks)]
+
+    def step(self, k: int, share: float, transfers: Floats, assumed: Assumed | None = None) -> SubtaskCost:
+        """Return the step of one subtask.
+
+        Parameters
+        ----------
+        k
+            The subtask.
+        share
+            Of the delay that passes through it.
+        transfers
+            The same for each input, as in `Flow`.
+        assumed
+            Nothing by default.
+        """
+        assumed = assumed or Assumed()
+        a = self.problem.arrays
+        n, m = self.problem.n_subtasks, self.problem.n_servers
+        inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+        placed = [i for i in inputs if a.input_of[i] < n]
+        execution = a.gcycles[k] / a.ghz
+        own = np.array([execution, a.client_power_w * execution, a.usd_per_s * execution]) / a.scale[:3, None]
+        if m ** (len(placed) + 1) > _LARGEST_TABLE:
+            return SubtaskCost(
+                (), np.where(self.problem.allowed[k], self._forgetful(inputs, own, share, transfers), np.inf)
+            )
+
+        shape = (m,) * (len(placed) + 1)
+        of_delay, of_energy, of_cost = a.weights[3] * a.weights[:3]
+        possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
+        spread = np.broadcast_to(share * own[0], shape)
+        # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
+        # cube root of a benefit of 1e-16 is no small thing.
+        energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
+        still = np.broadcast_to(self.never_queues[k], shape)
+        most = self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[0])
+        arriving = {}
+        for i in inputs:
+            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
+            energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
+            spread = spread + transfers[i] * (sent_s / a.scale[0])
+            possible &= sent_s <= assumed.transfer_s
+            if assumed.critical == i:
+                possible &= sent_s > assumed.critical_s
+            if assumed.critical in (None, i):
+                arriving[i] = (execution + sent_s) / a.scale[0]
+        e = (energy_j + a.client_power_w * execution) / a.scale[1]
+        u = (cost_usd + a.usd_per_s * execution) / a.scale[2]
+        gain = np.full(shape, -np.inf)
+        # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
+        alike = (
+            float(a.gcycles[k]),
+            tuple((float(a.input_mb[i]), i in placed) for i in inputs),
+            self.never_queues[k].tobytes(),
+        )
+        for i, t in arriving.items():
+            known = (alike, i - inputs.start, share, most)
+            if known not in self._known:
+                self._known[known] = _gains(
+                    t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[4], of_delay * share, most,
+                    a.lambdas, a.root, a.benefits,
+                ).reshape(shape)  # fmt: skip
+            gain = np.maximum(gain, self._known[known])
+        cost = of_delay * spread + of_energy * e + of_cost * u - gain
+        return SubtaskCost(tuple(int(a.input_of[i]) for i in placed), np.where(possible, cost, np.inf))
+
+    def _forgetful(self, inputs: range, own: Floats, share: float, transfers: Floats) -> Floats:
+        """Return the cost by its own server alone: each input where it is cheapest, H at its largest.
+
+        By the inequality of the means the coupling is at most 3 / 27^(1/root).
+        """
+        a = self.problem.arrays
+        of_delay, of_energy, of_cost = a.weights[3] * a.weights[:3]
+        cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
+        most = np.array([np.full(len(a.ghz), self._horizon), own[1], own[2]])
+        for i in inputs:
+            t, e, u = (table / scale for table, scale in zip(_transfer(a, i), a.scale, strict=False))
+            cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
+            most[1:] += e.max(axis=0), u.max(axis=0)
+        if a.benefits:
+            most = np.ones_like(most)
+        forgetful: Floats = cost - a.weights[4] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
+        return forgetful
+
+
+def never_queues(problem: Problem) -> NDArray[np.bool_]:
+    """Tell where a subtask never queues, shape ``(n_subtasks, n_servers)``.
+
+    It starts late only if every slot of its server was booked before it by another that completes
+    after its ready time. Those it needs, and those that need it, are never such. So the others that
+    may run there must be as many as the slots.
+    """
+    a = problem.arrays
+    pool = np.diff(a.slot_start.astype(np.int64))
+    others = problem.allowed.sum(axis=0, dtype=np.int64)[None, :] - problem.allowed
+    for first, last in zip(a.task_start[:-1].astype(int), a.task_start[1:].astype(int), strict=True):
+        if last - first <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
+            related = _related(a, first, last).astype(np.float32)
+            others[first:last] -= (related @ problem.allowed[first:last].astype(np.float32)).astype(np.int64)
+    never: NDArray[np.bool_] = others < pool
+    return never
+
+
+def _related(a: Arrays, first: int, last: int) -> NDArray[np.bool_]:
+    """Tell which subtasks of a task come before or after each other in its graph."""
+    before = np.zeros((last - first, last - first), np.bool_)
+    for k in range(first, last):
+        for i in range(a.input_start[k], a.input_start[k + 1]):
+            source = int(a.input_of[i]) - first
+            if 0 <= source < last - first:
+                before[k - first] |= before[source]
+                before[k - first, source] = True
+    related: NDArray[np.bool_] = before | before.T
+    return related
+
+
+def _horizon(problem: Problem) -> float:
+    """Return what no standardised delay exceeds: everything one after another."""
+    a = problem.arrays
+    apart = ~np.eye(problem.n_servers, dtype=np.bool_)
+    slowest = a.link[..., 0].min(where=apart, initial=np.inf)
+    together = a.gcycles.sum() / a.ghz.min() + a.input_mb.sum() / slowest
+    return float((together + a.arrival_s.max() - a.arrival_s.min()) / a.scale[0])
+
+
+def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:
+    """Return seconds, joules and dollars of an input's transfer, from server to server."""
+    seconds = a.input_mb[i] / a.link[..., 0]
+    return seconds, a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]
+
+
+def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:
+    """Lay a table along an input's axis and the subtask's own; a task's input is at the client."""
+    if i not in placed:
+        return np.broadcast_to(table[client], shape)
+    along = [m if axis in (placed.index(i), len(placed)) else 1 for axis, m in enumerate(shape)]
+    return np.broadcast_to(table.reshape(along), shape)
+
+
+@compiled
+def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
+    """Return at least what coordination can gain over the cost of queueing, minus infinity beyond *most*.
+
+    A queued delay is tried on intervals: the largest H of each, the smallest delay. The interval that
+    promises most is halved again and again; none of them promises less than its best delay gains. Servers of a
+    kind have like links, so most entries are copies of others.
+    """
+    gain = np.empty(t.size)
+    seen = np.full(1 << 16, -1)
+    t_bits, e_bits, u_bits = t.view(np.uint64), e.view(np.uint64), u.view(np.uint64)
+    first, last, promise = np.empty(_INTERVALS), np.empty(_INTERVALS), np.empty(_INTERVALS)
+    for x in range(t.size):
+        if t[x] > most * (1 + 1e-12):
+            gain[x] = -np.inf
+            continue
+        key = (t_bits[x] * np.uint64(0x9E3779B97F4A7C15) ^ e_bits[x]) * np.uint64(0x9E3779B97F4A7C15) ^ u_bits[x]
+        slot = np.int64(key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(48))
+        copy = seen[slot]
+        seen[slot] = x
+        if copy >= 0 and t[copy] == t[x] and e[copy] == e[x] and u[copy] == u[x] and still[copy] == still[x]:
+            gain[x] = gain[copy]
+            continue
+        gain[x] = worth * _largest(t[x], t[x], e[x], u[x], lambdas, root, benefits)
+        if still[x] or worth == 0:
+            continue
+        first[0], last[0] = t[x], max(t[x], most)
+        promise[0] = worth * _largest(t[x], last[0], e[x], u[x], lambdas, root, benefits)
+        best, size = 0, 1
+        while promise[best] > gain[x] + _TOLERANCE and size < _INTERVALS and per_t > 0:
+            # The queueing is halved on a scale of ratios: H changes most where there is little of it.
+            low, high = first[best], last[best]
+            middle = t[x] + np.sqrt(max(low - t[x], 1e-6 * (high - t[x])) * (high - t[x]))
+            if not low < middle < high:
+                break
+            here = worth * _largest(middle, middle, e[x], u[x], lambdas, root, benefits) - per_t * (middle - t[x])
+            gain[x] = max(gain[x], here)
+            first[size], last[size], last[best] = middle, high, middle
+            for half in (best, size):
+                at_most = worth * _largest(first[half], last[half], e[x], u[x], lambdas, root, benefits)
+                promise[half] = at_most - per_t * (first[half] - t[x])
+            size += 1
+            best = int(promise[:size].argmax())
+        gain[x] = max(gain[x], promise[best])
+    return gain
+
+
+@compiled
+def _largest(low, high, e, u, lambdas, root, benefits):
+    """Return at least H (Eq. 10, 11) for every standardised delay from *low* to *high*; H itself where they meet.
+
+    With ``c = e + u`` and ``m`` their part of Y, H^2 is 3 (e u)^(1/root) times ``(λ1 t + m) / (t + c)``, which
+    is monotone in t, times ``(t / (t + c))^(1/2)`` or, for root 3, ``t^(1/3)``, which grow.
+    """
+    if benefits:
+        low, high = 1 - min(1.0, high), 1 - min(1.0, low)
+        e, u = 1 - min(1.0, e), 1 - min(1.0, u)
+    if high <= 0 or e <= 0 or u <= 0:
+        return 0.0
+    c, m = e + u, lambdas[1] * e + lambdas[2] * u
+    slope = max((lambdas[0] * low + m) / (low + c), (lambdas[0] * high + m) / (high + c))
+    if root == 2:
+        return np.sqrt(3 * np.sqrt(e * u) * np.sqrt(high / (high + c)) * slope)
+    return np.sqrt(3 * np.cbrt(e * u) * np.cbrt(high) * slope)

@@ -1,0 +1,10 @@
+"""`offbench instance`: make, show and check instances."""
+
+import typer
+
+from offbench.cli.instance import check, make, show
+
+app = typer.Typer(help="Make, show and check instances.", no_args_is_help=True, rich_markup_mode=None)
+app.command("make")(make.make)
+app.command("show")(show.show)
+app.command("check")(check.check)

@@ -1,0 +1,40 @@
+"""`offbench instance check`: whether files are instances."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from offbench.cli.shared.errors import MISTAKE
+from offbench.errors import OffbenchError
+
+
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Instance files.", show_default=False)],
+) -> None:
+    """Check instance files, a line for each.
+
+    The exit code is 2 if one is wrong.
+    """
+    wrong = False
+    for file in files:
+        try:
+            print(f"{file}: fine: {_size(file)}")
+        except OffbenchError as error:
+            wrong = True
+            sys.stdout.flush()  # lines stay in the files' order where both streams go to one place
+            message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
+            print(message, file=sys.stderr, flush=True)
+    if wrong:
+        raise typer.Exit(MISTAKE)
+
+
+def _size(file: str) -> str:
+    from offbench.cli.shared.console import plural
+    from offbench.model.instance import load
+    from offbench.model.problem import Problem
+
+    instance = load(file)
+    Problem(instance)  # links that carry nothing and scales that overflow show only here
+    servers, tasks = plural(len(instance.servers), "server"), plural(len(instance.tasks), "task")
+    return f"{servers}, {tasks}, {plural(instance.subtasks, 'subtask')}"

@@ -1,0 +1,138 @@
+"""`offbench instance make`: an instance from networks, arrivals and the paper's environment."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from offbench.model.instance import Coordination, Instance, Weights
+
+
+def make(
+    dnns: Annotated[
+        list[str],
+        typer.Argument(metavar="DNN", help="Shipped networks, or instance files with one task.", show_default=False),
+    ],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; - or none: stdout.")] = None,
+    name: Annotated[str | None, typer.Option(help="The instance's name, such as alexnet-x10-e5-c5.")] = None,
+    tasks: Annotated[
+        int | None, typer.Option(metavar="N", help="How many tasks, the DNNs in turn; one of each by default.")
+    ] = None,
+    interval: Annotated[float | None, typer.Option(metavar="S", help="Seconds between arrivals.")] = None,
+    poisson: Annotated[float | None, typer.Option(metavar="PER_S", help="Poisson arrivals, per second.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the Poisson arrivals; 0 by default.")] = None,
+    edges: Annotated[int, typer.Option(metavar="N", help="How many edge servers.")] = 5,
+    clouds: Annotated[int, typer.Option(metavar="N", help="How many cloud servers.")] = 5,
+    weights: Annotated[
+        str | None, typer.Option(metavar="DELAY,ENERGY,COST", help="Weights of the score; 0.5,0.3,0.2 by default.")
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="SCORE,COORD,BALANCE", help="Weights of the objective; 0.6,0.2,0.2 by default."),
+    ] = None,
+    indicators: Annotated[
+        str | None, typer.Option(metavar="costs|benefits", help="What the coordination couples; costs by default.")
+    ] = None,
+    root: Annotated[int | None, typer.Option(metavar="2|3", help="Root in the coordination; 2 by default.")] = None,
+) -> None:
+    """Compose an instance from networks.
+
+    Client, edges, clouds and links are those of the paper's environment.
+    """
+    _check_counts(dnns, tasks, edges, clouds)
+    _check_arrivals(interval, poisson, seed)
+    to_stdout = output is None or str(output) == "-"
+    if output is not None and not to_stdout:
+        from offbench.cli.shared.files import check_writable
+
+        check_writable(output)
+
+    from offbench.model.composition import arrivals
+    from offbench.model.instance import load
+
+    networks = [load(dnn) for dnn in dnns]
+    n = tasks if tasks is not None else len(networks)
+    text = _compose(
+        name=name if name is not None else f"{'-'.join(dnn.name for dnn in networks)}-x{n}-e{edges}-c{clouds}",
+        networks=networks,
+        arrival_s=arrivals(n, interval, poisson, seed or 0),
+        edges=edges,
+        clouds=clouds,
+        weights=_weights(weights, objective),
+        coordination=_coordination(indicators, root),
+        source=f"arrivals: Poisson, {poisson:g} per s, seed {seed or 0}" if poisson is not None else "",
+    ).to_text()
+    if output is None or to_stdout:
+        typer.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal's encoding
+        return
+
+    from offbench.cli.shared.files import write
+
+    write(output, text)
+
+
+def _check_counts(dnns: list[str], tasks: int | None, edges: int, clouds: int) -> None:
+    if tasks is not None and tasks < len(dnns):
+        raise OffbenchError(f"--tasks: must be at least {len(dnns)}, one of each DNN, not {tasks}")
+    for option, count in (("--edges", edges), ("--clouds", clouds)):
+        if count < 0:
+            raise OffbenchError(f"{option}: must be 0 or more, not {count}")
+
+
+def _check_arrivals(interval: float | None, poisson: float | None, seed: int | None) -> None:
+    if interval is not None and poisson is not None:
+        raise OffbenchError("--interval and --poisson: one or the other")
+    if seed is not None and poisson is None:
+        raise OffbenchError("--seed: only Poisson arrivals are random; give --poisson as well")
+    if seed is not None and seed < 0:
+        raise OffbenchError(f"--seed: must be 0 or more, not {seed}")
+
+
+def _compose(**parts: Any) -> "Instance":
+    from pydantic import ValidationError
+
+    from offbench.files.json import one_line
+    from offbench.model.composition import compose
+
+    try:
+        return compose(**parts)
+    except ValidationError as error:  # arrivals that overflow, an empty name
+        raise OffbenchError(f"the instance would be wrong: {one_line(error)}") from None
+
+
+def _weights(score: str | None, objective: str | None) -> "Weights":
+    from offbench.files.json import check
+    from offbench.model.composition import PAPER_WEIGHTS
+    from offbench.model.instance import Weights
+
+    chosen = PAPER_WEIGHTS.model_dump()
+    triples = (
+        ("--weights", score, ("delay", "energy", "cost")),
+        ("--objective", objective, ("score", "coordination", "balance")),
+    )
+    for option, text, names in triples:
+        if text is not None:
+            chosen |= zip(names, _three_numbers(option, text), strict=True)
+            check(Weights, chosen, option)
+    return Weights(**chosen)
+
+
+def _three_numbers(option: str, text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3:
+        raise OffbenchError(f"{option}: must be three numbers with commas between, not '{text}'")
+    return numbers
+
+
+def _coordination(indicators: str | None, root: int | None) -> "Coordination":
+    from offbench.files.json import check
+    from offbench.model.instance import Coordination
+
+    given = {"indicators": indicators, "root": root}
+    return check(Coordination, {name: value for name, value in given.items() if value is not None}, "coordination")

@@ -1,0 +1,126 @@
+"""Modules of tasks as facts, listed and drawn (`offbench instance show --modules`)."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.tree import Tree
+
+    from offbench.model.instance import Instance, Layer, Task
+    from offbench.model.modules import Module
+
+Json = dict[str, Any]
+
+
+def module_facts(instance: "Instance") -> list[Json]:
+    """Return for each task its outermost modules, each with its branches and the modules inside it."""
+    from offbench.model.modules import Nesting
+
+    return [
+        {"task": task.name, "modules": [_facts(task, module) for module in modules]}
+        for task, modules in zip(instance.tasks, Nesting(instance).modules, strict=True)
+    ]
+
+
+def _facts(task: "Task", module: "Module") -> Json:
+    layers = task.layers
+    fork = None if module.fork is None else layers[module.fork].name
+    join = None if module.join is None else layers[module.join]
+    inside = module.inside
+    nested = {layers[j].name for inner in module.modules for j in inner.inside}
+    return {
+        "fork": fork,
+        "join": None if join is None else join.name,
+        "layers": [layers[j].name for j in inside],
+        "gcycles": sum(layers[j].gcycles for j in inside),
+        "direct": join is not None and fork in join.inputs,
+        "branches": [
+            {"layers": [layer.name for layer in branch], "chain": _is_chain(branch, nested)}
+            for branch in _branches([layers[j] for j in inside])
+        ],
+        "modules": [_facts(task, inner) for inner in module.modules],
+    }
+
+
+def _branches(inside: "list[Layer]") -> "list[list[Layer]]":
+    """Return the layers that hang together inside, in their order."""
+    import networkx as nx
+
+    names = {layer.name for layer in inside}
+    graph: nx.Graph[str] = nx.Graph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from((source, layer.name) for layer in inside for source in layer.inputs if source in names)
+    number = {name: i for i, found in enumerate(nx.connected_components(graph)) for name in found}
+    branches: dict[int, list[Layer]] = {}
+    for layer in inside:
+        branches.setdefault(number[layer.name], []).append(layer)
+    return list(branches.values())
+
+
+def _is_chain(branch: "list[Layer]", nested: set[str]) -> bool:
+    """Tell whether each layer of a branch that isn't *nested* reads the one before, or a module's ends."""
+    own = [layer for layer in branch if layer.name not in nested]
+    return all(layer.inputs == (before.name,) or nested.issuperset(layer.inputs) for before, layer in pairwise(own))
+
+
+def show_modules(tasks: list[Json]) -> Iterator["RenderableType"]:
+    """Yield the list and the drawing of each task's modules; of tasks of one network only once."""
+    told: list[tuple[list[Json], list[str]]] = []
+    for task in tasks:
+        names = next((names for modules, names in told if modules == task["modules"]), None)
+        if names is None:
+            told.append((task["modules"], names := []))
+        names.append(task["task"])
+    for modules, names in told:
+        if modules:
+            yield _table(", ".join(names), modules)
+            yield _drawing(", ".join(names), modules)
+        else:
+            yield f"{', '.join(names)}: no modules, a chain"
+
+
+def _table(title: str, modules: list[Json]) -> "Table":
+    from rich.table import Table
+
+    table = Table("module", "fork", "join", "layers", "branches", "Gcycles", title=f"modules of {title}")
+    table.title_justify, table.title_style = "left", "bold"
+    for column in table.columns[3:]:
+        column.justify = "right"
+    for number, module in _numbered(modules, ""):
+        branches = f"{len(module['branches'])}{' + direct' if module['direct'] else ''}"
+        table.add_row(number, *_ends(module), str(len(module["layers"])), branches, f"{module['gcycles']:.5g}")
+    return table
+
+
+def _ends(module: Json) -> tuple[str, str]:
+    return module["fork"] or "(the task's input)", module["join"] or "(the task's end)"
+
+
+def _numbered(modules: list[Json], prefix: str) -> Iterator[tuple[str, Json]]:
+    for i, module in enumerate(modules, 1):
+        yield f"{prefix}{i}", module
+        yield from _numbered(module["modules"], f"{prefix}{i}.")
+
+
+def _drawing(title: str, modules: list[Json]) -> "Tree":
+    from rich.tree import Tree
+
+    tree = Tree(title)
+    _draw(tree, modules)
+    return tree
+
+
+def _draw(tree: "Tree", modules: list[Json]) -> None:
+    for module in modules:
+        fork, join = _ends(module)
+        node = tree.add(f"{fork} ⇉ {join}")
+        if module["direct"]:
+            node.add("(direct)")
+        for branch in module["branches"]:
+            inner = [each for each in module["modules"] if each["layers"][0] in branch["layers"]]
+            nested = {name for each in inner for name in each["layers"]}
+            arrow = " → " if branch["chain"] else ", "
+            _draw(node.add(arrow.join(name for name in branch["layers"] if name not in nested)), inner)

@@ -1,0 +1,179 @@
+"""`offbench instance show`: what an instance says, and what it amounts to."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from offbench.cli.shared.arguments import InstanceArgument, Json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_TASKS_AT_MOST = 12
+_LAYERS_AT_MOST = 30
+
+
+def show(
+    instance: InstanceArgument,
+    layers: Annotated[bool, typer.Option("--layers", help="List the layers, however many.")] = False,
+    modules: Annotated[bool, typer.Option("--modules", help="List the modules of two-step offloading, drawn.")] = False,
+    json: Json = False,
+) -> None:
+    """Show an instance.
+
+    Servers, links, weights, tasks, and what it costs to run everything in one place.
+    """
+    from offbench.cli.shared import console
+    from offbench.model.instance import load
+
+    facts = load(instance)
+    console.load_evaluator()
+
+    from offbench.cli.instance.facts import instance_facts
+    from offbench.model.problem import P1
+
+    told = instance_facts(facts, P1(facts), layers or (not json and facts.subtasks <= _LAYERS_AT_MOST))
+    if modules:
+        from offbench.cli.instance.modules import module_facts
+
+        told["modules"] = module_facts(facts)
+    if json:
+        console.show_json(told)
+    else:
+        console.show(*_parts(told))
+
+
+def _parts(facts: dict[str, Any]) -> Iterator["RenderableType"]:
+    from rich.text import Text
+
+    yield Text(facts["name"], style="bold")
+    if facts["source"]:
+        yield f"source: {facts['source']}"
+    yield _servers(facts["servers"])
+    yield _links(facts["links"])
+    yield _objective(facts["weights"], facts["coordination"])
+    yield _scales(facts["scales"])
+    yield _tasks(facts["tasks"])
+    yield from _critical_paths(facts["tasks"])
+    yield _everything_on(facts["everything_on"])
+    yield from _elsewhere(facts["everything_on"])
+    if "layers" in facts:
+        yield _layers(facts["layers"])
+    if "modules" in facts:
+        from offbench.cli.instance.modules import show_modules
+
+        yield from show_modules(facts["modules"])
+
+
+def _table(*columns: str, title: str | None = None, left: int = 1) -> "Table":
+    """Return a table whose columns hold numbers, but for the first *left* ones."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < left else "right")
+    return table
+
+
+def _servers(servers: list[dict[str, Any]]) -> "Table":
+    table = _table("server", "kind", "GHz", "$/h", "client's W", "pool", left=2)
+    for server in servers:
+        numbers = (server[name] for name in ("compute_ghz", "price_per_hour", "client_power_w", "pool"))
+        table.add_row(server["name"], server["kind"], *(f"{number:g}" for number in numbers))
+    return table
+
+
+def _links(links: list[dict[str, Any]]) -> "Table":
+    table = _table("link", "MB/s", "$/GB", "client's W")
+    for link in links:
+        price, power = link["price_per_gb"], link["transmit_power_w"]
+        table.add_row(" - ".join(link["between"]), _rate(link), f"{price:g}", f"{power:g}")
+    return table
+
+
+def _rate(link: dict[str, Any]) -> str:
+    if "rate_mb_per_s" in link:
+        return f"{link['rate_mb_per_s']:g}"
+    ends = " to ".join(dict.fromkeys(f"{rate:.4g}" for rate in link["rates_mb_per_s"])) or "no such servers"
+    return f"{ends} (Shannon, {link['shannon']['bandwidth_mhz']:g} MHz)"
+
+
+def _objective(weights: dict[str, float], coordination: dict[str, Any]) -> str:
+    lambdas = ", ".join(f"{value:g}" for value in coordination["lambdas"])
+    return (
+        f"Q = {weights['score']:g} score - {weights['coordination']:g} coordination + {weights['balance']:g} balance; "
+        f"score = {weights['delay']:g} delay + {weights['energy']:g} energy + {weights['cost']:g} cost; "
+        f"coordination of {coordination['indicators']}, root {coordination['root']}, lambdas {lambdas}"
+    )
+
+
+def _scales(scales: dict[str, Any]) -> str:
+    return (
+        f"scales ({'stated' if scales['stated'] else 'computed'}): delay {scales['delay_s']:.6g} s, "
+        f"energy {scales['energy_j']:.6g} J, cost {scales['cost_usd']:.6g} $, balance {scales['balance']:g}"
+    )
+
+
+def _tasks(tasks: list[dict[str, Any]]) -> "Table":
+    table = _table("task", "shape", "layers", "edges", "forks", "joins", "Gcycles", "output MB", "arrives s", left=2)
+    for task in tasks[:_TASKS_AT_MOST]:
+        counts = (str(task[name]) for name in ("layers", "edges", "forks", "joins"))
+        sizes = (f"{task[name]:.5g}" for name in ("gcycles", "output_mb", "arrival_s"))
+        table.add_row(task["name"], task["shape"], *counts, *sizes)
+    return table
+
+
+def _critical_paths(tasks: list[dict[str, Any]]) -> Iterator[str]:
+    """Tell each path once, though many tasks are the same network."""
+    if len(tasks) > _TASKS_AT_MOST:
+        yield f"... and {len(tasks) - _TASKS_AT_MOST} more"
+    names: dict[str, list[str]] = {}
+    for task in tasks[:_TASKS_AT_MOST]:
+        names.setdefault(_critical_path(task["critical_path"]), []).append(task["name"])
+    for path, of in names.items():
+        yield f"critical path of {', '.join(of)}: {path}"
+
+
+def _critical_path(path: dict[str, Any]) -> str:
+    from offbench.cli.shared.console import plural
+
+    layers = path["layers"]
+    ends = " -> ".join(layers if len(layers) < 3 else (layers[0], "...", layers[-1]))
+    share = f" ({path['share']:.0%} of the work)" if path["share"] is not None else ""
+    size = plural(len(layers), "layer")
+    return f"{size}, {path['gcycles']:.5g} Gcycles{share}, {path['client_s']:.4g} s on the client: {ends}"
+
+
+def _everything_on(rows: list[dict[str, Any]]) -> "Table":
+    table = _table("everything on", "server", "delay s", "energy J", "cost $", "Q", left=2)
+    for row in rows:
+        numbers = (f"{row[name]:.6g}" for name in ("delay_s", "energy_j", "cost_usd", "objective"))
+        which = "client" if row["kind"] == "client" else f"best {row['kind']}"
+        table.add_row(which, row["server"], *numbers)
+    return table
+
+
+def _elsewhere(rows: list[dict[str, Any]]) -> Iterator[str]:
+    from offbench.cli.shared.console import plural
+
+    for row in rows:
+        if row["elsewhere"]:
+            layers = plural(row["elsewhere"], "layer")
+            yield f"not everything on {row['server']}: {layers} may not run there ('allowed') and stand elsewhere"
+
+
+def _layers(layers: list[dict[str, Any]]) -> "Table":
+    table = _table("task", "#", "layer", "Gcycles", "output MB", "inputs", "allowed")
+    for column in table.columns[2], *table.columns[5:]:
+        column.justify = "left"
+    task = None
+    for layer in layers:
+        sizes = f"{layer['gcycles']:.5g}", f"{layer['output_mb']:.5g}"
+        inputs = ", ".join(layer["inputs"]) or "(the task's input)"
+        allowed = "all" if layer["allowed"] is None else ", ".join(layer["allowed"])
+        name = layer["task"] if layer["task"] != task else ""
+        table.add_row(name, str(layer["number"]), layer["name"], *sizes, inputs, allowed)
+        task = layer["task"]
+    return table

@@ -1,0 +1,1 @@
+"""What a folder of results says: `offbench table`, `status` and `export`."""

@@ -1,0 +1,41 @@
+"""A folder of results as an argument, and what it has."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offbench.cli.shared.errors import FAILED, say
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from offbench.bench.frame import Results
+    from offbench.bench.store import Store
+    from offbench.bench.tables import Analysis
+
+Folder = Annotated[Path, typer.Argument(metavar="RESULTS", help="A folder that `offbench bench` wrote.")]
+Target = Annotated[
+    float, typer.Option(metavar="GAP", help="Missed improvement that times are taken to, such as 0.01 for 1 %.")
+]
+
+
+def analysed(folder: Path, target: float, spread: int) -> "tuple[Store, Results, Analysis]":
+    """Return what a folder has, and its statistics; a contradiction among its runs ends the command."""
+    from offbench.bench.best import Contradiction
+    from offbench.bench.frame import results
+    from offbench.bench.store import Store
+    from offbench.bench.tables import analyse
+    from offbench.evaluation.references import references
+
+    known = {reference.hash: reference for reference in references().instances.values()}
+    if not 0 <= target < 1:
+        raise OffbenchError(f"--target: must be from 0 to below 1, not {target}")
+    store = Store.of_results(folder)
+    found = results(store)
+    if not len(found.table):
+        raise OffbenchError(f"{folder}: has no runs yet")
+    try:
+        return store, found, analyse(found, known, target, spread)
+    except Contradiction as error:
+        say(str(error))
+        raise typer.Exit(FAILED) from None

@@ -1,0 +1,74 @@
+"""What goes to stdout, and what passes by on stderr."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+from offbench.errors import OffbenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+# Where no terminal says otherwise, wide enough for the tables.
+_WIDTH = 110
+
+
+def show(*things: "RenderableType") -> None:
+    """Print tables and texts."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
+    # Names come from users' files: brackets and colons in them mean nothing.
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    for thing in things:
+        console.print(thing)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON in one object or list, and nothing else.
+
+    Raises
+    ------
+    OffbenchError
+        If a number in it isn't finite, which JSON can't say.
+    """
+    try:
+        text = dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        raise OffbenchError("the instance's numbers are too large or too small: the result isn't finite") from None
+    print(text)
+
+
+@contextmanager
+def watched_stderr() -> Iterator["Console | None"]:
+    """Lend a console where somebody watches stderr; its cursor comes back whenever Ctrl-C falls."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+
+    from rich.console import Console
+
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    try:
+        yield console
+    finally:
+        console.show_cursor()
+
+
+def load_evaluator() -> None:
+    """Import the evaluator, which is compiled the first time, and say so where somebody watches."""
+    from contextlib import nullcontext
+
+    text = "loading the evaluator (compiling it, the first time only)"
+    with watched_stderr() as console, console.status(text) if console is not None else nullcontext():
+        from offbench.evaluation.evaluator import warm_up
+
+        warm_up()
+
+
+def plural(count: int, noun: str) -> str:
+    """Write ``1 task`` or ``2 tasks``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

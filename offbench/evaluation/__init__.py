@@ -1,0 +1,1 @@
+"""What a placement amounts to, and how far it is from the best: the one evaluator."""

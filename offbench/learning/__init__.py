@@ -1,0 +1,1 @@
+"""Solvers that are trained once and solve many instances."""

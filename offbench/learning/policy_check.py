@@ -1,0 +1,66 @@
+"""Watches for the known failure of agents that learn to offload: they collapse to one server."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import Instance
+from offbench.model.problem import P1, Ints, Problem
+from offbench.search.budget import Infeasible, SearchEnded
+from offbench.search.registry import find
+from offbench.search.search import Search
+
+# What a policy that was worth learning beats.
+BASELINES = ("client-only", "best-edge", "best-cloud", "greedy")
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a policy does when it explores nothing."""
+
+    servers: Ints
+    """what it chooses, shape ``(n_subtasks,)``"""
+    objective: float
+    """of that"""
+    baselines: dict[str, float]
+    """objectives of `BASELINES`"""
+    constant: bool
+    """whether it chooses one server wherever that is allowed"""
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what went wrong, in words."""
+        found = ["the policy is one constant action"] if self.constant else []
+        better = [f"{name} ({q:.6g})" for name, q in self.baselines.items() if q < self.objective]
+        if better:
+            found.append(
+                f"the policy, explored no further, has Q = {self.objective:.6g} and is beaten by {', '.join(better)}"
+            )
+        return found
+
+
+def look_at(problem: Problem, servers: Ints) -> Learnt:
+    """Return what a policy's choice is worth beside what needs no learning."""
+    constant = problem.n_servers > 1 and any(
+        np.array_equal(servers, problem.everything_on(s)) for s in range(problem.n_servers)
+    )
+    return Learnt(servers, evaluate(problem, servers).objective, _baselines(P1(problem.instance)), constant)
+
+
+def _baselines(problem: P1) -> dict[str, float]:
+    found = {}
+    for name in BASELINES:
+        search = Search(problem)
+        with suppress(Infeasible, SearchEnded):
+            find(name)().solve(problem, search)
+        if search.incumbent is not None:
+            found[name] = search.objective
+    return found
+
+
+def shares(instance: Instance, servers: Ints) -> dict[str, float]:
+    """Return which share of the subtasks each server has."""
+    counts = np.bincount(servers, minlength=len(instance.servers)) / len(servers)
+    return {server.name: share for server, share in zip(instance.servers, counts.tolist(), strict=True)}

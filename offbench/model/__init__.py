@@ -1,0 +1,1 @@
+"""What is given: instances, placements, problems as arrays, modules of a graph, composed instances."""

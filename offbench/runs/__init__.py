@@ -1,0 +1,1 @@
+"""From an instance and a solver to a solution: one run, two steps, a front, better references."""

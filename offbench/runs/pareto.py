@@ -1,0 +1,184 @@
+"""A Pareto front, and where the solvers' placements lie."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offbench.errors import OffbenchError
+from offbench.evaluation.evaluator import evaluate, totals_of_many
+from offbench.evaluation.kernel import TOTALS
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.model.problem import P1
+from offbench.runs.solve import solve
+from offbench.search.archive import INDICATORS, Floats, Front, dominated, hypervolume, spread
+from offbench.search.search import Search
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FRONT_SOLVER = "nsga2"
+
+_LABELS = {"delay_s": "delay (s)", "energy_j": "energy (J)", "cost_usd": "cost ($)"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A placement and what it amounts to."""
+
+    by: str
+    """the solver"""
+    name: str
+    """of the placement: a number on the front, else the solver"""
+    placement: Placement
+    values: Floats
+    """`front.INDICATORS`"""
+    objective: float
+    dominated_by: int
+    """how many placements of the front are better, whether shown or not"""
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """A front and other solvers' placements.
+
+    Raises
+    ------
+    ValueError
+        If the front is empty.
+    """
+
+    instance: Instance
+    front: list[Point]
+    """by delay; if it has more placements than wanted, those that lie far apart"""
+    others: list[Point]
+    size: int
+    """of the whole front"""
+    hypervolume: float
+    """of the whole front: the share of the box from 0 to *reference* that it dominates"""
+    reference: Floats
+    """the largest delay, energy and cost of everything on one server"""
+    refusals: tuple[str, ...]
+    """solvers without a placement, and why"""
+    interrupted: bool
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a row for each point, ready for CSV or JSON."""
+        for point in (*self.front, *self.others):
+            yield {
+                "by": point.by, "point": point.name, **dict(zip(INDICATORS, point.values.tolist(), strict=True)),
+                "objective": point.objective, "dominated_by": point.dominated_by,
+            }  # fmt: skip
+
+    def figure(self) -> "go.Figure":
+        """Return the interactive plot; a click in the legend hides a solver."""
+        import plotly.graph_objects as go
+
+        figure = go.Figure()
+        x, y, z = np.array([point.values for point in self.front]).T
+        colour = {"color": [point.objective for point in self.front], "colorbar": {"title": "Q"}, "size": 4}
+        figure.add_scatter3d(
+            x=x, y=y, z=z, mode="markers", name="front", marker=colour,
+            text=[f"point {point.name}, Q {point.objective:.4g}" for point in self.front],
+        )  # fmt: skip
+        for point in self.others:
+            state = f"dominated by {point.dominated_by} of the front" if point.dominated_by else "not dominated"
+            figure.add_scatter3d(
+                x=point.values[:1], y=point.values[1:2], z=point.values[2:], mode="markers", name=point.by,
+                marker={"size": 6, "symbol": "diamond"}, text=[f"{point.by}, Q {point.objective:.4g}, {state}"],
+            )  # fmt: skip
+        axes = {f"{axis}axis_title": _LABELS[name] for axis, name in zip("xyz", INDICATORS, strict=True)}
+        title = f"{self.instance.name}: {self.size} placements, hypervolume {self.hypervolume:.4f}"
+        figure.update_layout(title=title, scene=axes, legend={"x": 0, "y": 1})
+        return figure
+
+
+def pareto(
+    instance: Instance,
+    solvers: Sequence[str],
+    *,
+    time_limit: float,
+    time_limit_each: float,
+    most: int,
+    seed: int = 0,
+    on_run: Callable[[str], None] = lambda name: None,
+    on_search: Callable[[Search], None] = lambda search: None,
+) -> Pareto:
+    """Search for the front, then run other solvers.
+
+    Parameters
+    ----------
+    instance, seed
+        Of all runs.
+    solvers
+        Those whose placements are to be compared.
+    time_limit, time_limit_each
+        Seconds for the front, and for each solver.
+    most
+        How many points of the front are shown.
+    on_run, on_search
+        Called with the name of what runs next, and with its search.
+
+    Raises
+    ------
+    OffbenchError
+        If nothing was found.
+    """
+    front = Front()
+
+    def collect(search: Search) -> None:
+        search.front = front
+        on_search(search)
+
+    on_run(FRONT_SOLVER)
+    found = solve(instance, FRONT_SOLVER, seed=seed, time_limit=time_limit, on_start=collect)
+    if not len(front):
+        raise OffbenchError(f"no placement of '{instance.name}' within {time_limit:g} s")
+    interrupted = found.stopped == "interrupted"
+    problem = P1(instance)
+    others: list[Point] = []
+    refusals: list[str] = []
+    for name in solvers:
+        if interrupted:
+            break
+        on_run(name)
+        try:
+            solution = solve(instance, name, seed=seed, time_limit=time_limit_each, on_start=on_search)
+        except OffbenchError as error:
+            refusals.append(str(error))
+            continue
+        interrupted = solution.stopped == "interrupted"
+        if solution.placement is not None:
+            others.append(_point(problem, front, solution.solver, solution.solver, solution.placement))
+        else:
+            refusals.append(f"{name}: {solution.reason or f'no placement within {time_limit_each:g} s'}")
+    reference = _reference(problem)
+    chosen = spread(front.values, most)
+    return Pareto(
+        instance=instance,
+        front=[
+            _point(problem, front, FRONT_SOLVER, str(number), front.placements[i]) for number, i in enumerate(chosen)
+        ],
+        others=others,
+        size=len(front),
+        hypervolume=hypervolume(front.values, reference),
+        reference=reference,
+        refusals=tuple(refusals),
+        interrupted=interrupted,
+    )
+
+
+def _point(problem: P1, front: Front, by: str, name: str, placement: Placement) -> Point:
+    evaluation = evaluate(problem, placement)
+    values = np.array([getattr(evaluation, indicator) for indicator in INDICATORS])
+    worse_than = int(sum(dominated(values[None], row[None])[0] for row in front.values))
+    return Point(by, name, placement, values, evaluation.objective, worse_than)
+
+
+def _reference(problem: P1) -> Floats:
+    rows = np.array([problem.everything_on(s) for s in range(problem.n_servers)])
+    totals = totals_of_many(problem, rows)[:, [TOTALS.index(name) for name in INDICATORS]]
+    largest: Floats = totals.max(axis=0)
+    return largest

@@ -1,0 +1,1 @@
+"""What a solver implements and what it is handed; how one is found."""

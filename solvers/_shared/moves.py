@@ -1,0 +1,85 @@
+"""Neighbours of a placement: one subtask, two that change places, one served earlier or later.
+
+Each returns the rows of a population with the placement itself among them.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offbench import Placement, Search, evaluate
+from offbench.model.problem import Problem
+from offbench.solvers._shared.walk import NEAR
+
+Ints = NDArray[np.int64]
+
+
+def move(problem: Problem, servers: Ints, k: int) -> Ints:
+    """Return the placements with subtask *k* on each of its servers."""
+    targets = np.flatnonzero(problem.allowed[k])
+    rows = np.repeat(servers[None], len(targets), axis=0)
+    rows[:, k] = targets
+    return rows
+
+
+def swap(problem: Problem, servers: Ints, k: int) -> Ints:
+    """Return the placements in which subtask *k* and another, or itself, change places: of the free ones near it."""
+    at = int(np.searchsorted(problem.free, k))
+    near = problem.free[max(0, at - NEAR) : at + NEAR + 1]
+    near = near[(near == k) | problem.allowed[k, servers[near]] & problem.allowed[near, servers[k]]]
+    rows = np.repeat(servers[None], len(near), axis=0)
+    rows[:, k] = servers[near]
+    rows[np.arange(len(near)), near] = servers[k]
+    return rows
+
+
+class Reorder:
+    """Moves of a subtask within a dispatch order, between its inputs and its readers.
+
+    Parameters
+    ----------
+    problem
+        Whose graph it is.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        a, n = problem.arrays, problem.n_subtasks
+        sources = [a.input_of[i:j].astype(np.int64) for i, j in pairwise(a.input_start.tolist())]
+        self._inputs = [each[each < n] for each in sources]
+        self._readers = [a.reader_of[i:j].astype(np.int64) for i, j in pairwise(a.reader_start.tolist())]
+
+    def __call__(self, order: Ints, k: int) -> Ints:
+        """Return the orders with subtask *k* at each place near its own that it can have, shape (places, subtasks)."""
+        n = len(order)
+        at = np.empty(n, dtype=np.int64)
+        at[order] = np.arange(n)
+        first = max(int(at[k]) - NEAR, int(at[self._inputs[k]].max(initial=-1)) + 1)
+        last = min(int(at[k]) + NEAR, int(at[self._readers[k]].min(initial=n)) - 1)
+        others = np.delete(order[first : last + 1], at[k] - first)
+        rows = np.repeat(order[None], last - first + 1, axis=0)
+        size = last - first
+        # In row i, k is at place i of the window; the others keep their order around it.
+        place = np.arange(size + 1)
+        rows[:, first : last + 1] = k
+        row, column = np.nonzero(place[:, None] != place)
+        rows[row, first + column] = np.tile(others, size + 1)
+        return rows
+
+
+def order_of(problem: Problem, servers: Ints) -> Ints:
+    """Return the dispatch order in which first come, first served starts the subtasks; ties as they were booked."""
+    rows = evaluate(problem, Placement(servers)).subtasks
+    ready = np.array([row["start_s"] - row["queueing_s"] for row in rows])
+    return np.lexsort((np.arange(len(servers)), ready))
+
+
+def start(problem: Problem, search: Search) -> Ints:
+    """Propose everything on each server, then the greedy's placement; return the best of them."""
+    rows = np.array([problem.everything_on(s) for s in range(problem.n_servers)])
+    values = search.propose_many(rows)
+    greedy = problem.everything_on(problem.arrays.client)
+    for k in problem.free:
+        greedy[k] = search.next_objectives(greedy, k).argmin()
+    best: Ints = greedy if search.propose(greedy) < values.min() else rows[values.argmin()]
+    return best

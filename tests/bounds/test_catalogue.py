@@ -1,0 +1,102 @@
+"""No relaxation's bound lies above the optimum by brute force, dispatch orders included."""
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement.brute_force import best, placements
+from agreement.checks import Kind, optimum, problem_of
+from agreement.tiny import SEEDS
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from strategies import instances, servers_for
+
+from offbench.bounds import RELAXATIONS, Relaxation
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import parse
+from offbench.model.placement import parse_placement
+from offbench.model.problem import P1, P2, Problem
+
+# A relaxation may go on improving for long.
+MOST_BOUNDS = 20
+MOST_PLACEMENTS = 20_000
+
+every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS, ids=lambda relaxation: relaxation.name)
+
+
+def assert_below(relaxation: Relaxation, problem: Problem, objective: float) -> None:
+    for k, bound in enumerate(islice(relaxation.bounds(problem), MOST_BOUNDS)):
+        assert bound <= objective + 1e-9 * max(1.0, abs(objective)), (relaxation.name, k, bound, objective)
+
+
+def well_posed_optimum(problem: Problem) -> float:
+    """Return the optimum by brute force, of an instance small enough.
+
+    Without optima that have a benefit of a rounding error: its cube root is far from 0, and no part of MODEL.md.
+    """
+    assume(problem.n_subtasks <= 6 and placements(problem) <= MOST_PLACEMENTS)
+    objective, placement = best(problem)
+    if problem.arrays.benefits:
+        indicators = evaluate(problem, placement).parts[:, [0, 4, 5]] / problem.arrays.scale[:3]
+        assume(not np.any((indicators != 1) & (np.abs(indicators - 1) < 1e-9)))
+    return objective
+
+
+@st.composite
+def residual(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw an instance with residual blocks: joins that read the layer before and one farther back."""
+    made = draw(instances(max_tasks=2, max_layers=5, max_edges=2, max_clouds=1))
+    for task in made["tasks"]:
+        names = [layer["name"] for layer in task["layers"]]
+        length = draw(st.integers(2, 3))  # from one fork to the next
+        for j, layer in enumerate(task["layers"]):
+            layer["inputs"] = names[j - 1 : j] if j else []
+            if j >= length and j % length == 0:
+                layer["inputs"] = draw(st.permutations([names[j - 1], names[j - length]]))
+    return made
+
+
+@every_relaxation
+@settings(max_examples=200)
+@given(data=st.data())
+def test_bound_on_p1(relaxation: Relaxation, data: Any) -> None:
+    problem = P1(parse(data.draw(instances(max_tasks=2, max_layers=3, max_edges=2, max_clouds=2))))
+    assert_below(relaxation, problem, well_posed_optimum(problem))
+
+
+@every_relaxation
+@settings(max_examples=150)
+@given(data=st.data())
+def test_bound_on_residual_blocks(relaxation: Relaxation, data: Any) -> None:
+    problem = P1(parse(data.draw(residual())))
+    assert_below(relaxation, problem, well_posed_optimum(problem))
+
+
+@every_relaxation
+@settings(max_examples=200)
+@given(data=st.data())
+def test_bound_on_p2(relaxation: Relaxation, data: Any) -> None:
+    made = data.draw(instances(max_layers=3, max_edges=1, max_clouds=1))  # few servers: queues
+    instance = parse(made)
+    problem = P2(instance, parse_placement({"servers": data.draw(servers_for(made))}, instance))
+    assert_below(relaxation, problem, well_posed_optimum(problem))
+
+
+@pytest.mark.parametrize("problem", ["P1", "P2"])
+def test_bounds_are_no_empty_words(problem: Kind) -> None:
+    """On every tiny instance there is a bound, on many it is tight."""
+    bounds = {
+        seed: max(bound for relaxation in RELAXATIONS for bound in islice(relaxation.bounds(made), MOST_BOUNDS))
+        for seed in SEEDS[::10]
+        for made in [problem_of(seed, problem)]
+    }
+    assert all(bound > -np.inf for bound in bounds.values())
+    assert sum(bound > optimum(seed, problem) - 1e-3 for seed, bound in bounds.items()) >= len(bounds) // 4
+
+
+@every_relaxation
+@pytest.mark.parametrize("problem", ["P1", "P2"])
+def test_bound_on_the_tiny_instances(relaxation: Relaxation, problem: Kind) -> None:
+    for seed in SEEDS[::4]:
+        assert_below(relaxation, problem_of(seed, problem), optimum(seed, problem))

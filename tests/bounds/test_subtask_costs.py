@@ -1,0 +1,212 @@
+"""Costs of subtasks: never more than what a subtask costs, and exactly that where nothing is relaxed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import examples
+import numpy as np
+import pytest
+from flat_chains import LAYERS, READINGS, flat_chain, weights_with_balance
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from strategies import placed
+
+from offbench.bounds import flows
+from offbench.bounds.subtask_costs import Flow, SubtaskCost, SubtaskCosts, _gains, _largest, never_queues
+from offbench.evaluation.coordination import coordination
+from offbench.evaluation.evaluator import evaluate, evaluate_many
+from offbench.evaluation.kernel import PARTS
+from offbench.model.instance import parse
+from offbench.model.placement import parse_placement
+from offbench.model.problem import P1, Arrays
+
+Floats = NDArray[np.float64]
+Drawn = tuple[dict[str, Any], list[list[str]], list[list[int]] | None]
+
+BLANK = P1(parse(examples.phone())).arrays
+LAMBDAS = [(0.33, 0.33, 0.34), (1, 0, 0), (0, 0.5, 0.5), (0.9, 0.05, 0.05), (0.02, 0.9, 0.08), (0, 0, 1)]
+QUEUEING = PARTS.index("queueing_s")
+
+
+def reading(benefits: bool, root: int, lambdas: Sequence[float]) -> Arrays:
+    """Return arrays with a reading of Eq. 11; nothing else of them counts here."""
+    return BLANK._replace(benefits=benefits, root=root, lambdas=np.array(lambdas, dtype=float))
+
+
+readings = st.builds(reading, st.booleans(), st.sampled_from([2, 3]), st.sampled_from(LAMBDAS))
+indicator = st.one_of(st.sampled_from([0.0, 1.0, 1e-3, 1 - 1e-9, 1e-9]), st.floats(1e-9, 1.5), st.floats(1e-4, 0.1))
+delay = st.one_of(st.sampled_from([0.0, 1.0, 1e-9, 0.5]), st.floats(1e-6, 3), st.floats(1e-12, 100))
+
+
+def samples(low: float, high: float) -> Floats:
+    """Return values all over an interval, close to its ends and to 1."""
+    even = np.linspace(low, high, 501)
+    steps = (high - low) * 10.0 ** -np.arange(1, 15)
+    values: Floats = np.clip(np.concatenate([even, low + steps, high - steps, 1 + steps, 1 - steps]), low, high)
+    return values
+
+
+def largest(arrays: Arrays, low: float, high: float, e: float, u: float) -> float:
+    return float(_largest(low, high, e, u, arrays.lambdas, arrays.root, arrays.benefits))
+
+
+@settings(max_examples=200)
+@given(readings, indicator, indicator, delay, delay)
+def test_largest_is_at_least_h(arrays: Arrays, e: float, u: float, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    h = coordination(arrays, samples(low, high), e, u)
+    assert h.max() <= largest(arrays, low, high, e, u) * (1 + 1e-12)
+
+
+@settings(max_examples=200)
+@given(readings, indicator, indicator, delay)
+def test_largest_is_h_where_the_ends_meet(arrays: Arrays, e: float, u: float, t: float) -> None:
+    assert largest(arrays, t, t, e, u) == pytest.approx(float(coordination(arrays, t, e, u)), rel=1e-12, abs=0)
+
+
+def gain(
+    arrays: Arrays, t: float, e: float, u: float, most: float, still: bool = False, worth: float = 1, per_t: float = 0
+) -> float:
+    """Return `_gains` of one delay."""
+    rows = np.array([t]), np.array([e]), np.array([u]), np.array([still])
+    return float(_gains(*rows, worth, per_t, most, arrays.lambdas, arrays.root, arrays.benefits)[0])
+
+
+worths = st.sampled_from([0.0, 0.2, 1.0])
+slopes = st.one_of(st.just(0.0), st.floats(1e-3, 3))
+longer = st.one_of(st.just(0.0), st.floats(1e-9, 50))
+
+
+@settings(max_examples=200)
+@given(readings, indicator, indicator, delay, longer, worths, slopes)
+def test_gains_are_at_least_what_queueing_gains(
+    arrays: Arrays, e: float, u: float, t: float, longer: float, worth: float, per_t: float
+) -> None:
+    most = t + longer
+    queued = samples(t, most)
+    h = worth * coordination(arrays, queued, e, u)
+    price = per_t * (queued - t)
+    found = gain(arrays, t, e, u, most, worth=worth, per_t=per_t)
+    assert np.all(h - price <= found + 1e-12 * (h + price))
+    # And not by much: H itself is no smaller anywhere that it is tried.
+    assert found <= worth * largest(arrays, t, most, e, u) * (1 + 1e-12)
+
+
+@given(readings, indicator, indicator, delay, worths, slopes)
+def test_gain_of_what_never_queues_is_h(
+    arrays: Arrays, e: float, u: float, t: float, worth: float, per_t: float
+) -> None:
+    h = worth * float(coordination(arrays, t, e, u))
+    for most, still in ((t + 5, True), (t, False), (t * (1 - 1e-14), False)):
+        assert gain(arrays, t, e, u, most, still, worth, per_t) == pytest.approx(h, rel=1e-12, abs=0)
+
+
+def test_delay_beyond_the_longest_is_impossible() -> None:
+    assert gain(BLANK, 1.0, 0.5, 0.5, most=0.9) == -np.inf
+
+
+@pytest.mark.parametrize("root", [2, 3])
+def test_gain_is_close_to_the_best_way_to_queue(root: int) -> None:
+    arrays = reading(False, root, LAMBDAS[0])
+    for t, e, u, per_t in ((0.1, 0.5, 0.4, 0.1), (0.01, 0.2, 0.9, 0.05), (0.5, 0.01, 0.02, 0.01)):
+        queued = np.linspace(t, 20, 200_001)
+        best = (coordination(arrays, queued, e, u) - per_t * (queued - t)).max()
+        assert best <= gain(arrays, t, e, u, 20, per_t=per_t) <= best * 1.002
+
+
+@settings(max_examples=120)
+@given(placed(ordered=True), st.booleans())
+def test_what_never_queues_never_queues(drawn: Drawn, first_come: bool) -> None:
+    made, servers, order = drawn
+    instance = parse(made)
+    problem = P1(instance)
+    placement = parse_placement({"servers": servers, "order": None if first_come else order}, instance)
+    queueing = evaluate(problem, placement).parts[:, QUEUEING]
+    never = never_queues(problem)[np.arange(problem.n_subtasks), placement.servers]
+    assert not queueing[never].any()
+
+
+def pair(pool: int, layers: int = 2, **more: Any) -> P1:
+    """Return as many tasks of one layer as *layers*, all on a client with so many slots."""
+    tasks = [examples.task(f"t{i}", {**examples.layer("a", 1), **more}) for i in range(layers)]
+    return P1(parse(examples.instance([examples.server("client", "client", pool=pool)], [], tasks)))
+
+
+@pytest.mark.parametrize(("pool", "layers"), [(1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (3, 4)])
+def test_as_many_others_as_slots_can_queue(pool: int, layers: int) -> None:
+    problem = pair(pool, layers)
+    assert never_queues(problem).tolist() == [[layers <= pool]] * layers
+    assert evaluate(problem, [0] * layers).parts[:, QUEUEING].any() == (layers > pool)
+
+
+def test_who_needs_whom_never_waits_for_it() -> None:
+    problem = P1(parse(examples.phone()))
+    # The chain of three may wait for the four of the graph anywhere; on the cloud's four slots the graph waits for
+    # none, with two of the chain (the third may not run there) and a branch beside the other.
+    assert never_queues(problem).tolist() == [[False] * 4] * 3 + [[False, False, False, True]] * 4
+    alone = P1(parse(examples.phone() | {"tasks": examples.phone()["tasks"][1:]}))
+    assert never_queues(alone).tolist() == [
+        [True] * 4, [False, True, True, True], [False, True, True, True], [True] * 4
+    ]  # fmt: skip
+
+
+def test_without_queueing_nothing_queues() -> None:
+    assert SubtaskCosts(pair(1), queueing=False).never_queues.all()
+    assert not SubtaskCosts(pair(1)).never_queues.any()
+
+
+def total(steps: list[SubtaskCost], servers: NDArray[np.int64]) -> float:
+    """Return the sum of the steps of one placement."""
+    return sum(float(step.cost[(*servers[list(step.inputs)], servers[k])]) for k, step in enumerate(steps))
+
+
+@pytest.mark.parametrize("queueing", [True, False])
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize("name", LAYERS)
+def test_steps_of_a_chain_sum_to_the_objective(name: str, read: str, queueing: bool) -> None:
+    problem = P1(flat_chain(name, weights=weights_with_balance(0), coordination=READINGS[read]))
+    flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
+    steps = SubtaskCosts(problem, queueing).under(flow)
+    rng = np.random.default_rng(7)
+    rows = rng.integers(problem.n_servers, size=(100, problem.n_subtasks))
+    rows[0] = problem.everything_on(problem.arrays.client)
+    sums = np.array([total(steps, servers) for servers in rows])
+    np.testing.assert_allclose(sums, evaluate_many(problem, rows), rtol=0, atol=1e-12)
+
+
+@settings(max_examples=120)
+@given(placed(ordered=True), st.booleans())
+def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -> None:
+    made, servers, order = drawn
+    instance = parse(made)
+    problem = P1(instance)
+    placement = parse_placement({"servers": servers, "order": None if first_come else order}, instance)
+    evaluation = evaluate(problem, placement)
+    a = problem.arrays
+    if a.benefits:  # a benefit of a rounding error has a cube root far from 0
+        indicators = evaluation.parts[:, [0, 4, 5]] / a.scale[:3]
+        assume(not np.any((indicators != 1) & (np.abs(indicators - 1) < 1e-9)))
+    without_balance = evaluation.objective - a.weights[5] * evaluation.balance
+    steps = SubtaskCosts(problem)
+    for flow in flows(problem):
+        assert total(steps.under(flow), placement.servers) <= without_balance + 1e-9 * max(1, abs(without_balance))
+
+
+def test_what_is_not_allowed_costs_infinitely_much() -> None:
+    problem = P1(parse(examples.phone()))
+    for flow in flows(problem):
+        for k, step in enumerate(SubtaskCosts(problem).under(flow)):
+            assert np.array_equal(np.isinf(step.cost), np.broadcast_to(~problem.allowed[k], step.cost.shape))
+
+
+def test_too_many_inputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = P1(parse(examples.phone()))
+    flow = next(iter(flows(problem)))
+    known = SubtaskCosts(problem).under(flow)
+    monkeypatch.setattr("offbench.bounds.subtask_costs._LARGEST_TABLE", 20)  # of four servers one input fits, not two
+    forgetful = SubtaskCosts(problem).under(flow)
+    join = problem.n_subtasks - 1
+    assert [step.inputs for step in forgetful] == [*(step.inputs for step in known[:join]), ()]
+    assert np.all(forgetful[join].cost <= known[join].cost.min(axis=(0, 1)))
+    assert np.all(np.isfinite(forgetful[join].cost))

@@ -1,0 +1,251 @@
+"""Instance files: every rule of the format is held, and broken in one line that names file, place and rule."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import examples
+import pytest
+from hypothesis import given
+from strategies import instances
+
+from offbench import OffbenchError, load
+from offbench.model.instance import parse, shipped
+
+Json = dict[str, Any]
+Write = Callable[[str, Any], Path]
+Mutation = Callable[[Json], object]
+
+
+def refusal(path: Path | str) -> str:
+    """Load what must be refused and return the message, which must be one line that begins with the file."""
+    with pytest.raises(OffbenchError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def layer(instance: Json, i: int = 0, j: int = 0) -> Json:
+    """Return a layer of an instance."""
+    found: Json = instance["tasks"][i]["layers"][j]
+    return found
+
+
+# A name, what breaks a good instance, what the message must say. RAW is what the file shall have in that place.
+RAW = "@raw@"
+BAD: list[tuple[str, Mutation, list[str]]] = [
+    ("format", lambda d: d.update(format="offbench/2"), ["format: ", "offbench/1", "offbench/2"]),
+    ("no format", lambda d: d.pop("format"), ["format: ", "missing"]),
+    ("unknown field", lambda d: d.update(color="red"), ["color: unknown field"]),
+    ("unknown field of a server", lambda d: d["servers"][1].update(gpu=1), ["servers[1].gpu: unknown field"]),
+    ("unknown field of a layer", lambda d: layer(d, 1, 2).update(x=1), ["tasks[1].layers[2].x: unknown field"]),
+    ("missing field", lambda d: d["servers"][2].pop("pool"), ["servers[2].pool: ", "missing"]),
+    ("missing inputs", lambda d: layer(d).pop("inputs"), ["tasks[0].layers[0].inputs: ", "missing"]),
+    ("missing weight", lambda d: d["weights"].pop("cost"), ["weights.cost: ", "missing"]),
+    ("missing scale", lambda d: d["scales"].pop("balance"), ["scales.balance: ", "missing"]),
+    ("several problems", lambda d: [d.pop("name"), d.pop("weights")], ["name: ", "missing", "1 more"]),
+    # numbers
+    ("negative work", lambda d: layer(d).update(gcycles=-1), ["tasks[0].layers[0].gcycles: ", "-1", "0"]),
+    ("negative data", lambda d: layer(d).update(output_mb=-0.5), ["tasks[0].layers[0].output_mb: ", "-0.5"]),
+    ("negative input", lambda d: d["tasks"][1].update(input_mb=-1), ["tasks[1].input_mb: ", "-1"]),
+    ("negative arrival", lambda d: d["tasks"][0].update(arrival_s=-1), ["tasks[0].arrival_s: ", "-1"]),
+    ("negative price", lambda d: d["servers"][1].update(price_per_hour=-1), ["servers[1].price_per_hour: "]),
+    ("negative power", lambda d: d["servers"][1].update(client_power_w=-1), ["servers[1].client_power_w: "]),
+    ("negative price of a link", lambda d: d["links"][1].update(price_per_gb=-1), ["links[1].price_per_gb: "]),
+    ("negative scale", lambda d: d["scales"].update(delay_s=-1), ["scales.delay_s: "]),
+    ("no speed", lambda d: d["servers"][3].update(compute_ghz=0), ["servers[3].compute_ghz: ", "greater than 0"]),
+    ("no rate", lambda d: d["links"][1].update(rate_mb_per_s=0), ["links[1].rate_mb_per_s: ", "greater than 0"]),
+    ("no bandwidth", lambda d: d["links"][0]["shannon"].update(bandwidth_mhz=0), ["links[0].shannon.bandwidth_mhz: "]),
+    ("no noise", lambda d: d["links"][0]["shannon"].update(noise_w=0), ["links[0].shannon.noise_w: "]),
+    ("no gain", lambda d: d["servers"][1]["radio"].update(gain=0), ["servers[1].radio.gain: "]),
+    ("pool of 0", lambda d: d["servers"][1].update(pool=0), ["servers[1].pool: ", "1", "not 0"]),
+    ("pool of 1.5", lambda d: d["servers"][1].update(pool=1.5), ["servers[1].pool: ", "whole number", "1.5"]),
+    ("text for a number", lambda d: layer(d).update(gcycles="4"), ["tasks[0].layers[0].gcycles: ", "number", '"4"']),
+    ("true for a number", lambda d: layer(d).update(gcycles=True), ["tasks[0].layers[0].gcycles: ", "number"]),
+    ("true for a pool", lambda d: d["servers"][0].update(pool=True), ["servers[0].pool: ", "whole number"]),
+    ("null for a number", lambda d: layer(d).update(gcycles=None), ["tasks[0].layers[0].gcycles: ", "number"]),
+    ("number for a text", lambda d: d.update(name=3), ["name: ", "text"]),
+    ("NaN", lambda d: layer(d).update(gcycles=RAW + "NaN"), ["tasks[0].layers[0].gcycles: ", "finite"]),
+    ("Infinity", lambda d: layer(d).update(output_mb=RAW + "Infinity"), ["tasks[0].layers[0].output_mb: ", "finite"]),
+    ("-Infinity", lambda d: d["tasks"][0].update(input_mb=RAW + "-Infinity"), ["tasks[0].input_mb: "]),
+    ("1e999", lambda d: d["servers"][1].update(compute_ghz=RAW + "1e999"), ["servers[1].compute_ghz: ", "finite"]),
+    ("500 digits", lambda d: layer(d).update(gcycles=RAW + 500 * "9"), ["tasks[0].layers[0].gcycles: ", "number"]),
+    ("5000 digits", lambda d: layer(d).update(gcycles=RAW + 5000 * "9"), []),
+    # servers
+    ("no servers", lambda d: d.update(servers=[]), ["servers: ", "at least 1"]),
+    ("servers no list", lambda d: d.update(servers={"phone": {}}), ["servers: ", "list"]),
+    ("server no object", lambda d: d["servers"].append("edge-9"), ["servers[4]: ", "object"]),
+    ("no client", lambda d: d["servers"].pop(0), ["servers: ", "'client'", "none"]),
+    ("two clients", lambda d: d["servers"][1].update(kind="client"), ["servers: ", "'client'", "2", "phone, edge-1"]),
+    ("unknown kind", lambda d: d["servers"][1].update(kind="fog"), ["servers[1].kind: ", "fog", "edge"]),
+    ("server twice", lambda d: d["servers"][2].update(name="edge-1"), ["servers[2].name: ", "'edge-1'", "servers[1]"]),
+    ("server without name", lambda d: d["servers"][1].update(name=""), ["servers[1].name: ", "1 character"]),
+    ("server named as a kind", lambda d: d["servers"][1].update(name="cloud"), ["servers[1].name: ", "'cloud'"]),
+    # links
+    ("unknown end", lambda d: d["links"][3].update(between=["edge-1", "cloud-2"]), ["links[3].between: 'cloud-2'", "did you mean 'cloud-1'?"]),  # noqa: E501
+    ("kind with server", lambda d: d["links"][3].update(between=["edge-1", "cloud"]), ["links[3].between: ", "'edge-1' and 'cloud'", "two kinds or two server names"]),  # noqa: E501
+    ("missing link", lambda d: d["links"].pop(2), ["links: ", "'phone' and 'cloud-1'", "'client' and 'cloud'"]),
+    ("link twice", lambda d: d["links"].append(examples.link("edge", "cloud")), ["links[5].between: ", "already", "links[4]"]),  # noqa: E501
+    ("pair twice", lambda d: d["links"].append(examples.link("cloud-1", "edge-1")), ["links[5].between: ", "already", "links[3]"]),  # noqa: E501
+    ("server with itself", lambda d: d["links"].append(examples.link("edge-1", "edge-1")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("client with itself", lambda d: d["links"].append(examples.link("client", "client")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("one end", lambda d: d["links"][3].update(between=["edge-1"]), ["links[3].between"]),
+    ("three ends", lambda d: d["links"][3].update(between=["edge-1", "edge-2", "phone"]), ["links[3].between"]),
+    ("two rates", lambda d: d["links"][0].update(rate_mb_per_s=1), ["links[0]: ", "rate_mb_per_s", "shannon"]),
+    ("neither rate", lambda d: d["links"][1].pop("rate_mb_per_s"), ["links[1]: ", "rate_mb_per_s", "shannon"]),
+    ("no radio", lambda d: d["servers"][2].pop("radio"), ["links[0].shannon: ", "radio", "'edge-2'"]),
+    ("wireless without client", lambda d: [d["links"][1].pop("rate_mb_per_s"), d["links"][1].update(shannon=d["links"][0]["shannon"])], ["links[1].shannon: ", "'edge-1' and 'edge-2'", "client"]),  # noqa: E501
+    ("transmits without client", lambda d: d["links"][1].update(transmit_power_w=0.2), ["links[1].transmit_power_w: ", "0", "client"]),  # noqa: E501
+    # tasks and layers
+    ("no tasks", lambda d: d.update(tasks=[]), ["tasks: ", "at least 1"]),
+    ("no layers", lambda d: d["tasks"][1].update(layers=[]), ["tasks[1].layers: ", "at least 1"]),
+    ("task twice", lambda d: d["tasks"][1].update(name="chain"), ["tasks[1].name: ", "'chain'", "tasks[0]"]),
+    ("layer twice", lambda d: layer(d, 1, 2).update(name="left"), ["tasks[1].layers[2].name: ", "'left'", "layers[1]"]),
+    ("later input", lambda d: layer(d, 1, 0).update(inputs=["right"]), ["tasks[1].layers[0].inputs[0]: 'right'", "'fork'"]),  # noqa: E501
+    ("later input, no cycle", lambda d: [layer(d, 1, 1).update(inputs=["right"])], ["tasks[1].layers[1].inputs[0]: 'right'", "follow"]),  # noqa: E501
+    ("cycle", lambda d: layer(d, 0, 0).update(inputs=["fc"]), ["tasks[0].layers[0].inputs[0]: 'fc'", "cycle", "conv -> pool", "pool -> fc", "fc -> conv"]),  # noqa: E501
+    ("own input", lambda d: layer(d, 0, 1).update(inputs=["pool"]), ["tasks[0].layers[1].inputs[0]: 'pool'", "pool -> pool"]),  # noqa: E501
+    ("unknown input", lambda d: layer(d, 0, 1).update(inputs=["konv"]), ["tasks[0].layers[1].inputs[0]: 'konv'", "did you mean 'conv'?"]),  # noqa: E501
+    ("input of another task", lambda d: layer(d, 0, 1).update(inputs=["fork"]), ["tasks[0].layers[1].inputs[0]: 'fork'", "'chain'"]),  # noqa: E501
+    ("input twice", lambda d: layer(d, 1, 3).update(inputs=["left", "left"]), ["tasks[1].layers[3].inputs: ", "twice"]),
+    ("inputs no list", lambda d: layer(d, 0, 1).update(inputs="conv"), ["tasks[0].layers[1].inputs: ", "list"]),
+    ("allowed nowhere", lambda d: layer(d).update(allowed=[]), ["tasks[0].layers[0].allowed: ", "at least 1"]),
+    ("allowed unknown", lambda d: layer(d).update(allowed=["edge-11"]), ["tasks[0].layers[0].allowed[0]: 'edge-11'", "did you mean 'edge-1'?"]),  # noqa: E501
+    ("allowed twice", lambda d: layer(d).update(allowed=["phone", "phone"]), ["tasks[0].layers[0].allowed: ", "twice"]),
+    ("newline in a name", lambda d: layer(d, 0, 1).update(inputs=["con\nv"]), ["tasks[0].layers[1].inputs[0]: "]),
+    ("newline in a field", lambda d: d.update({"col\nor": 1}), ["unknown field"]),
+    # weights, coordination
+    ("weight above 1", lambda d: d["weights"].update(delay=1.1), ["weights.delay: ", "1.1"]),
+    ("negative weight", lambda d: d["weights"].update(delay=-0.1), ["weights.delay: ", "-0.1"]),
+    ("weights short of 1", lambda d: d["weights"].update(delay=0.4), ["weights: ", "delay + energy + cost", "0.9"]),
+    ("weights over 1", lambda d: d["weights"].update(score=0.7), ["weights: ", "score + coord", "1.1"]),
+    ("root of 4", lambda d: d["coordination"].update(root=4), ["coordination.root: ", "2 or 3", "4"]),
+    ("indicators", lambda d: d["coordination"].update(indicators="both"), ["coordination.indicators: ", "both", "benefits"]),  # noqa: E501
+    ("two lambdas", lambda d: d["coordination"].update(lambdas=[0.5, 0.5]), ["coordination.lambdas"]),
+    ("negative lambda", lambda d: d["coordination"].update(lambdas=[1, 1, -1]), ["coordination.lambdas[2]: "]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("break_it", "fragments"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_broken_rule_is_told_with_its_place(write: Write, break_it: Mutation, fragments: list[str]) -> None:
+    instance = json.loads(json.dumps(examples.phone()))
+    break_it(instance)
+    text = re.sub(f'"{RAW}([^"]*)"', r"\1", json.dumps(instance))
+    message = refusal(write("bad.json", text))
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_the_good_instance_is_good(write: Write) -> None:
+    assert load(write("good.json", examples.phone())).name == "made-by-hand"
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"resnet"'])
+def test_file_must_hold_an_object(write: Write, text: str) -> None:
+    assert "object" in refusal(write("bad.json", text))
+
+
+def test_wrong_json_is_told_with_line_and_column(write: Write) -> None:
+    assert "line 2 column 10: " in refusal(write("bad.json", '{"format": "offbench/1",\n "name": x}'))
+
+
+def test_empty_file_is_wrong_json(write: Write) -> None:
+    assert "line 1 column 1: not valid JSON" in refusal(write("bad.json", ""))
+
+
+def test_key_that_stands_twice_is_refused(write: Write) -> None:
+    text = json.dumps(examples.phone()).replace('"pool": 4', '"pool": 4, "pool": 5')
+    assert "'pool' stands twice" in refusal(write("bad.json", text))
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    assert "no such file" in refusal(tmp_path / "none.json")
+
+
+def test_folder_is_no_instance(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.json"
+    folder.mkdir()
+    assert "directory" in refusal(folder)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(b"\xff\xfe{}")
+    assert "UTF-8" in refusal(path)
+
+
+def test_deep_nesting_is_refused(write: Write) -> None:
+    assert "nested too deeply" in refusal(write("bad.json", 100_000 * "["))
+
+
+def test_unknown_shipped_name_is_told_with_the_nearest() -> None:
+    message = refusal("resnett")
+    assert "did you mean 'resnet'?" in message
+    assert "alexnet" in message
+
+
+def test_shipped_instance_loads_by_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "vgg19" in shipped()
+    assert load("vgg19").name == "vgg19"
+
+
+def test_file_in_the_folder_wins_over_a_shipped_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("vgg19", examples.phone())
+    monkeypatch.chdir(tmp_path)
+    assert load("vgg19").name == "made-by-hand"
+
+
+def test_error_of_parsed_json_names_its_source() -> None:
+    with pytest.raises(OffbenchError, match=r"^the request: format: "):
+        parse({**examples.phone(), "format": "x"}, "the request")
+
+
+def test_defaults_are_those_of_the_format() -> None:
+    data = examples.phone()
+    for field in ("coordination", "scales", "source"):
+        del data[field]
+    del data["tasks"][0]["arrival_s"]
+    instance = parse(data)
+    assert instance.coordination.model_dump() == {"indicators": "costs", "root": 2, "lambdas": (0.33, 0.33, 0.34)}
+    assert instance.scales is None
+    assert instance.tasks[0].arrival_s == 0
+    assert instance.links[1].transmit_power_w == 0
+
+
+def test_names_win_over_kinds_in_links() -> None:
+    instance = parse(examples.phone())
+    table = instance.link_table()
+    assert table[1, 3].rate_mb_per_s == 5
+    assert table[2, 3].rate_mb_per_s == 0.5
+    assert table[0, 1] is table[0, 2]
+
+
+def test_facts_cannot_be_changed() -> None:
+    instance = parse(examples.phone())
+    with pytest.raises(ValueError, match="frozen"):
+        instance.name = "other"  # type: ignore[misc]
+
+
+@given(instances())
+def test_text_of_an_instance_reads_as_the_same(data: Json) -> None:
+    instance = parse(data)
+    assert parse(json.loads(instance.to_text())) == instance
+
+
+def test_text_of_an_instance_has_a_line_for_each_thing() -> None:
+    instance = parse(examples.phone())
+    lines = instance.to_text().splitlines()
+    for name in ("phone", "edge-2", "conv", "join"):
+        assert sum(f'"name": "{name}"' in line for line in lines) == 1
+
+
+def test_names_beyond_ascii_survive_a_file(write: Write) -> None:
+    instance = parse({**examples.phone(), "name": "Gerät 設備"})
+    assert load(write("good.json", instance.to_text())) == instance
