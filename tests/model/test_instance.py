@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import pytest
 from hypothesis import given
 from strategies import instances
@@ -89,10 +89,10 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("unknown end", lambda d: d["links"][3].update(between=["edge-1", "cloud-2"]), ["links[3].between: 'cloud-2'", "did you mean 'cloud-1'?"]),  # noqa: E501
     ("kind with server", lambda d: d["links"][3].update(between=["edge-1", "cloud"]), ["links[3].between: ", "'edge-1' and 'cloud'", "two kinds or two server names"]),  # noqa: E501
     ("missing link", lambda d: d["links"].pop(2), ["links: ", "'phone' and 'cloud-1'", "'client' and 'cloud'"]),
-    ("link twice", lambda d: d["links"].append(examples.link("edge", "cloud")), ["links[5].between: ", "already", "links[4]"]),  # noqa: E501
-    ("pair twice", lambda d: d["links"].append(examples.link("cloud-1", "edge-1")), ["links[5].between: ", "already", "links[3]"]),  # noqa: E501
-    ("server with itself", lambda d: d["links"].append(examples.link("edge-1", "edge-1")), ["links[5].between: ", "itself"]),  # noqa: E501
-    ("client with itself", lambda d: d["links"].append(examples.link("client", "client")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("link twice", lambda d: d["links"].append(handmade.link("edge", "cloud")), ["links[5].between: ", "already", "links[4]"]),  # noqa: E501
+    ("pair twice", lambda d: d["links"].append(handmade.link("cloud-1", "edge-1")), ["links[5].between: ", "already", "links[3]"]),  # noqa: E501
+    ("server with itself", lambda d: d["links"].append(handmade.link("edge-1", "edge-1")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("client with itself", lambda d: d["links"].append(handmade.link("client", "client")), ["links[5].between: ", "itself"]),  # noqa: E501
     ("one end", lambda d: d["links"][3].update(between=["edge-1"]), ["links[3].between"]),
     ("three ends", lambda d: d["links"][3].update(between=["edge-1", "edge-2", "phone"]), ["links[3].between"]),
     ("two rates", lambda d: d["links"][0].update(rate_mb_per_s=1), ["links[0]: ", "rate_mb_per_s", "shannon"]),
@@ -132,7 +132,7 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
 
 @pytest.mark.parametrize(("break_it", "fragments"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
 def test_broken_rule_is_told_with_its_place(write: Write, break_it: Mutation, fragments: list[str]) -> None:
-    instance = json.loads(json.dumps(examples.phone()))
+    instance = json.loads(json.dumps(handmade.phone()))
     break_it(instance)
     text = re.sub(f'"{RAW}([^"]*)"', r"\1", json.dumps(instance))
     message = refusal(write("bad.json", text))
@@ -141,7 +141,7 @@ def test_broken_rule_is_told_with_its_place(write: Write, break_it: Mutation, fr
 
 
 def test_the_good_instance_is_good(write: Write) -> None:
-    assert load(write("good.json", examples.phone())).name == "made-by-hand"
+    assert load(write("good.json", handmade.phone())).name == "made-by-hand"
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"resnet"'])
@@ -158,7 +158,7 @@ def test_empty_file_is_wrong_json(write: Write) -> None:
 
 
 def test_key_that_stands_twice_is_refused(write: Write) -> None:
-    text = json.dumps(examples.phone()).replace('"pool": 4', '"pool": 4, "pool": 5')
+    text = json.dumps(handmade.phone()).replace('"pool": 4', '"pool": 4, "pool": 5')
     assert "'pool' stands twice" in refusal(write("bad.json", text))
 
 
@@ -197,18 +197,18 @@ def test_shipped_instance_loads_by_name_from_anywhere(tmp_path: Path, monkeypatc
 def test_file_in_the_folder_wins_over_a_shipped_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write("vgg19", examples.phone())
+    write("vgg19", handmade.phone())
     monkeypatch.chdir(tmp_path)
     assert load("vgg19").name == "made-by-hand"
 
 
 def test_error_of_parsed_json_names_its_source() -> None:
     with pytest.raises(OffbenchError, match=r"^the request: format: "):
-        parse({**examples.phone(), "format": "x"}, "the request")
+        parse({**handmade.phone(), "format": "x"}, "the request")
 
 
 def test_defaults_are_those_of_the_format() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     for field in ("coordination", "scales", "source"):
         del data[field]
     del data["tasks"][0]["arrival_s"]
@@ -220,7 +220,7 @@ def test_defaults_are_those_of_the_format() -> None:
 
 
 def test_names_win_over_kinds_in_links() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     table = instance.link_table()
     assert table[1, 3].rate_mb_per_s == 5
     assert table[2, 3].rate_mb_per_s == 0.5
@@ -228,7 +228,7 @@ def test_names_win_over_kinds_in_links() -> None:
 
 
 def test_facts_cannot_be_changed() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     with pytest.raises(ValueError, match="frozen"):
         instance.name = "other"  # type: ignore[misc]
 
@@ -240,12 +240,12 @@ def test_text_of_an_instance_reads_as_the_same(data: Json) -> None:
 
 
 def test_text_of_an_instance_has_a_line_for_each_thing() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     lines = instance.to_text().splitlines()
     for name in ("phone", "edge-2", "conv", "join"):
         assert sum(f'"name": "{name}"' in line for line in lines) == 1
 
 
 def test_names_beyond_ascii_survive_a_file(write: Write) -> None:
-    instance = parse({**examples.phone(), "name": "Gerät 設備"})
+    instance = parse({**handmade.phone(), "name": "Gerät 設備"})
     assert load(write("good.json", instance.to_text())) == instance

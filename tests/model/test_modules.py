@@ -4,7 +4,7 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 import pytest
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 from hypothesis import given
 from hypothesis import strategies as st
 

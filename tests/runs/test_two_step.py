@@ -8,7 +8,7 @@ import numpy as np
 import plain
 import pytest
 from agreement.brute_force import best
-from examples import PAPER_WEIGHTS, instance, layer, link, server, task
+from handmade import PAPER_WEIGHTS, instance, layer, link, server, task
 
 from offbench import P1, OffbenchError, Placement, evaluate, solve, solve_two_step
 from offbench.model.instance import Instance, parse

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -115,11 +115,11 @@ def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_orders_are_searched_where_subtasks_wait() -> None:
     """A long layer and a short one on a slot: the short one first, though it comes second."""
-    made = examples.instance(
-        [examples.server("client", "client", ghz=1)],
+    made = handmade.instance(
+        [handmade.server("client", "client", ghz=1)],
         [],
-        [examples.task(name, examples.layer("a", gcycles)) for name, gcycles in (("long", 8), ("short", 1))],
-        weights=examples.DELAY_ALONE,
+        [handmade.task(name, handmade.layer("a", gcycles)) for name, gcycles in (("long", 8), ("short", 1))],
+        weights=handmade.DELAY_ALONE,
     )
     solution = solve(parse(made), "annealing", max_evaluations=2_000)
     assert solution.evaluation is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.drawn import perturbed
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 from torch import Tensor, nn
 
 from offbench import P1, Placement, Search, evaluate, load, solve

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -115,8 +115,8 @@ def test_memetic_reaches_the_proven_optimum() -> None:
 @pytest.mark.parametrize("parameters", [{}, {"local_search": True}, {"elite": 100}])
 def test_evolves_where_all_individuals_are_the_same(parameters: dict[str, object]) -> None:
     """The hall of fame holds one of them then; generations stay as large all the same."""
-    servers = [examples.server("client", "client", ghz=1)]
-    made = examples.instance(servers, [], [examples.task("t", examples.layer("a", 1))])
+    servers = [handmade.server("client", "client", ghz=1)]
+    made = handmade.instance(servers, [], [handmade.task("t", handmade.layer("a", 1))])
     assert solve(parse(made), "genetic", parameters=parameters, max_evaluations=500).evaluations == 500
 
 
