@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check, layout, read_json
+from offbench.files.shipped import folders_of
 
 Kind = Literal["client", "edge", "cloud"]
 KINDS: tuple[Kind, ...] = ("client", "edge", "cloud")
@@ -332,9 +333,7 @@ def shipped() -> list[str]:
 
 
 def _shipped_files() -> dict[str, Path]:
-    from importlib.resources import files
-
-    paths = (Path(str(entry)) for entry in files("offbench.instances").iterdir())
+    paths = (path for folder in folders_of("offbench.instances") for path in folder.iterdir())
     return {path.stem: path for path in paths if path.suffix == ".json" and path.name != REFERENCES}
 
 

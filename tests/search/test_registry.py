@@ -255,8 +255,10 @@ def installed(
         points.append(EntryPoint(name, value, "offbench.solvers"))
 
     monkeypatch.setattr(offbench.search.registry, "entry_points", entry_points)
+    offbench.search.registry._points.cache_clear()
     monkeypatch.syspath_prepend(tmp_path)
     yield install
+    offbench.search.registry._points.cache_clear()
     for module in modules:
         sys.modules.pop(module, None)
 
