@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -194,9 +194,13 @@ class Instance(Fact):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number."""
-        facts = self.model_dump(mode="json", exclude={"name", "source"})
-        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number.
+
+        A field that has its default counts as absent, so a format that grows by optional fields changes no hash;
+        for the same reason the format's own name is left out.
+        """
+        facts = self.model_dump(mode="json", exclude={"format", "name", "source"}, exclude_defaults=True)
+        return sha256(json.dumps(_without_negative_zeros(facts), sort_keys=True).encode()).hexdigest()
 
     def to_text(self) -> str:
         """Return the instance as a file's text, a line for each server, link and layer."""
@@ -223,6 +227,14 @@ class Instance(Fact):
             if found is not None:
                 table[a, b] = found
         return table
+
+
+def _without_negative_zeros(facts: Any) -> Any:
+    if isinstance(facts, dict):
+        return {name: _without_negative_zeros(value) for name, value in facts.items()}
+    if isinstance(facts, list):
+        return [_without_negative_zeros(value) for value in facts]
+    return facts + 0.0 if isinstance(facts, float) else facts
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:
