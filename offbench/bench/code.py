@@ -8,7 +8,7 @@ annotation for type checkers.
 import ast
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -102,25 +102,28 @@ def _normal(node: Any, told: list[str]) -> None:
             value = getattr(node, name, None)
             if value is None or value == [] or name in _UNSAID:
                 continue
+            if isinstance(node, ast.JoinedStr):  # some versions see empty texts between its parts
+                value = [each for each in value if not (isinstance(each, ast.Constant) and each.value == "")]
             told.append(f"{name}=")
             _normal(value, told)
         told.append(")")
     elif isinstance(node, list):
         told.append("[")
-        for each in node:
-            if isinstance(each, ast.If) and is_for_typing(each):
-                _normal(each.orelse, told)
-            elif not _is_text_alone(each):
-                _normal(each, told)
-                told.append(",")
+        for each in _doing(node):
+            _normal(each, told)
+            told.append(",")
         told.append("]")
     else:
         told.append(ascii(node))
 
 
-def _is_text_alone(node: Any) -> bool:
-    """Tell whether a statement is a docstring, or a text where one may stand."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _doing(nodes: list[Any]) -> Iterator[Any]:
+    """Yield what does something: no texts where docstrings may stand, no imports for type checkers."""
+    for node in nodes:
+        if isinstance(node, ast.If) and is_for_typing(node):
+            yield from _doing(node.orelse)
+        elif not (isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)):
+            yield node
 
 
 # Whether a name is read or written shows in its place.

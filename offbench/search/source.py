@@ -225,10 +225,11 @@ def closure(
         found[source.module] = source
         for each in source.imports if source.fault is None else ():  # else whoever imports it will be told
             for module in _named(each) if each.counts(tried) else ():
-                if module in asked or not follows(module):
+                if module in asked:
                     continue
                 asked.add(module)
-                ahead += [one for one in (_beside(beside, module) or find_source(module),) if one is not None]
+                source_of = _beside(beside, module) or (find_source(module) if follows(module) else None)
+                ahead += [] if source_of is None else [source_of]
     return found
 
 
