@@ -101,6 +101,7 @@ def _add(found: dict[str, Entry], entry: Entry) -> None:
     if first is not entry:
         of = f", class {entry.target.rpartition(':')[2]}," if entry.where == first.where else ""
         note = f"{entry.where}{of} has a solver of this name too, which is not used"
+        note = f"{entry.where}: {entry.wrong}" if entry.wrong else note
         found[entry.name] = replace(first, note=f"{first.note}; {note}" if first.note else note)
 
 
@@ -151,13 +152,13 @@ def _read(source: Source, path: Path) -> list[Entry]:
     if source.fault is not None:
         return [_faulty(source, path, f"can't be read: {source.fault}")]
     entries: list[Entry] = []
+    doubts: dict[str, bool] = {}
     for node in source.classes:
         lineage, unseen = _lineage(source, node)
         if lineage is None:
-            if unseen and any(isinstance(part, ast.FunctionDef) and part.name == "solve" for part in node.body):
-                entries.append(
-                    _faulty(source, path, f"class {node.name}: its base {unseen} isn't seen as a Solver in the text")
-                )
+            if unseen:
+                has_solve = any(isinstance(part, ast.FunctionDef) and part.name == "solve" for part in node.body)
+                doubts[f"class {node.name}: its base {unseen} isn't seen as a Solver in the text"] = has_solve
             continue
         if not unseen and _is_abstract(lineage):
             continue
@@ -165,6 +166,8 @@ def _read(source: Source, path: Path) -> list[Entry]:
             entries += _entries_of(source, path, node, lineage)
         except OffbenchError as error:
             entries.append(_faulty(source, path, f"class {node.name}: {error}", f"{source.module}:{node.name}"))
+    nothing = not entries
+    entries += [_faulty(source, path, doubt) for doubt, likely in doubts.items() if likely or nothing]
     if not entries:
         entries.append(_faulty(source, path, "no class in it is seen as a Solver with a solve method in the text"))
     return entries

@@ -46,13 +46,15 @@ class OneLineErrors(TyperGroup):
 def _warnings_in_one_line() -> Iterator[None]:
     """Print what is meant for the user (`OffbenchWarning`) as the command line prints errors, once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("default", OffbenchWarning)
+        warnings.simplefilter("always", OffbenchWarning)
         others = warnings.showwarning
+        told: set[str] = set()
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, OffbenchWarning):
+            if issubclass(category, OffbenchWarning) and str(message) not in told:
+                told.add(str(message))
                 say(str(message))
-            else:
+            elif not issubclass(category, OffbenchWarning):
                 others(message, category, *where, **more)
 
         warnings.showwarning = show
