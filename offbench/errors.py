@@ -1,4 +1,4 @@
-"""The error whose message is meant for the user."""
+"""The error, and the warning, whose message is meant for the user."""
 
 
 class OffbenchError(Exception):
@@ -10,6 +10,10 @@ class OffbenchError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.splitlines()))  # names in files may have line breaks
+
+
+class OffbenchWarning(UserWarning):
+    """Something that works, but perhaps not as the user thinks; the command line prints it in one line."""
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -1,5 +1,7 @@
 """NSGA-II: the Pareto front of delay, energy and cost, on DEAP."""
 
+from typing import ClassVar
+
 import numpy as np
 from deap import base, tools
 from pydantic import Field
@@ -20,6 +22,8 @@ class Nsga2(Solver):
     The objective Q plays no part in the selection; the run's result is the placement with the least Q that was
     met. Crossover, mutation and first population are those of `genetic`, ranks and crowding DEAP's.
     """
+
+    finds_front: ClassVar[bool] = True
 
     population: int = Field(default=100, ge=4)
     crossover: float = Field(default=0.9, ge=0, le=1)

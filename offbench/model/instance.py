@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check, layout, read_json
+from offbench.files.shipped import folders_of
 
 Kind = Literal["client", "edge", "cloud"]
 KINDS: tuple[Kind, ...] = ("client", "edge", "cloud")
@@ -193,9 +194,13 @@ class Instance(Fact):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number."""
-        facts = self.model_dump(mode="json", exclude={"name", "source"})
-        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number.
+
+        A field that has its default counts as absent, so a format that grows by optional fields changes no hash;
+        for the same reason the format's own name is left out.
+        """
+        facts = self.model_dump(mode="json", exclude={"format", "name", "source"}, exclude_defaults=True)
+        return sha256(json.dumps(_without_negative_zeros(facts), sort_keys=True).encode()).hexdigest()
 
     def to_text(self) -> str:
         """Return the instance as a file's text, a line for each server, link and layer."""
@@ -222,6 +227,14 @@ class Instance(Fact):
             if found is not None:
                 table[a, b] = found
         return table
+
+
+def _without_negative_zeros(facts: Any) -> Any:
+    if isinstance(facts, dict):
+        return {name: _without_negative_zeros(value) for name, value in facts.items()}
+    if isinstance(facts, list):
+        return [_without_negative_zeros(value) for value in facts]
+    return facts + 0.0 if isinstance(facts, float) else facts
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:
@@ -332,9 +345,7 @@ def shipped() -> list[str]:
 
 
 def _shipped_files() -> dict[str, Path]:
-    from importlib.resources import files
-
-    paths = (Path(str(entry)) for entry in files("offbench.instances").iterdir())
+    paths = (path for folder in folders_of("offbench.instances") for path in folder.iterdir())
     return {path.stem: path for path in paths if path.suffix == ".json" and path.name != REFERENCES}
 
 

@@ -4,15 +4,16 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import handmade
 import pytest
 from hypothesis import given
+from pydantic import Field
 from strategies import instances
 
 from offbench import OffbenchError, load
-from offbench.model.instance import parse, shipped
+from offbench.model.instance import Instance, Layer, Task, parse, shipped
 
 Json = dict[str, Any]
 Write = Callable[[str, Any], Path]
@@ -249,3 +250,110 @@ def test_text_of_an_instance_has_a_line_for_each_thing() -> None:
 def test_names_beyond_ascii_survive_a_file(write: Write) -> None:
     instance = parse({**handmade.phone(), "name": "Gerät 設備"})
     assert load(write("good.json", instance.to_text())) == instance
+
+
+# Written down, so that no change of the code voids what is known of the instances unnoticed.
+HASHES = {
+    "alexnet": "09581ff55671d9f67bd40ff91d6e11cb26d7f36b16ed4ad602b6f52a2d00e8bd",
+    "alexnet-x10": "5d5e7ddb3704fc4080be2a3f565507a31d09899f7d5804da7e97b29cff5aa88e",
+    "googlenet": "b5219478887947c1443d1f8f7d974b27bc54bc173a1921f6f1adbe1dd38c92cf",
+    "inception-nested": "0e6186f4d0c544e9dd3b1b4b44eb2278b765e3a9ef5fd603d9ac454fccf6f681",
+    "mixed-4": "02317fff7f3591f1306275f82bdb17bdf95db4fe5154f8acd337b1f7f8dd3f7c",
+    "resnet": "fec19e27441058c86291e37e5351ae7789b606eaccafdfde68cd2838d5055afa",
+    "resnet-x10": "0f7ab2511246f2ead804c058584bd3405101beef21145104bcc4cbf8c72243f0",
+    "tiny-chains": "27b0e0af8c47f7bd115bd11fa664f5a370e215acb51aa704c774e08f5e678c94",
+    "tiny-graphs": "3b4dfb9e57de3117dc7157de2874e8de0afaa3687338e74d3dd4d1377ad5407c",
+    "tiny-wireless": "c9e7bff03fdeac4b5a771d4bd82fe3bdf47c47d274e3f8b7bc1f56a6fc9f7cfd",
+    "vgg19": "127b27bca44340cc722742cc147abc0c6cfc60b69300b7130d65530f40730747",
+}
+
+
+def test_hashes_of_the_shipped_instances_are_what_they_were() -> None:
+    assert {name: load(name).hash for name in shipped()} == HASHES
+
+
+class GrownLayer(Layer):
+    """A layer of a format to come."""
+
+    weights_mb: float = 0.0
+    seconds: dict[str, float] | None = None
+
+
+class GrownTask(Task):
+    """A task of a format to come."""
+
+    layers: tuple[GrownLayer, ...]
+    deadline_s: float | None = None
+
+
+class Grown(Instance):
+    """An instance of a format to come."""
+
+    format: Literal["offbench/1", "offbench/9"]  # type: ignore[assignment]
+    tasks: tuple[GrownTask, ...]
+    limits: dict[str, float] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize("name", ["tiny-graphs", "tiny-wireless", "mixed-4"])
+def test_format_that_grows_changes_no_hash(name: str) -> None:
+    data = json.loads(load(name).to_text())
+    assert Grown.model_validate(data).hash == HASHES[name]
+    data["format"] = "offbench/9"
+    data["limits"] = {}
+    data["tasks"][0]["deadline_s"] = None
+    data["tasks"][0]["layers"][0]["weights_mb"] = 0
+    assert Grown.model_validate(data).hash == HASHES[name]
+    layer(data)["weights_mb"] = 1
+    assert Grown.model_validate(data).hash != HASHES[name]
+
+
+def test_stated_default_counts_as_absent() -> None:
+    data = examples.phone()
+    del data["coordination"], data["scales"]
+    before = parse(data).hash
+    data["coordination"] = {"indicators": "costs", "root": 2, "lambdas": [0.33, 0.33, 0.34]}
+    data["scales"] = None
+    data["source"] = ""
+    for task in data["tasks"]:
+        task.setdefault("arrival_s", 0)
+        for each in task["layers"]:
+            each.setdefault("allowed", None)
+    for server in data["servers"]:
+        server.setdefault("radio", None)
+    for link in data["links"]:
+        link.setdefault("transmit_power_w", -0.0)
+    assert parse(data).hash == before
+    data["coordination"]["root"] = 3
+    assert parse(data).hash != before
+
+
+def test_writing_of_numbers_and_order_of_keys_change_no_hash() -> None:
+    data = examples.phone()
+    layer(data)["output_mb"] = 0
+    layer(data)["gcycles"] = 1
+    before = parse(data).hash
+    layer(data)["output_mb"] = -0.0
+    layer(data)["gcycles"] = 1.0
+    turned = {name: data[name] for name in reversed(data)}
+    turned["tasks"] = [{name: task[name] for name in reversed(task)} for task in data["tasks"]]
+    assert parse(turned).hash == before
+
+
+FACTS: list[tuple[str, Mutation]] = [
+    ("work", lambda d: layer(d).update(gcycles=7.25)),
+    ("output", lambda d: layer(d).update(output_mb=7.25)),
+    ("arrival", lambda d: d["tasks"][0].update(arrival_s=7.25)),
+    ("pool", lambda d: d["servers"][0].update(pool=99)),
+    ("price", lambda d: d["links"][0].update(price_per_gb=7.25)),
+    ("weights", lambda d: d["weights"].update(delay=0, energy=0, cost=1)),
+    ("scales", lambda d: d.update(scales={"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 7.25})),
+    ("name of a layer", lambda d: d["tasks"][0]["layers"][-1].update(name="another")),
+]
+
+
+@pytest.mark.parametrize("change", [change for _, change in FACTS], ids=[name for name, _ in FACTS])
+def test_every_fact_changes_the_hash(change: Mutation) -> None:
+    data = examples.phone()
+    before = parse(data).hash
+    change(data)
+    assert parse(data).hash != before

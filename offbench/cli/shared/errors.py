@@ -2,12 +2,15 @@
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, OffbenchWarning
 
 FAILED = 1
 MISTAKE = 2
@@ -21,7 +24,8 @@ class OneLineErrors(TyperGroup):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without box characters is no reason to fail
         try:
-            result = super().invoke(ctx)
+            with _warnings_in_one_line():
+                result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a broken pipe can still be caught
             return result
         except OffbenchError as error:
@@ -36,6 +40,25 @@ class OneLineErrors(TyperGroup):
         except BrokenPipeError:  # the reader, perhaps `head`, has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print what is meant for the user (`OffbenchWarning`) as the command line prints errors, once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OffbenchWarning)
+        others = warnings.showwarning
+        told: set[str] = set()
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, OffbenchWarning) and str(message) not in told:
+                told.add(str(message))
+                say(str(message))
+            elif not issubclass(category, OffbenchWarning):
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def say(message: str) -> None:
