@@ -102,9 +102,7 @@ def _options() -> argparse.Namespace:
     command.add_argument("--problem", action="append", choices=PROBLEMS, help="default: both")
     command.add_argument("--time-limit", type=float, default=60, help="for each run, s")
     command.add_argument("--jobs", type=int, default=1, help="processes")
-    command.add_argument(
-        "--write", type=int, metavar="SEED", help="write the seed's files here, and end"
-    )
+    command.add_argument("--write", type=int, metavar="SEED", help="write the seed's files here, and end")
     options = command.parse_args()
     options.solver = options.solver or list(SOLVERS)
     options.problem = options.problem or list(PROBLEMS)
