@@ -6,12 +6,12 @@ from typing import Any
 import handmade
 import numpy as np
 import pytest
-from flat_chains import LAYERS, READINGS, flat_chain, weights_with_balance
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import placed
 
+from experiments._shared.flat_chains import LAYERS, READINGS, flat_chain, weights_with_balance
 from offbench.bounds import flows
 from offbench.bounds.subtask_costs import Flow, SubtaskCost, SubtaskCosts, _gains, _largest, never_queues
 from offbench.evaluation.coordination import coordination

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from agreement.brute_force import best
 from handmade import PAPER_WEIGHTS, instance, layer, link, server, task
 
+from experiments._shared.brute_force import best
+from experiments._shared.enumeration import ENUMERATE
 from offbench import P1, OffbenchError, Placement, evaluate, solve, solve_two_step
 from offbench.model.instance import Instance, parse
 from offbench.model.modules import contract, pin
 from offbench.search.budget import BoundError
 from offbench.search.search import Search
-
-ENUMERATE = f"{Path(__file__).parents[1] / 'agreement' / 'stand_ins.py'}:Enumerate"
 
 Json = dict[str, Any]
 

@@ -7,13 +7,13 @@ import handmade
 import numpy as np
 import plain
 import pytest
-from agreement.brute_force import best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from strategies import instances
 
 import offbench.instances
+from experiments._shared.brute_force import best, placements
 from offbench import P1, Budget, Search, SearchEnded, evaluate_many, load, solve
 from offbench.evaluation.delta import blocks_of
 from offbench.files.json import read_json

@@ -7,12 +7,12 @@ from typing import Any
 import handmade
 import plain
 import pytest
-from agreement.brute_force import assignments, best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import instances
 
 import offbench.instances
+from experiments._shared.brute_force import assignments, best, placements
 from offbench import P1, solve
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate_many

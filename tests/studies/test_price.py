@@ -2,7 +2,8 @@
 
 from xml.etree import ElementTree
 
-from .price_table import Row, figure, results, table
+from experiments._shared.kept_runs import Row
+from experiments._shared.price_table import figure, results, table
 
 
 def run(way: str, solver: str, objective: float, seed: int = 0, stages: list[Row] | None = None) -> Row:

@@ -4,12 +4,10 @@ import math
 import statistics
 from collections.abc import Iterator
 from html import escape
-from typing import Any
 
+from experiments._shared.kept_runs import Row
 from offbench.evaluation.gaps import is_optimal
 from offbench.evaluation.references import references
-
-Row = dict[str, Any]
 
 _COLOURS = {"joint": "#1f77b4", "two-step": "#d62728"}
 _LEGEND = (

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from .compare_exact import groups
-from .drawn import REMOTES, alexnets, chain, inception, queues
-from .largest_sizes import Record, climb
-from .one_run import run
-
-ENUMERATE = f"{Path(__file__).parents[1] / 'agreement' / 'stand_ins.py'}:Enumerate"
+from experiments._shared.drawn import REMOTES, alexnets, chain, inception, queues
+from experiments._shared.enumeration import ENUMERATE
+from experiments._shared.one_run import run
+from experiments.largest_sizes import Record, climb
+from experiments.time_to_proof import groups
 
 
 def test_drawn_instances_have_the_sizes_asked_for_and_come_again() -> None:

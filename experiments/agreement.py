@@ -1,6 +1,20 @@
-"""Compare the exact solvers with brute force on all tiny instances: ``make agreement``.
+"""Agreement of the exact solvers with brute force on random tiny instances.
 
-Prints each disagreement as it is found and a table at the end; the exit status is 1 if there is one.
+Question: Do milp, cp-sat and chain-exact prove the optimum that enumeration of servers and dispatch orders finds?
+
+Command: make agreement ARGS="--time-limit 900"
+
+Needs: nothing but a core; 600 instances are drawn from seeds.
+
+Writes: nothing; prints each disagreement and a table.
+
+Time: AGREEMENT_TIME
+
+Outcome: 2504 runs: P1 milp 600 of 600, chain-exact 104 of 104, cp-sat 599 of 600 (seed 48 unproven after 15 minutes);
+P2 600 of 600 both.
+
+The exit status is 1 if there is a disagreement. A run that isn't proven within its time counts as one. ``--write SEED``
+writes the files of a seed, to look at.
 """
 
 import argparse
@@ -12,8 +26,9 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
-from .checks import SOLVERS, Check, Kind, applies, check
-from .tiny import MODULE_SEEDS, SEEDS, tiny_instance, tiny_servers
+from experiments._shared.checks import SOLVERS, Check, Kind, applies, check
+from experiments._shared.study import parser
+from experiments._shared.tiny import MODULE_SEEDS, SEEDS, tiny_instance, tiny_servers
 
 PROBLEMS: tuple[Kind, ...] = ("P1", "P2")
 
@@ -79,16 +94,16 @@ def _write(seed: int) -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="agreement", description=__doc__)
-    parser.add_argument(
+    command = parser(__doc__, __file__)
+    command.add_argument(
         "--seeds", type=_seeds, default=[*SEEDS, *MODULE_SEEDS], help="0-99,120 (default: %(default).0s0-599)"
     )
-    parser.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}; or a path")
-    parser.add_argument("--problem", action="append", choices=PROBLEMS, help="default: both")
-    parser.add_argument("--time-limit", type=float, default=60, help="for each run, s")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--write", type=int, metavar="SEED", help="write the seed's instance and servers here, and end")
-    options = parser.parse_args()
+    command.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}; or a path")
+    command.add_argument("--problem", action="append", choices=PROBLEMS, help="default: both")
+    command.add_argument("--time-limit", type=float, default=60, help="for each run, s")
+    command.add_argument("--jobs", type=int, default=1, help="processes")
+    command.add_argument("--write", type=int, metavar="SEED", help="write the seed's files here, and end")
+    options = command.parse_args()
     options.solver = options.solver or list(SOLVERS)
     options.problem = options.problem or list(PROBLEMS)
     return options

@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from flat_chains import LAYERS, flat_chain, repeated_chain, weights_with_balance
 
+from experiments._shared.flat_chains import LAYERS, flat_chain, repeated_chain, weights_with_balance
 from offbench import load
 
 

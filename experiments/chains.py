@@ -1,14 +1,25 @@
-"""The four networks as flat and coarse chains, proven by chain-exact: ``make chains``.
+"""The four networks as flat and coarse chains, proven by chain-exact.
 
-With the paper's weights and reading, then with both readings and weights of balance from 0 to 1, the rest as 3 : 1
-on score and coordination or on the score alone. All in one process, one after another, on one thread;
-`Solution.seconds` of each. A throw-away run before them loads the compiled code.
+Question: How fast is a whole network proven as one chain, and under which readings of H and weights does it get hard?
+
+Command: make chains; all settings: make chains ARGS=--settings
+
+Needs: a core that is free; all runs are one process on one thread.
+
+Writes: nothing; prints a line for each chain, and for each setting that is hard.
+
+Time: CHAINS_TIME; ResNet101's 48 settings 145 s.
+
+Outcome: flat alexnet 0.203089, vgg19 0.088121, googlenet -0.304461, resnet -0.634940, coarse googlenet -0.105388,
+resnet -0.319173, all proven; 46 of resnet's 48 settings in 20 s each, two certified to 0.07 %.
+
+With the paper's weights and reading, then with both readings and weights of balance from 0 to 1, the rest as 3 : 1 on
+score and coordination or on the score alone. `Solution.seconds` of each. A throw-away run before them loads the
+compiled code.
 """
 
-import argparse
-
-from flat_chains import OPTIMA, READINGS, flat_chain, weights_with_balance
-
+from experiments._shared.flat_chains import OPTIMA, READINGS, flat_chain, weights_with_balance
+from experiments._shared.study import parser
 from offbench.evaluation.gaps import certified
 from offbench.model.instance import Coordination, Instance, Weights, load
 from offbench.model.modules import contract
@@ -20,11 +31,11 @@ BALANCES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 def main() -> None:
     """Print a row for each chain, the settings only where they are hard."""
-    parser = argparse.ArgumentParser(prog="chains", description=__doc__)
-    parser.add_argument("--time-limit", type=float, default=120, help="for each run, s")
-    parser.add_argument("--settings", action="store_true", help="also the other reading and other weights")
-    parser.add_argument("--chain", action="append", help="such as 'resnet flat'; default: all")
-    options = parser.parse_args()
+    command = parser(__doc__, __file__)
+    command.add_argument("--time-limit", type=float, default=120, help="for each run, s")
+    command.add_argument("--settings", action="store_true", help="also the other reading and other weights")
+    command.add_argument("--chain", action="append", help="such as 'resnet flat'; default: all")
+    options = command.parse_args()
     solve(flat_chain("alexnet", weights=weights_with_balance(0.1, score_alone=True)), "chain-exact")
     chains = {f"{name} flat": flat_chain(name) for name in OPTIMA}
     chains |= {f"{name} coarse": contract(load(name)) for name in ("googlenet", "resnet")}

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from experiments._shared.brute_force import placements
 from offbench.model.instance import Coordination, Instance, Weights, parse
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
-
-from .brute_force import placements
 
 Json = dict[str, Any]
 Rng = np.random.Generator

@@ -1,12 +1,24 @@
-"""What each part of ddpqn-plus brings, on drawn instances that nothing was tuned or trained on: ``make ablation``.
+"""What each part of ddpqn-plus brings.
 
-Every run has the same CPU seconds, so that other work on the machine counts little. What a run misses is relative to
-the best Q that any run of the table found: ``(Q - best) / (Q of everything on the client - best)``. Every run is kept
-in ``runs.jsonl`` and not made again; ``table.md`` is made from all with the same seconds.
+Question: What does ddpqn-plus miss when one of its parts is off, beside annealing and ddpqn?
+
+Command: make ablation
+
+Needs: a core; every run has the same seconds of processor time, so that other work counts little.
+
+Writes: results/ablation: runs.jsonl, each run from the moment it is done, and table.md; runs that are there aren't made
+again.
+
+Time: 11 minutes of processor time for 120 runs of 5 s, each rehearsed.
+
+Outcome: missed in the mean: all parts 1.8 %, annealing 1.5, never learns 22.2, random policy 19.5, ddpqn 63.5; one
+network for all servers brings most (20.8 without it).
+
+On drawn instances that nothing was tuned or trained on. What a run misses is relative to the best Q that any run of the
+table found: ``(Q - best) / (Q of everything on the client - best)``. The table is made from all runs with the same
+seconds.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,14 +26,15 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from experiments._shared.drawn import perturbed
+from experiments._shared.kept_runs import KeptRuns, Row, tell_missing
+from experiments._shared.study import parser
 from offbench import P1, Budget, Search, evaluate
 from offbench.evaluation.evaluator import warm_up
 from offbench.search.budget import Clock, SearchEnded
 from offbench.search.registry import find
 
-from .drawn import perturbed
-
-FOLDER = Path(__file__).parents[2] / "results" / "ablation"
+FOLDER = Path(__file__).parents[1] / "results" / "ablation"
 
 # Seeds of the drawn instances; those of the training set count from 0, defaults were chosen on 2006, 2013 and 2032.
 INSTANCES = (1002, 1003)
@@ -76,36 +89,35 @@ def run(row: str, drawn: int, seed: int, seconds: float) -> float:
 
 def main() -> None:
     """Make the runs that are missing, then the table."""
-    parser = argparse.ArgumentParser(prog="ablation", description=__doc__)
-    parser.add_argument("--row", action="append", choices=ROWS, help="default: all of them")
-    parser.add_argument("--seconds", type=float, default=20, help="CPU seconds of each run")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    log = chosen.folder / "runs.jsonl"
-    warm_up()
-    for seed in range(chosen.seeds):
-        for row in chosen.row or ROWS:
-            for drawn in INSTANCES:
-                job = {"row": row, "drawn": drawn, "seed": seed, "seconds": chosen.seconds}
-                if any(job.items() <= made.items() for made in read(log)):
-                    continue
-                job["objective"] = run(row, drawn, seed, chosen.seconds)
-                print(*job.values(), flush=True)
-                with log.open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(job) + "\n")
-    lines = table([made for made in read(log) if made["seconds"] == chosen.seconds])
-    (chosen.folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = parser(__doc__, __file__)
+    command.add_argument("--row", action="append", choices=ROWS, help="default: all of them")
+    command.add_argument("--seconds", type=float, default=5, help="CPU seconds of each run (default: %(default)g)")
+    command.add_argument("--seeds", type=int, default=3, help="(default: %(default)s)")
+    command.add_argument("--folder", type=Path, default=FOLDER, help="default: results/ablation")
+    command.add_argument("--dry-run", action="store_true", help="tell which runs are missing, and make none")
+    options = command.parse_args()
+    kept = KeptRuns(options.folder)
+    jobs = [
+        {"row": row, "drawn": drawn, "seed": seed, "seconds": options.seconds}
+        for seed in range(options.seeds)
+        for row in options.row or ROWS
+        for drawn in INSTANCES
+    ]
+    missing = [job for job in jobs if not kept.has(job)]
+    if options.dry_run:
+        return tell_missing(missing)
+    if missing:
+        warm_up()
+    for job in missing:
+        row = job | {"objective": run(**job)}
+        print(*row.values(), flush=True)
+        kept.add(row)
+    lines = table([made for made in kept.rows() if made["seconds"] == options.seconds])
+    (options.folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 
-def read(log: Path) -> list[dict[str, Any]]:
-    """Return the runs that are kept."""
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-
-
-def table(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def table(runs: Sequence[Row]) -> list[str]:
     """Return what each row misses of each instance: median, least and largest; then means over the instances."""
     cells: dict[str, list[list[float]]] = {row: [] for row in ROWS}
     for drawn in INSTANCES:

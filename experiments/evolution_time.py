@@ -1,6 +1,18 @@
-"""Where the time of plain `genetic` goes: ``make evolution-time``. Wall time: run it alone."""
+"""Where the time of plain genetic goes.
 
-import argparse
+Question: Which share of a run is the evaluator's, which DEAP's, which the rest?
+
+Command: make evolution-time
+
+Needs: a core that is free, for it measures wall time.
+
+Writes: nothing; prints a table.
+
+Time: EVOLUTION_TIME
+
+Outcome: evaluator 3 % on alexnet and 13 % on resnet, DEAP's operators and bookkeeping 83 and 72 %, the rest 15 %.
+"""
+
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +22,7 @@ from unittest.mock import patch
 
 from deap import tools
 
+from experiments._shared.study import parser
 from offbench import P1, Budget, Search, SearchEnded, load
 from offbench.evaluation import evaluator
 from offbench.solvers.genetic import Genetic
@@ -19,10 +32,10 @@ OPERATORS = ("clone", "select", "mate", "mutate")
 
 def main() -> None:
     """Print a row for each instance."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--evaluations", type=int, default=100_000)
-    parser.add_argument("--instance", action="append", help="default: alexnet, resnet")
-    chosen = parser.parse_args()
+    command = parser(__doc__, __file__)
+    command.add_argument("--evaluations", type=int, default=100_000)
+    command.add_argument("--instance", action="append", help="default: alexnet, resnet")
+    chosen = command.parse_args()
     evaluator.warm_up()
     print("| instance | evaluations/s | evaluator | DEAP's operators and bookkeeping | the rest |")
     print("| --- | ---: | ---: | ---: | ---: |")

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from experiments._shared.brute_force import best
+from experiments._shared.tiny import is_chain, tiny_instance, tiny_servers
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.solve import solve
 from offbench.search.registry import find
-
-from .brute_force import best
-from .tiny import is_chain, tiny_instance, tiny_servers
 
 Kind = Literal["P1", "P2"]
 
@@ -61,7 +60,7 @@ class Check:
         found = f"Q = {self.objective!r}, bound {self.bound!r}, optimum {self.optimum!r}"
         return (
             f"seed {self.seed}, {self.problem}, {self.solver}: {'; '.join(self.faults) or 'agrees'} ({found}); "
-            f"again: PYTHONPATH=tests python -m agreement --seeds {self.seed} --solver {self.solver}; "
+            f"again: python -m experiments.agreement --seeds {self.seed} --solver {self.solver}; "
             f"its files: --write {self.seed}"
         )
 

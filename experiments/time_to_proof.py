@@ -1,30 +1,40 @@
-"""Time to proof of the exact solvers side by side, on the same tiny and small instances: ``make compare-exact``.
+"""Time to proof of the exact solvers side by side, on the same tiny and small instances.
 
-Every run is a process of its own on one thread. *First* is `Solution.seconds` of its first solve, with
-the imports and compiled code that it had to load (numba keeps it on disk); *then* is a second solve of the
-same instance in the same process, without them. What isn't proven within the limit counts as the limit
-and is named. Brute force scores every placement with every dispatch order; where there are too many it is left out.
+Question: How long does each exact solver take to prove the optimum, and how much does chain-exact gain on chains?
+
+Command: make compare-exact
+
+Needs: a core that is free; every run is a process of its own on one thread.
+
+Writes: nothing; prints a table, means and ratios.
+
+Time: PROOF_TIME
+
+Outcome: on chains chain-exact is 200 times as fast as milp in the mean once loaded (at least 26, at five layers), 11
+times for a first solve; milp takes 6 to 42 s for 11 layers on 11 servers.
+
+*First* is `Solution.seconds` of a process's first solve, with the imports and compiled code that it had to load (numba
+keeps it on disk); *then* is a second solve of the same instance in the same process, without them. What isn't proven
+within the limit counts as the limit and is named. Brute force scores every placement with every dispatch order; where
+there are too many it is left out.
 """
 
-import argparse
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
-from agreement.brute_force import placements
-from agreement.tiny import is_chain, tiny_instance
-
+from experiments._shared.brute_force import placements
+from experiments._shared.drawn import chain, inception, queues
+from experiments._shared.enumeration import ENUMERATE
+from experiments._shared.one_run import Row, run
+from experiments._shared.study import parser
+from experiments._shared.tiny import is_chain, tiny_instance
 from offbench.bench.statistics.times import shifted_geometric_mean
 from offbench.errors import OffbenchError
 from offbench.model.composition import compose
 from offbench.model.instance import Instance, load
 from offbench.model.problem import P1
 
-from .drawn import chain, inception, queues
-from .one_run import Row, run
-
 BRUTE_FORCE = "brute force"
-ENUMERATE = f"{Path(__file__).parents[1] / 'agreement' / 'stand_ins.py'}:Enumerate"
 MOST_PLACEMENTS = 10_000_000
 SOLVERS = (BRUTE_FORCE, "milp", "cp-sat", "chain-exact")
 SHIFT_S = 1.0
@@ -57,11 +67,11 @@ def _beginning(network: Instance, layers: int, edges: int, clouds: int) -> Insta
 
 def main() -> None:
     """Run all, print a row for each instance as it is done, then the means and the ratio."""
-    parser = argparse.ArgumentParser(prog="compare_exact", description=__doc__)
-    parser.add_argument("--time-limit", type=float, default=60, help="for each run, s")
-    parser.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}")
-    parser.add_argument("--group", action="append", choices=("tiny", "chains", "queues", "graph"))
-    options = parser.parse_args()
+    command = parser(__doc__, __file__)
+    command.add_argument("--time-limit", type=float, default=60, help="for each run, s")
+    command.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}")
+    command.add_argument("--group", action="append", choices=("tiny", "chains", "queues", "graph"))
+    options = command.parse_args()
     solvers = options.solver or SOLVERS
     limit = options.time_limit
     print(f"Seconds to proof, first (then); limit {limit:g} s.\n")
