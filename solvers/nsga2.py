@@ -34,7 +34,7 @@ class Nsga2(Solver):
     """subtasks moved together at most"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        rng, ends = search.rng, ends_of(problem, blockwise=False)
+        rng, ends = search.rng, ends_of(problem, by_segment=False)
         parents = first_population(problem, search, self.population, False, Fitness)
         _evaluate(search, parents)
         parents = tools.selNSGA2(parents, self.population, nd="log")

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import SubtaskCost
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True)

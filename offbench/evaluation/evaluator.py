@@ -8,20 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
-from offbench.evaluation.kernel import PARTS, TOTALS, score
+from offbench.evaluation.coordination import coordination
+from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
 from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
 from offbench.model.placement import Placement, indices
 from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
 
+_OBJECTIVE, _FINAL_IMBALANCE = TOTAL.objective, TOTAL.final_imbalance
 _NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 _NO_PARTS = np.empty((0, len(PARTS)))
 
 
 @dataclass(slots=True, eq=False)  # frozen, making one would take a fifth of the time of scoring resnet
 class Evaluation:
-    """What a placement amounts to: totals, and every subtask's parts (MODEL.md section 4)."""
+    """What a placement amounts to: `kernel.TOTALS` in that order, and every subtask's parts (MODEL.md section 4)."""
 
     objective: float
     """Q, to be minimised"""
@@ -90,9 +92,10 @@ def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
     fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
     if fault >= 0:
         raise OffbenchError(_explain(problem, servers, order, fault))
-    q, delay, energy, cost, sc, h, z, final, makespan = totals[0].tolist()
-    _require_finite(problem, q)
-    return Evaluation(q, delay, energy, cost, sc, h, z, int(final), makespan, problem.scales, parts)
+    values = totals[0].tolist()
+    _require_finite(problem, values[_OBJECTIVE])
+    values[_FINAL_IMBALANCE] = int(values[_FINAL_IMBALANCE])
+    return Evaluation(*values, problem.scales, parts)  # type: ignore[call-arg]
 
 
 def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
@@ -117,7 +120,7 @@ def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | 
     OffbenchError
         If a row has a subtask on a server that isn't allowed, or an order that isn't one.
     """
-    return totals_of_many(problem, assignments, orders)[:, 0]
+    return totals_of_many(problem, assignments, orders)[:, _OBJECTIVE]
 
 
 def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
@@ -135,7 +138,7 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
         raise OffbenchError(f"row {row}: {_explain(problem, placements[row], order, k)}")
-    _require_finite(problem, totals[:, 0].sum())  # finite only if all are
+    _require_finite(problem, totals[:, _OBJECTIVE].sum())  # finite only if all are
     return totals
 
 
@@ -169,7 +172,7 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     if fault >= 0:
         row, k = divmod(fault, problem.n_subtasks)
         raise OffbenchError(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
-    return totals[:, 0]
+    return totals[:, _OBJECTIVE]
 
 
 def _require_finite(problem: Problem, objective: float) -> None:
@@ -184,7 +187,9 @@ def warm_up() -> None:
     task = Task(name="task", input_mb=0, layers=(layer,))
     weights = Weights(delay=1, energy=0, cost=0, score=1, coordination=0, balance=0)
     instance = Instance(format="offbench/1", name="one", servers=(server,), links=(), tasks=(task,), weights=weights)
-    evaluate(Problem(instance), [0])
+    problem = Problem(instance)
+    evaluate(problem, [0])
+    coordination(problem.arrays, 0, 0, 0)
 
 
 def _explain(problem: Problem, servers: NDArray[np.int64], order: NDArray[np.int64] | None, k: int) -> str:

@@ -6,7 +6,7 @@ Everything here is a fact from a file, checked at the door; arrays and scales ar
 import json
 from collections.abc import Sequence
 from hashlib import sha256
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -111,6 +111,11 @@ class Task(Fact):
     input_mb: NonNegative
     """data that waits at the client, MB"""
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether every layer but the first reads the one before and nothing else."""
+        return all(layer.inputs == (before.name,) for before, layer in pairwise(self.layers))
 
 
 class Weights(Fact):
