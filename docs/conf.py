@@ -13,12 +13,12 @@ from offbench.versions import own_version  # noqa: E402
 
 project = "offbench"
 author = "The offbench team"
+copyright = "2026, the offbench team"
 release = version = own_version()
 
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosectionlabel",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "offbench_pages",
@@ -26,8 +26,6 @@ extensions = [
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-autosectionlabel_prefix_document = True
-suppress_warnings = ["autosectionlabel.*"]  # a title may stand twice; labels are used for the model's sections alone
 
 default_role = "py:obj"  # `Search` in a docstring leads to the class where there is one, and is code where not
 nitpicky = True

@@ -34,7 +34,9 @@ def test_version_of_a_copy_is_the_copys_and_not_that_of_what_is_installed(tmp_pa
     text = text.replace(f'version = "{PROJECT["version"]}"', 'version = "7.8.9"', 1)
     (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "offbench", "--version"]  # the working directory comes first
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "offbench 7.8.9\n"
+    assert (
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == "offbench 7.8.9\n"
+    )
 
 
 def test_versions_are_told_where_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import click
+    from docutils import nodes
     from sphinx.application import Sphinx
 
 HOME = Path(__file__).resolve().parent.parent.parent
@@ -40,7 +41,9 @@ def statuses() -> str:
     """Return a table of what the status of a benchmark's run means."""
     from offbench.bench.row import MEANING
 
-    return "\n".join(["| status | means |", "| --- | --- |"] + [f"| `{name}` | {text} |" for name, text in MEANING.items()])
+    return "\n".join(
+        ["| status | means |", "| --- | --- |"] + [f"| `{name}` | {text} |" for name, text in MEANING.items()]
+    )
 
 
 def command_line() -> str:
@@ -77,7 +80,11 @@ def public_names() -> str:
         lines += [f"## {title}", ""]
         for name in names:
             kind = "class" if isinstance(getattr(offbench, name), type) else "function"
-            members = ["   :members:", "   :inherited-members: BaseModel, tuple, object, BaseException"] if kind == "class" else []
+            members = (
+                ["   :members:", "   :inherited-members: BaseModel, tuple, object, BaseException"]
+                if kind == "class"
+                else []
+            )
             lines += ["```{eval-rst}", f".. auto{kind}:: offbench.{name}", *members, "```", ""]
     return "\n".join(lines)
 
@@ -114,7 +121,7 @@ PARTS: dict[str, Callable[..., str]] = {
 
 
 def expand(text: str, page: Path) -> str:
-    """Return what a page is made from: its text, placeholders replaced, links out of docs/ led to what there is here."""
+    """Return what a page is made from: placeholders replaced, links out of docs/ led to what there is here."""
 
     def part(found: re.Match[str]) -> str:
         name, argument = found[1], found[2]
@@ -170,19 +177,65 @@ def _read(app: "Sphinx", page: str, source: list[str]) -> None:
     source[0] = expand(source[0], Path(app.env.doc2path(page)))
 
 
+def _label_the_model(app: "Sphinx", page: "nodes.document") -> None:
+    """Give each section of the model a label, such as model-9."""
+    from docutils import nodes
+
+    if app.env.docname != "model":
+        return
+    for section in page.findall(nodes.section):
+        title = section[0].astext()
+        if number := re.match(r"(\d+)\. ", title):
+            app.env.domains.standard_domain.anonlabels[f"model-{number[1]}"] = ("model", section["ids"][0])
+
+
 def _lead_to_the_model(app: "Sphinx", what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Make "MODEL.md section 9" in a docstring lead to that section."""
-    model = (HOME / "docs/model.md").read_text(encoding="utf-8").replace("`", "")
-    titles = dict(re.findall(r"^## (\d+)\. (.*)$", model, re.MULTILINE))
+    cited = re.compile(r"MODEL\.md,? sections? (\d+)(?:-\d+)?")
+    lines[:] = [cited.sub(lambda found: f":ref:`{found[0]} <model-{found[1]}>`", line) for line in lines]
 
-    def link(found: re.Match[str]) -> str:
-        return f":ref:`{found[0]} <model:{found[1]}. {titles[found[1]]}>`"
 
-    lines[:] = [re.sub(r"MODEL\.md sections? (\d+)(?:-\d+)?", link, line) for line in lines]
+_PLAINLY = {
+    r"(~?[\w.]+\.)?ndarray\[tuple\[[^\[\]]*\], [~\w.]*dtype\[(~?[\w.]+\.)?(\w+)\]\]": r"NDArray[\3]",
+    r"(~?[\w.]+\.)?_Buffer \| .*?_NestedSequence\[complex \| bytes \| str\]": "ArrayLike",
+}
+"""numpy's long names for arrays, and how they are written in the code"""
+
+
+def _tell_types_plainly(
+    app: "Sphinx", what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Write a signature's types as a reader would: constraints left out, arrays named."""
+    return _plain(signature), _plain(returns)
+
+
+def _plain(text: str | None) -> str | None:
+    if text is None:
+        return None
+    while (start := text.find("Annotated[")) >= 0:
+        first = start + len("Annotated[")
+        depth, comma = 0, 0
+        for end in range(first, len(text)):
+            if text[end] == "," and depth == 0 and not comma:
+                comma = end
+            if text[end] == "]" and depth == 0:
+                break
+            depth += (text[end] in "[(") - (text[end] in "])")
+        text = text[:start] + text[first:comma] + text[end + 1 :]
+    for pattern, plain in _PLAINLY.items():
+        text = re.sub(pattern, plain, text)
+    return text
+
+
+def _skip(app: "Sphinx", what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    return True if name == "model_config" else None
 
 
 def setup(app: "Sphinx") -> dict[str, bool]:
     """Tell Sphinx of it."""
     app.connect("source-read", _read)
+    app.connect("doctree-read", _label_the_model)
+    app.connect("autodoc-process-signature", _tell_types_plainly)
+    app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-docstring", _lead_to_the_model)
     return {"parallel_read_safe": True}
