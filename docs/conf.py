@@ -24,9 +24,11 @@ extensions = [
     "offbench_pages",
 ]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_heading_anchors = 3
 
+smartquotes = False  # -- begins an option
+highlight_language = "text"  # commands are typed, and not in Python
 default_role = "py:obj"  # `Search` in a docstring leads to the class where there is one, and is code where not
 nitpicky = True
 # Libraries have manuals of their own, and a word in backquotes need not be a name.

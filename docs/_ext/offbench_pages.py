@@ -60,9 +60,10 @@ def modules(room: str) -> str:
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(("offbench", room, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
         public = [each for each in offbench.__all__ if getattr(offbench, each).__module__ == name]
-        lines += [f"## `{name}`", "", "```{eval-rst}", f".. automodule:: {name}"]
-        if path.stem != "__init__":  # it only hands on what its modules have
-            lines += ["   :members:", "   :show-inheritance:", f"   :exclude-members: {', '.join(public) or '-'}"]
+        lines += [f"## `{name}`", ""] if name != f"offbench.{room}" else []
+        lines += ["```{eval-rst}", f".. automodule:: {name}"]
+        if path.stem != "__init__":  # that one only hands on what its modules have
+            lines += ["   :members:", f"   :exclude-members: {', '.join(public) or '-'}"]
         lines += ["```", ""]
         if public:
             names = [f"{{py:obj}}`offbench.{each}`" for each in public]
@@ -127,7 +128,7 @@ def expand(text: str, page: Path) -> str:
         name, argument = found[1], found[2]
         if name == "file":
             carried = HOME / argument
-            return lead(carried.read_text(encoding="utf-8"), carried.parent, page.parent)
+            return mark_wide(lead(carried.read_text(encoding="utf-8"), carried.parent, page.parent))
         return PARTS[name](*filter(None, [argument]))
 
     return re.sub(r"^<!-- offbench: (\S+) ?(\S*) -->$", part, lead(text, page.parent, page.parent), flags=re.MULTILINE)
@@ -153,6 +154,15 @@ def lead(text: str, here: Path, there: Path) -> str:
     return re.sub(r"(\[[^\[\]]*\])\(([^()\s#]*)(#[^()\s]*)?\)", link, text)
 
 
+def mark_wide(text: str) -> str:
+    """Mark tables whose rows are long texts, for which a page is too narrow."""
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    for table in tables:
+        if len(table) > 300 * table.count("\n"):
+            text = text.replace(table, "{.wide}\n" + table)
+    return text
+
+
 def _program() -> "click.Command":
     from typer.main import get_command
 
@@ -169,7 +179,7 @@ def _verbs(command: "click.Command", name: str, level: int) -> Iterator[str]:
 
 
 def _help(command: "click.Command", name: str) -> str:
-    context = command.make_context(name, [], resilient_parsing=True, max_content_width=100, terminal_width=100)
+    context = command.make_context(name, [], resilient_parsing=True, max_content_width=88, terminal_width=88)
     return command.get_help(context).strip()
 
 
