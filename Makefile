@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint bench compare agreement compare-exact chains sizes certified two-step metaheuristics ten-tasks defaults evolution-time ablation training-set clean
+.PHONY: solve test lint docs bench compare agreement compare-exact chains sizes certified two-step metaheuristics ten-tasks defaults evolution-time ablation training-set clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -15,6 +15,10 @@ lint: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The manual, into docs/_build/html.
+docs: .venv/development
+	$(BIN)/python -m sphinx -W --keep-going -n -q -j auto docs docs/_build/html
 
 bench: .venv/development
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
@@ -47,4 +51,4 @@ two-step: .venv/development
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	rm -rf .venv build docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks

@@ -2,7 +2,7 @@
 
 Behind subtask k, all that matters to the steps still to come is where the *live* subtasks are, those that aren't
 pinned and have readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
-window forgets are relaxed (`steps`, `windows`); where too many subtasks are live, the server of some is
+window forgets are relaxed (`subtask_costs`, `state_space`); where too many subtasks are live, the server of some is
 forgotten, and their readers find them where they are cheapest. Each makes placements cheaper, never dearer.
 """
 

@@ -33,7 +33,7 @@ class Point:
     """of the placement: a number on the front, else the solver"""
     placement: Placement
     values: Floats
-    """`front.INDICATORS`"""
+    """`archive.INDICATORS`"""
     objective: float
     dominated_by: int
     """how many placements of the front are better, whether shown or not"""
