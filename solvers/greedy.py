@@ -1,13 +1,11 @@
 """The paper's greedy: the best immediate choice, subtask by subtask (section 5.1)."""
 
 from offbench import P1, Search, Solver
+from offbench.search.greedy import greedy
 
 
 class Greedy(Solver):
     """For each subtask in turn, the server with the best objective so far; never looks ahead."""
 
     def solve(self, problem: P1, search: Search) -> None:
-        servers = problem.everything_on(problem.arrays.client)
-        for k in problem.free:
-            servers[k] = search.next_objectives(servers, k).argmin()
-        search.propose(servers)
+        search.propose(greedy(search))
