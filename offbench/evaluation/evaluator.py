@@ -12,7 +12,7 @@ from offbench.errors import OffbenchError
 from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
 from offbench.evaluation.kernel import PARTS, TOTALS, score
 from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
-from offbench.model.placement import Placement, indices
+from offbench.model.placement import indices
 from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]

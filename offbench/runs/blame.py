@@ -36,6 +36,13 @@ def blaming(solver: str, instance: str) -> Iterator[None]:
         raise SolverError(f"solver '{solver}' raised {said}, which is no Exception") from error
 
 
+def told(error: BaseException) -> str:
+    """Return an exception, and whose it is, in one line."""
+    if isinstance(error, SolverError):
+        return str(error)
+    return "; ".join([f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())])
+
+
 def in_solver(error: BaseException) -> list[str] | None:
     """Return the lines of the traceback from the solver's own first frame on; None where no solver raised *error*."""
     if isinstance(error, SolverError) and error.__cause__ is not None:

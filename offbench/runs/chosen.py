@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ class Chosen:
     name: str
     """what it is called until it is made"""
     make: Callable[[], Solver]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """those that it was to have"""
 
 
 def chosen(solver: SolverLike, parameters: Mapping[str, Any] | None = None, role: str = "solver") -> Chosen:
@@ -43,7 +45,7 @@ def chosen(solver: SolverLike, parameters: Mapping[str, Any] | None = None, role
     given = dict(parameters or {})
     if isinstance(solver, str | Path):
         name = str(solver)
-        return Chosen(name, lambda: configure(find(name), name, given))
+        return Chosen(name, lambda: configure(find(name), name, given), given)
     if isinstance(solver, Solver):
         made = solver
         kind = _named(type(solver))
@@ -51,12 +53,12 @@ def chosen(solver: SolverLike, parameters: Mapping[str, Any] | None = None, role
             raise OffbenchError(
                 f"parameters: {role} '{kind.name}' is made and has its own; hand over the class, or set them there"
             )
-        return Chosen(kind.name, lambda: made)
+        return Chosen(kind.name, lambda: made, made.model_dump(mode="json"))
     if isinstance(solver, type) and issubclass(solver, Solver):
         if inspect.isabstract(solver):
             raise OffbenchError(f"{role}: class {solver.__name__} is abstract; it needs a solve method")
         kind = _named(solver)
-        return Chosen(kind.name, lambda: configure(kind, kind.name, given))
+        return Chosen(kind.name, lambda: configure(kind, kind.name, given), given)
     what = f"class {solver.__name__}" if isinstance(solver, type) else type(solver).__name__
     raise OffbenchError(f"{role}: must be a name, a file, a subclass of offbench.Solver or a made one, not {what}")
 
