@@ -10,6 +10,9 @@ from offbench.search.budget import Infeasible, SearchEnded, SolverError
 # What a solver may well raise, or lets pass.
 _IN_ORDER = (SearchEnded, Infeasible, KeyboardInterrupt, OffbenchError)
 
+# What stands between a run and the solver's own code.
+_BETWEEN = (__name__, "offbench.runs.chosen", "offbench.runs.solve")
+
 
 @contextmanager
 def blaming(solver: str, instance: str) -> Iterator[None]:
@@ -49,7 +52,7 @@ def in_solver(error: BaseException) -> list[str] | None:
         error = error.__cause__
     own, step = None, error.__traceback__
     while step is not None:
-        if step.tb_frame.f_globals.get("__name__") in (__name__, "offbench.runs.solve"):
+        if step.tb_frame.f_globals.get("__name__") in _BETWEEN:
             own = step.tb_next
         step = step.tb_next
     if own is None:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from offbench.errors import OffbenchError
+from offbench.runs.blame import blaming
+from offbench.search.budget import Clock
 from offbench.search.registry import PACKAGE, configure, find
 from offbench.search.solver import Solver
+from offbench.search.watchdog import watchdog
 
 SolverLike = str | Path | type[Solver] | Solver
 """a solver's name, the path of a file with one, a class, or one with its parameters"""
@@ -23,6 +26,24 @@ class Chosen:
     make: Callable[[], Solver]
     parameters: dict[str, Any] = field(default_factory=dict)
     """those that it was to have"""
+
+    def made_within(self, clock: Clock, time_limit: float | None, instance: str) -> Solver:
+        """Return the solver, imported and made on a run's clock, and with all compiled while it stands.
+
+        Raises
+        ------
+        SearchEnded
+            If that takes more than *time_limit*.
+        OffbenchError
+            If there is no such solver, or its parameters are wrong.
+        SolverError
+            As `blaming`.
+        """
+        with watchdog(clock, time_limit), blaming(self.name, instance):
+            solver = self.make()
+        with clock.standing(), blaming(solver.name, instance):
+            solver.warm_up()
+        return solver
 
 
 def chosen(solver: SolverLike, parameters: Mapping[str, Any] | None = None, role: str = "solver") -> Chosen:

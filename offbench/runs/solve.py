@@ -136,8 +136,8 @@ class _Run:
     def go(self, on_start: Callable[[Search], None] | None) -> None:
         """Run until the solver ends, or is ended; what it has proposed until then is kept."""
         try:
-            self._make_solver()
-            self._solve(on_start)
+            self._solver = self._chosen.made_within(self._clock, self._budget.time_limit, self._instance.name)
+            self._solve(self._solver, on_start)
         except SearchEnded:
             pass
         except Infeasible as error:
@@ -153,22 +153,15 @@ class _Run:
             self._stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
         self._seconds = self._clock.seconds
 
-    def _make_solver(self) -> None:
-        with watchdog(self._clock, self._budget.time_limit), blaming(self._chosen.name, self._instance.name):
-            self._solver = self._chosen.make()
-        with self._clock.standing(), blaming(self._solver.name, self._instance.name):
-            self._solver.warm_up()
-
-    def _solve(self, on_start: Callable[[Search], None] | None) -> None:
-        assert self._solver is not None
+    def _solve(self, solver: Solver, on_start: Callable[[Search], None] | None) -> None:
         with watchdog(self._clock, self._budget.time_limit):
-            problem = _problem(self._instance, self._solver, self._placement)
+            problem = _problem(self._instance, solver, self._placement)
             self._search = Search(problem, self._budget, self._seed, self._clock)
             if on_start is not None:
                 on_start(self._search)
-            with blaming(self._solver.name, self._instance.name):
+            with blaming(solver.name, self._instance.name):
                 if self._trained is None:
-                    self._solver.solve(problem, self._search)
+                    solver.solve(problem, self._search)
                 else:
                     checkpoint = self._trained.checkpoint
                     policy = checkpoint.open_policy(self._trained.folder, checkpoint.made())
