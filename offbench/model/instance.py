@@ -4,11 +4,11 @@ Everything here is a fact from a file, checked at the door; arrays and scales ar
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -111,6 +111,14 @@ class Task(Fact):
     """data that waits at the client, MB"""
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [("name", self.name), ("layers", len(self.layers))]  # they are many
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}: {_counted(len(self.layers), 'layer')}>"
+
+    __str__ = __repr__
+
 
 class Weights(Fact):
     """Weights of the objective (Eq. 15-18): each triple sums to 1."""
@@ -177,6 +185,16 @@ class Instance(Fact):
             _check_layers(f"tasks[{i}]", task, names)
         return self
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        counts = {"tasks": len(self.tasks), "subtasks": self.subtasks, "servers": len(self.servers)}
+        return [("name", self.name), *counts.items()]
+
+    def __repr__(self) -> str:
+        counts = (len(self.tasks), "task"), (self.subtasks, "subtask"), (len(self.servers), "server")
+        return f"<Instance {self.name!r}: {', '.join(_counted(*count) for count in counts)}>"
+
+    __str__ = __repr__
+
     @property
     def client(self) -> int:
         """Index of the client among the servers."""
@@ -222,6 +240,10 @@ class Instance(Fact):
             if found is not None:
                 table[a, b] = found
         return table
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:

@@ -249,3 +249,15 @@ def test_text_of_an_instance_has_a_line_for_each_thing() -> None:
 def test_names_beyond_ascii_survive_a_file(write: Write) -> None:
     instance = parse({**handmade.phone(), "name": "Gerät 設備"})
     assert load(write("good.json", instance.to_text())) == instance
+
+
+def test_instance_shows_itself_in_a_short_line() -> None:
+    from rich.pretty import pretty_repr
+
+    one = load("alexnet")
+    assert repr(one) == str(one) == "<Instance 'alexnet': 1 task, 11 subtasks, 11 servers>"
+    assert repr(load("mixed-4")).startswith("<Instance 'mixed-4': 4 tasks, ")
+    assert repr(one.tasks) == "(<Task 'alexnet': 11 layers>,)"
+    assert str(one.tasks[0]) == "<Task 'alexnet': 11 layers>"
+    assert pretty_repr(one) == "Instance(name='alexnet', tasks=1, subtasks=11, servers=11)"
+    assert len(repr(one.model_copy(update={"name": "a\nb"})).splitlines()) == 1
