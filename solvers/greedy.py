@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from offbench import P1, Search, Solver
+from offbench.search.greedy import greedy
 
 
 class Greedy(Solver):
@@ -11,7 +12,4 @@ class Greedy(Solver):
     is_baseline: ClassVar[bool] = True
 
     def solve(self, problem: P1, search: Search) -> None:
-        servers = problem.everything_on(problem.arrays.client)
-        for k in problem.free:
-            servers[k] = search.next_objectives(servers, k).argmin()
-        search.propose(servers)
+        search.propose(greedy(search))

@@ -1,6 +1,7 @@
 """The one evaluator: what placements amount to (MODEL.md sections 2-4)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
 from offbench.evaluation.coordination import coordination
+from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
 from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
 from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
-from offbench.model.placement import Placement, indices
+from offbench.model.placement import indices
 from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
@@ -63,23 +65,25 @@ class Evaluation:
         return totals
 
 
-def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
+def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evaluation:
     """Score one placement.
 
     Parameters
     ----------
     problem
-        P1 or P2.
+        P1 or P2; or an instance, a file or a shipped name, for its P1.
     placement
-        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served.
+        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also server names,
+        a placement file, or what it says (`given.placement_of`).
 
     Raises
     ------
     OffbenchError
-        If a subtask has no server, or one that isn't allowed, or the order isn't one.
+        If a subtask has no server, or one that isn't allowed, or the order isn't one; if one of the two is
+        something else.
     """
-    if not isinstance(placement, Placement):
-        placement = Placement(placement)
+    problem = problem_of(problem)
+    placement = placement_of(placement, problem.instance)
     servers, order = placement.servers, placement.order
     n = len(problem.arrays.gcycles)
     if servers.shape != (n,):
@@ -98,15 +102,17 @@ def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
     return Evaluation(*values, problem.scales, parts)  # type: ignore[call-arg]
 
 
-def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
+def evaluate_many(
+    problem: Problem | InstanceLike, assignments: ArrayLike | Sequence[PlacementLike], orders: ArrayLike | None = None
+) -> Floats:
     """Score a population in one call.
 
     Parameters
     ----------
     problem
-        P1 or P2.
+        P1 or P2; or an instance, a file or a shipped name, for its P1.
     assignments
-        Server indices, shape ``(rows, n_subtasks)``.
+        Server indices, shape ``(rows, n_subtasks)``; or a list of placements, each as `evaluate` takes it.
     orders
         Dispatch orders, same shape; first come, first served without.
 
@@ -120,7 +126,13 @@ def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | 
     OffbenchError
         If a row has a subtask on a server that isn't allowed, or an order that isn't one.
     """
-    return totals_of_many(problem, assignments, orders)[:, _OBJECTIVE]
+    problem = problem_of(problem)
+    population = population_of(assignments, problem.instance)
+    if not isinstance(population, list):
+        return totals_of_many(problem, population, orders)[:, _OBJECTIVE]
+    if orders is not None:
+        raise OffbenchError("orders: each placement has its own or none; orders go with server indices")
+    return np.array([evaluate(problem, placement).objective for placement in population])
 
 
 def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:

@@ -4,7 +4,7 @@ Everything here is a fact from a file, checked at the door; arrays and scales ar
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -117,6 +117,14 @@ class Task(Fact):
         """Whether every layer but the first reads the one before and nothing else."""
         return all(layer.inputs == (before.name,) for before, layer in pairwise(self.layers))
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [("name", self.name), ("layers", len(self.layers))]  # they are many
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}: {_counted(len(self.layers), 'layer')}>"
+
+    __str__ = __repr__
+
 
 class Weights(Fact):
     """Weights of the objective (Eq. 15-18): each triple sums to 1."""
@@ -183,6 +191,16 @@ class Instance(Fact):
             _check_layers(f"tasks[{i}]", task, names)
         return self
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        counts = {"tasks": len(self.tasks), "subtasks": self.subtasks, "servers": len(self.servers)}
+        return [("name", self.name), *counts.items()]
+
+    def __repr__(self) -> str:
+        counts = (len(self.tasks), "task"), (self.subtasks, "subtask"), (len(self.servers), "server")
+        return f"<Instance {self.name!r}: {', '.join(_counted(*count) for count in counts)}>"
+
+    __str__ = __repr__
+
     @property
     def client(self) -> int:
         """Index of the client among the servers."""
@@ -240,6 +258,10 @@ def _without_negative_zeros(facts: Any) -> Any:
     if isinstance(facts, list):
         return [_without_negative_zeros(value) for value in facts]
     return facts + 0.0 if isinstance(facts, float) else facts
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from offbench import P1, Search
 from offbench.evaluation.delta import segments_of
+from offbench.search.greedy import greedy
 from offbench.solvers._shared.moves import order_of
 
 Ints = NDArray[np.int64]
@@ -35,12 +36,9 @@ class Individual:
 
 def first_population(problem: P1, search: Search, size: int, ordered: bool, fitness: type) -> list[Individual]:
     """Return the greedy's placement, everything on each server, and placements at random."""
-    greedy = problem.everything_on(problem.arrays.client)
     constant = [problem.everything_on(s) for s in range(problem.n_servers)]
     search.propose_many(np.array(constant))
-    for k in problem.free:
-        greedy[k] = search.next_objectives(greedy, k).argmin()
-    rows = [greedy, *constant]
+    rows = [greedy(search), *constant]
     choices = [np.flatnonzero(problem.allowed[k]) for k in problem.free]
     while len(rows) < size:
         row = constant[0].copy()

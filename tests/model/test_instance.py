@@ -308,7 +308,7 @@ def test_format_that_grows_changes_no_hash(name: str) -> None:
 
 
 def test_stated_default_counts_as_absent() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     del data["coordination"], data["scales"]
     before = parse(data).hash
     data["coordination"] = {"indicators": "costs", "root": 2, "lambdas": [0.33, 0.33, 0.34]}
@@ -328,7 +328,7 @@ def test_stated_default_counts_as_absent() -> None:
 
 
 def test_writing_of_numbers_and_order_of_keys_change_no_hash() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     layer(data)["output_mb"] = 0
     layer(data)["gcycles"] = 1
     before = parse(data).hash
@@ -353,7 +353,19 @@ FACTS: list[tuple[str, Mutation]] = [
 
 @pytest.mark.parametrize("change", [change for _, change in FACTS], ids=[name for name, _ in FACTS])
 def test_every_fact_changes_the_hash(change: Mutation) -> None:
-    data = examples.phone()
+    data = handmade.phone()
     before = parse(data).hash
     change(data)
     assert parse(data).hash != before
+
+
+def test_instance_shows_itself_in_a_short_line() -> None:
+    from rich.pretty import pretty_repr
+
+    one = load("alexnet")
+    assert repr(one) == str(one) == "<Instance 'alexnet': 1 task, 11 subtasks, 11 servers>"
+    assert repr(load("mixed-4")).startswith("<Instance 'mixed-4': 4 tasks, ")
+    assert repr(one.tasks) == "(<Task 'alexnet': 11 layers>,)"
+    assert str(one.tasks[0]) == "<Task 'alexnet': 11 layers>"
+    assert pretty_repr(one) == "Instance(name='alexnet', tasks=1, subtasks=11, servers=11)"
+    assert len(repr(one.model_copy(update={"name": "a\nb"})).splitlines()) == 1

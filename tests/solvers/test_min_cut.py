@@ -3,7 +3,7 @@
 from itertools import product
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -94,13 +94,13 @@ def test_cut_of_any_graph(made: dict[str, Any]) -> None:
 
 def camera(first: dict[str, Any], last: dict[str, Any], input_mb: float = 5) -> dict[str, Any]:
     """Return three layers on a camera and a server ten times as fast, of which only the delay counts."""
-    capture, classify = examples.layer("capture", 1, 1), examples.layer("classify", 10, 0.001, ("conv",))
-    return examples.instance(
-        [examples.server("camera", "client"), examples.server("server", "edge", ghz=10)],
-        [examples.link("client", "edge", rate=10)],
-        [examples.task("t", capture | first, examples.layer("conv", 10, 1, ("capture",)), classify | last,
+    capture, classify = handmade.layer("capture", 1, 1), handmade.layer("classify", 10, 0.001, ("conv",))
+    return handmade.instance(
+        [handmade.server("camera", "client"), handmade.server("server", "edge", ghz=10)],
+        [handmade.link("client", "edge", rate=10)],
+        [handmade.task("t", capture | first, handmade.layer("conv", 10, 1, ("capture",)), classify | last,
                        input_mb=input_mb)],
-        weights=examples.DELAY_ALONE,
+        weights=handmade.DELAY_ALONE,
         scales={"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1},
     )  # fmt: skip
 
@@ -126,8 +126,8 @@ def test_layer_tied_to_a_third_server() -> None:
     Input 0.5 s, 1 MB to the box and back 0.02 s, on the server 1.1 s, on the box 20 s.
     """
     made = camera({}, {})
-    made["servers"].append(examples.server("box", "cloud", ghz=0.5))
-    made["links"] += [examples.link("client", "cloud", rate=0.01), examples.link("edge", "cloud", rate=100)]
+    made["servers"].append(handmade.server("box", "cloud", ghz=0.5))
+    made["links"] += [handmade.link("client", "cloud", rate=0.01), handmade.link("edge", "cloud", rate=100)]
     made["tasks"][0]["layers"][1]["allowed"] = ["box"]
     found = solve(parse(made), "min-cut")
     assert found.placement is not None
@@ -137,7 +137,7 @@ def test_layer_tied_to_a_third_server() -> None:
 
 def test_stages_of_two_steps_have_layers_tied_anywhere() -> None:
     """The second stage has the layers outside modules where the first one left them."""
-    made = examples.phone()
+    made = handmade.phone()
     made["tasks"] = made["tasks"][1:]
     for layers in product(["phone", "edge-2"], ["edge-1", "cloud-1"]):
         for j, name in zip((0, 3), layers, strict=True):

@@ -40,6 +40,22 @@ class OneLineErrors(TyperGroup):
         except BrokenPipeError:  # the reader, perhaps `head`, has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
+        except Exception as error:
+            if not _tell_solvers(error):
+                raise
+            raise typer.Exit(FAILED) from None
+
+
+def _tell_solvers(error: Exception) -> bool:
+    """Show what a solver raised as its author needs it: where in the solver, and one line; False if none did."""
+    from offbench.runs.blame import in_solver, told
+
+    lines = in_solver(error)
+    if lines is None:
+        return False
+    print("".join(lines), end="", file=sys.stderr)
+    say(told(error))
+    return True
 
 
 @contextmanager
