@@ -70,9 +70,10 @@ argument of the function: its caller keeps it.
 
 def _uncounted(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     if isinstance(kind, types.BaseTuple):
+        kinds: Any = kind  # numba's tuples of types iterate, which its own types don't say
         parts = cgutils.unpack_tuple(builder, value)
         return context.make_tuple(
-            builder, kind, [_uncounted(context, builder, *part) for part in zip(tuple(kind), parts, strict=True)]
+            builder, kind, [_uncounted(context, builder, *part) for part in zip(kinds, parts, strict=True)]
         )
     if isinstance(kind, types.Array):
         view = cgutils.create_struct_proxy(kind)(context, builder, value=value)
