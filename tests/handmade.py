@@ -1,5 +1,6 @@
 """Small instances made by hand, as parsed JSON."""
 
+from copy import deepcopy
 from typing import Any
 
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ def task(name: str, *layers: Json, input_mb: float = 0, arrival_s: float = 0) ->
 
 def instance(servers: list[Json], links: list[Json], tasks: list[Json], **more: Any) -> Json:
     """Return an instance; weights are the paper's unless given."""
-    return {
+    made = {
         "format": "offbench/1",
         "name": "made-by-hand",
         "servers": servers,
@@ -46,6 +47,7 @@ def instance(servers: list[Json], links: list[Json], tasks: list[Json], **more: 
         "weights": PAPER_WEIGHTS,
         **more,
     }
+    return deepcopy(made)  # a test may change what it has made
 
 
 def phone() -> Json:
