@@ -190,6 +190,8 @@ def _help(command: "click.Command", name: str) -> str:
 
 
 def _read(app: "Sphinx", page: str, source: list[str]) -> None:
+    if "<!-- offbench: " in source[0]:
+        app.env.note_reread()  # what it is made from may have changed
     source[0] = expand(source[0], Path(app.env.doc2path(page)))
 
 
