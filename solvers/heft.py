@@ -3,7 +3,7 @@
 import numpy as np
 
 from offbench import P1, Search, Solver
-from offbench.solvers._shared.list_scheduling import Floats, Schedule, Times, times_of
+from offbench.solvers._shared.list_scheduling import Floats, PartialSchedule, Times, times_of
 
 
 class Heft(Solver):
@@ -18,7 +18,7 @@ class Heft(Solver):
         times = times_of(problem)
         rank = upward_rank(times)
         order = np.lexsort((np.arange(len(rank)), -rank)).tolist()
-        schedule = Schedule(times)
+        schedule = PartialSchedule(times)
         for k in order:
             search.check()
             done, places = schedule.finish_s(k)

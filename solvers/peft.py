@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from offbench import P1, Search, Solver
-from offbench.solvers._shared.list_scheduling import Floats, Schedule, Times, times_of
+from offbench.solvers._shared.list_scheduling import Floats, PartialSchedule, Times, times_of
 
 
 class Peft(Solver):
@@ -21,7 +21,7 @@ class Peft(Solver):
         table = optimistic_costs(times)
         rank = np.where(problem.allowed, table, 0).sum(axis=1) / problem.allowed.sum(axis=1)
         waits_for = problem.arrays.waits_for.astype(np.int64)
-        schedule = Schedule(times)
+        schedule = PartialSchedule(times)
         ready = [(-rank[k], k) for k in np.flatnonzero(waits_for == 0).tolist()]
         ready.sort()
         order = []

@@ -46,7 +46,7 @@ def times_of(problem: P1) -> Times:
     return Times(execution_s, inputs, readers, 1 / a.link[..., 0], a.arrival_s, a.client, slots)
 
 
-class Schedule:
+class PartialSchedule:
     """Subtasks on slots. One is put into the first gap that is long enough, also before what was put earlier.
 
     Parameters
