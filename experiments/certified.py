@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments._shared.command import offbench
-from experiments._shared.one_run import GRACE_S, Row, run
+from experiments._shared.one_run import GRACE_S, OneRun, run
 from experiments._shared.study import parser
 from experiments._shared.tiny import is_chain
 from offbench.errors import OffbenchError
@@ -62,31 +62,31 @@ def main() -> None:
             options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def attempt(name: str, solver: str, limit: float) -> Row:
+def attempt(name: str, solver: str, limit: float) -> OneRun:
     """Run a solver; one that isn't there has a row that says so."""
     try:
         return run(load(name), solver, limit)[0]
     except OffbenchError as error:
-        return Row(name, solver, str(error))
+        return OneRun(name, solver, str(error))
 
 
-def bound_row(name: str, limit: float) -> Row:
+def bound_row(name: str, limit: float) -> OneRun:
     """Return the best bound of all relaxations, by the command line."""
     facts = offbench("bound", "--time-limit", str(limit), name, at_most_s=limit + GRACE_S)
     if "error" in facts:
-        return Row(name, "bound", facts["error"])
-    return Row(name, f"bound ({facts['by']})", "bound", bound=facts["bound"], seconds=facts["seconds"])
+        return OneRun(name, "bound", facts["error"])
+    return OneRun(name, f"bound ({facts['by']})", "bound", bound=facts["bound"], seconds=facts["seconds"])
 
 
-def together(name: str, rows: list[Row]) -> Row:
+def together(name: str, rows: list[OneRun]) -> OneRun:
     """Return the best objective and the best bound of all rows."""
     objective = min((row.objective for row in rows if row.objective is not None), default=None)
     bound = max((row.bound for row in rows if row.bound is not None), default=None)
     client_only = next((row.client_only for row in rows if row.client_only is not None), None)
-    return Row(name, "together", "", objective, bound, client_only=client_only)
+    return OneRun(name, "together", "", objective, bound, client_only=client_only)
 
 
-def show(name: str, row: Row) -> None:
+def show(name: str, row: OneRun) -> None:
     """Print a row of the table."""
     gap = share = None
     if row.objective is not None and row.bound is not None and row.client_only is not None:

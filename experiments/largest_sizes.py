@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from experiments._shared.drawn import alexnets, chain, queues
-from experiments._shared.one_run import Row, run
+from experiments._shared.one_run import OneRun, run
 from experiments._shared.study import parser
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, load
@@ -146,15 +146,15 @@ def step(size: Size, solver: str, limit: float, record: Record) -> float | None:
     return slowest_s
 
 
-def attempt(instance: Instance, solver: str, limit: float, servers: list[int] | None = None) -> Row:
+def attempt(instance: Instance, solver: str, limit: float, servers: list[int] | None = None) -> OneRun:
     """Run a solver once; one that isn't there has a row that says so."""
     try:
         return run(instance, solver, limit, servers)[0]
     except OffbenchError as error:
-        return Row(instance.name, solver, str(error))
+        return OneRun(instance.name, solver, str(error))
 
 
-def told(row: Row) -> str:
+def told(row: OneRun) -> str:
     """Return a run in a line."""
     gap = "" if row.gap is None or row.proven else f", gap {100 * row.gap:.2g} %"
     seconds = "" if row.seconds is None else f", {row.seconds:.2f} s"

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from experiments._shared.brute_force import placements
 from experiments._shared.drawn import chain, inception, queues
 from experiments._shared.enumeration import ENUMERATE
-from experiments._shared.one_run import Row, run
+from experiments._shared.one_run import OneRun, run
 from experiments._shared.study import parser
 from experiments._shared.tiny import is_chain, tiny_instance
 from offbench.bench.statistics.times import shifted_geometric_mean
@@ -77,7 +77,7 @@ def main() -> None:
     print(f"Seconds to proof, first (then); limit {limit:g} s.\n")
     print("| group | instance | optimum |", " | ".join(f"`{solver}`" for solver in solvers), "|")
     print("| --- | --- | ---: |", " | ".join("---:" for _ in solvers), "|")
-    runs: dict[str, dict[tuple[str, str], list[Row]]] = {}
+    runs: dict[str, dict[tuple[str, str], list[OneRun]]] = {}
     for group, instances in groups().items():
         if options.group is None or group in options.group:
             runs[group] = {}
@@ -103,14 +103,14 @@ def _applies(solver: str, instance: Instance) -> bool:
     return solver != "chain-exact" or is_chain(instance)
 
 
-def _run(instance: Instance, solver: str, limit: float) -> list[Row]:
+def _run(instance: Instance, solver: str, limit: float) -> list[OneRun]:
     try:
         return run(instance, ENUMERATE if solver == BRUTE_FORCE else solver, limit, again=True)
     except OffbenchError as error:
-        return [Row(instance.name, solver, str(error))]
+        return [OneRun(instance.name, solver, str(error))]
 
 
-def _cell(rows: list[Row] | None) -> str:
+def _cell(rows: list[OneRun] | None) -> str:
     if rows is None:
         return ""
     if not rows[0].proven:
@@ -119,13 +119,13 @@ def _cell(rows: list[Row] | None) -> str:
     return f"{rows[0].seconds:.3f} ({rows[-1].seconds:.3f})"
 
 
-def _seconds(rows: list[Row], limit: float) -> tuple[float, float]:
+def _seconds(rows: list[OneRun], limit: float) -> tuple[float, float]:
     """Return the seconds of the first solve and of the second, the limit where nothing was proven."""
     first, then = (row.seconds if row.proven and row.seconds is not None else limit for row in (rows[0], rows[-1]))
     return first, then
 
 
-def _means(group: str, found: dict[tuple[str, str], list[Row]], limit: float) -> Iterator[str]:
+def _means(group: str, found: dict[tuple[str, str], list[OneRun]], limit: float) -> Iterator[str]:
     yield f"\n{group}: shifted geometric mean (shift {SHIFT_S:g} s), first and then"
     for solver in dict.fromkeys(solver for solver, _ in found):
         rows = {name: row for (who, name), row in found.items() if who == solver}
@@ -136,7 +136,7 @@ def _means(group: str, found: dict[tuple[str, str], list[Row]], limit: float) ->
         yield f"  {solver:12} {means}   {len(rows) - len(open_)} of {len(rows)} proven{unsolved}"
 
 
-def _ratios(found: dict[tuple[str, str], list[Row]], limit: float) -> Iterator[str]:
+def _ratios(found: dict[tuple[str, str], list[OneRun]], limit: float) -> Iterator[str]:
     yield f"\nchains: milp's seconds over chain-exact's (target: {TARGET_RATIO}), first and then"
     every: list[tuple[float, float]] = []
     for name in dict.fromkeys(name for _, name in found):
