@@ -85,6 +85,8 @@ def test_nothing_planted_passes(tree: Path) -> None:
         ("offbench/learning/train.py", "def late() -> None:\n    from torch.nn import Linear", LIBRARIES),
         ("offbench/bounds/relaxation.py", "import ortools.sat.python.cp_model", LIBRARIES),
         ("offbench/search/budget.py", "from offbench.search.search import Search", CIRCLES),
+        ("offbench/runs/summary.py", "from offbench.runs.solution import Solution", CIRCLES),
+        ("offbench/runs/summary.py", "from offbench.runs.solve import solve", "A run's steps"),
         ("solvers/greedy.py", "from offbench.runs.solve import solve", FACE),
         ("solvers/greedy.py", "def late() -> None:\n    from offbench.cli import app", FACE),
         ("solvers/cp_sat/model.py", "import offbench.bench.runner", FACE),
