@@ -108,8 +108,7 @@ def test_source_archive_makes_the_same_wheel(source: Path, wheel: Path, tmp_path
 
 
 def test_what_is_installed_runs_from_anywhere(installed: Path, tmp_path: Path) -> None:
-    # Python alone: where the package is new, numba would compile everything anew.
-    env = {"PYTHONPATH": alone(installed), "NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore::RuntimeWarning"}
+    env = {"PYTHONPATH": alone(installed)}
     told = python(
         "-c", "import offbench, offbench.solvers as s; print(offbench.__file__, *s.__path__)", cwd=tmp_path, **env
     )
