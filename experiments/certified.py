@@ -3,13 +3,14 @@
 Question: How far from the optimum can the best placement be at most, by the best bound of relaxations and exact
 solvers?
 
-Command: make certified
+Command: `make certified`
 
 Needs: a core; every row is a process of its own on one thread.
 
 Writes: nothing, or every run with --json FILE; prints a table.
 
-Time: 80 minutes at most: 11 instances, up to five runs of 120 s each, some proven in seconds.
+Time: 90 minutes at most: 11 instances, for each the relaxations and up to four solvers with 120 s each, some proven in
+seconds.
 
 Outcome: missed at most, of references that any run may improve: resnet 1.4 %, googlenet 16.1, mixed-4 8.8,
 inception-nested 32.5, alexnet-x10 0.4, resnet-x10 9.3; the others are proven.

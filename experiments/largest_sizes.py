@@ -2,13 +2,13 @@
 
 Question: Up to how many layers, tasks and servers is an instance proven, for one chain, tasks that queue, and P2?
 
-Command: make sizes; a part: make sizes ARGS="--ladder chain --solver cp-sat"
+Command: `make sizes`; a part: `make sizes ARGS="--ladder chain --solver cp-sat"`
 
 Needs: a core; every run is a process of its own on one thread, set-up counted.
 
 Writes: nothing, or every run with --json FILE; prints a line for each run and a table of the highest steps.
 
-Time: SIZES_TIME
+Time: an hour or so, by forecast: 28 ladders end with a run that takes its minute.
 
 Outcome: layers of one chain on 5 and 11 servers: milp 24 and 11, cp-sat 36 and 8, chain-exact 3200 (the ladder's end)
 and 800; four tasks that queue on 5 servers: milp 2 layers each, cp-sat 5.

@@ -2,13 +2,13 @@
 
 Question: How long does each exact solver take to prove the optimum, and how much does chain-exact gain on chains?
 
-Command: make compare-exact
+Command: `make compare-exact`
 
 Needs: a core that is free; every run is a process of its own on one thread.
 
 Writes: nothing; prints a table, means and ratios.
 
-Time: PROOF_TIME
+Time: 15 minutes on a busy machine.
 
 Outcome: on chains chain-exact is 200 times as fast as milp in the mean once loaded (at least 26, at five layers), 11
 times for a first solve; milp takes 6 to 42 s for 11 layers on 11 servers.

@@ -224,4 +224,6 @@ def as_html(solution: SolutionFacts, width: int = 110) -> str:
     """Return the summary as HTML for notebooks."""
     console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False)
     console.print(summary(solution))
-    return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')
+    return console.export_html(
+        inline_styles=True, code_format='<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
+    )
