@@ -83,7 +83,7 @@ def _summarise(solver: str, verdicts: "list[Verdict]", conclusion: str) -> None:
     failed = sum(verdict.outcome == "failed" for verdict in verdicts)
     print(f"{solver} {conclusion}" + (f": {failed} of {len(verdicts)} checks failed" if failed else ""))
     for finding in findings(verdicts):
-        print(f"  {finding}\n    in: {', '.join(finding.checks)}")
+        print(f"  {finding}\n    in: {'; '.join(finding.checks)}")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ REPEATED_EVALUATIONS = 4_000
 """of the runs that are to be the same"""
 REPEATED_S = 1.0
 """how long one such run goes to see how many evaluations that is; the runs themselves have half as many"""
+REPEATED_AT_MOST_S = 5.0
+"""after which a run that has used up no evaluations is one that goes by the clock"""
 LARGE_TIME_LIMIT_S = 1.0
 """with very many subtasks"""
 CTRL_C_TIME_LIMIT_S = 10.0
@@ -32,4 +34,4 @@ MEMORY_SHARE = 0.5
 
 def hard_s(time_limit: float | None) -> float:
     """Return when a trial is ended from outside, in seconds after it began."""
-    return (time_limit or TIME_LIMIT_S) + 2 * GRACE_S
+    return REPEATED_AT_MOST_S if time_limit is None else time_limit + 2 * GRACE_S

@@ -16,6 +16,7 @@ from offbench.runs.conformance.own_code import is_own
 from offbench.runs.conformance.verdict import Fault, Refused
 from offbench.runs.process import Died, Process, TooLarge
 
+_CHILD = "offbench.runs.conformance.child"
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 # What faulthandler begins with.
 _DUMPS = ("Fatal Python error", "Timeout (")
@@ -44,7 +45,7 @@ class Worker:
     def start(self, solver: str | None = None) -> Process:
         """Begin a process where there is none, and a solver's import, without waiting for them."""
         if self._process is None:
-            self._process = Process("offbench.runs.conformance.child").__enter__()
+            self._process = Process(_CHILD).__enter__()
             self._greeted, self._asked, self._imported = False, set(), {}
         if solver is not None and solver not in self._asked:
             self._asked.add(solver)
@@ -110,12 +111,14 @@ class Worker:
             raise Fault(
                 f"its process ended with {end.how}" if crashed else str(end), where=self._dismissed(solver)
             ) from None
+        if answer.get("changes"):
+            self.kill()  # nobody else is to suffer from them
         if "mistake" in answer:
             raise OffbenchError(answer["mistake"])
         if "fault" in answer:
             raise Fault(answer["fault"], where=_shown(answer["where"], solver))
-        if answer["changed"]:
-            raise Fault(" and ".join(answer["changed"]))
+        if answer["changes"]:
+            raise Fault(" and ".join(answer["changes"]))
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer
@@ -172,7 +175,10 @@ class Worker:
 
 def _command(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        return " ".join(Path(word).name if k == 0 else word for k, word in enumerate(process.cmdline()[:3]))
+        words = process.cmdline()
+        if _CHILD in words:
+            return "a fork of its own"
+        return " ".join(Path(word).name if k == 0 else word for k, word in enumerate(words[:3]))
     return "one that has ended since"
 
 
