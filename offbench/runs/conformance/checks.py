@@ -74,7 +74,9 @@ def longest_s() -> float:
         limits.IMPORT_S
         + sum(check.longest_s for check in checks())
         + limits.hard_s(limits.TIME_LIMIT_S)
-        + 2 * limits.END_S
+        + 2 * limits.FIRST_RUN_S
+        + limits.END_S
+        + limits.FOLLOW_S
     )
 
 

@@ -24,8 +24,12 @@ IMPORT_S = 60.0
 """for a solver's import, and to compile what it compiles once"""
 START_S = 300.0
 """until a new process has loaded the evaluator, or compiled it"""
-END_S = 5.0
-"""until a process ends that was told to, and until what it started has ended too"""
+FIRST_RUN_S = 30.0
+"""for a solver's first run in a process, which may load libraries"""
+END_S = 15.0
+"""until a process ends that was told to, with all its threads"""
+FOLLOW_S = 3.0
+"""until what it started has ended too"""
 GIVE_UP = 2
 """trials that had to be ended, after which no more are made"""
 MEMORY_SHARE = 0.5
