@@ -61,7 +61,7 @@ class Child:
             reply = self._fault(error, request["solver"])
         finally:
             faulthandler.cancel_dump_traceback_later()
-        return reply | {"changed": self._restore(before)}
+        return reply | {"changes": _changes(before)}
 
     def _import(self, name: str) -> dict[str, Any]:
         try:
@@ -94,27 +94,25 @@ class Child:
             return {"fault": _text(error), "where": where} if asked or not where else {"refused": _text(error)}
         return {"fault": f"{type(error).__name__}: {_text(error)}", "where": where}
 
-    def _restore(self, folder: Path) -> list[str]:
-        """Undo what a solver did to the process, and tell it."""
-        changed = []
+
+def _changes(folder: Path) -> list[str]:
+    """Return what a solver did to the process that the next one would suffer from."""
+    changes = []
+    try:
+        moved = Path.cwd() != folder
+    except OSError:  # it is gone
+        moved = True
+    if moved:
+        changes.append("changes the working directory")
+    for stream, number in (("stdout", 1), ("stderr", 2)):
         try:
-            moved = Path.cwd() != folder
-        except OSError:  # it is gone
-            moved = True
-        if moved:
-            changed.append("changes the working directory")
-            os.chdir(folder)
-        for stream, number in (("stdout", 1), ("stderr", 2)):
-            try:
-                os.fstat(number)
-                closed = getattr(sys, stream).closed
-            except OSError:
-                closed = True
-            if closed:
-                changed.append(f"closes sys.{stream}")
-                os.dup2(self._stderr.fileno(), number)
-                setattr(sys, stream, os.fdopen(os.dup(number), "w"))
-        return changed
+            os.fstat(number)
+            closed = getattr(sys, stream).closed
+        except OSError:
+            closed = True
+        if closed:
+            changes.append(f"closes sys.{stream}")
+    return changes
 
 
 def _text(error: BaseException) -> str:
