@@ -52,16 +52,17 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
             bounds = [(known.best_bound, f"{REFERENCE} ({known.bound_from.by})"), *bounds]
         objective, objective_by = min(objectives, default=(math.nan, ""), key=lambda pair: pair[0])
         bound, bound_by = max(bounds, default=(math.nan, ""), key=lambda pair: pair[0])
-        if contradict(objective, bound):
+        told = runs["client_only"].dropna()
+        client_only = known.client_only if known is not None else told.iloc[0] if len(told) else math.nan
+        size = 0.0 if math.isnan(client_only) else float(client_only)
+        if contradict(objective, bound, client_only=size):
             raise Contradiction(
                 f"{instance}: the bound {bound!r} by {bound_by} lies above the objective {objective!r} by "
                 f"{objective_by}: one of them is wrong, and no statistic means anything"
             )
-        told = runs["client_only"].dropna()
-        client_only = known.client_only if known is not None else told.iloc[0] if len(told) else math.nan
         lines[instance] = {
             "best_known": objective, "best_known_by": objective_by, "bound": bound, "bound_by": bound_by,
-            "client_only": client_only, "proven": is_optimal(objective, bound),
+            "client_only": client_only, "proven": is_optimal(objective, bound, client_only=size),
         }  # fmt: skip
     columns = ["best_known", "best_known_by", "bound", "bound_by", "client_only", "proven"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("instance")

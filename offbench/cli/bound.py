@@ -144,9 +144,9 @@ def _gaps(what: str, objective: float, client_only: float | None, bound: float |
         "what": what,
         "objective": objective,
         "absolute_gap": absolute_gap(objective, bound),
-        "relative_gap": relative_gap(objective, bound),
+        "relative_gap": relative_gap(objective, bound, client_only=client_only),
         "certified": None if client_only is None else certified(objective, client_only, bound),
-        "contradicted": contradict(objective, bound),
+        "contradicted": contradict(objective, bound, client_only=client_only),
     }
 
 

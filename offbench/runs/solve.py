@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offbench.errors import OffbenchError
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
 from offbench.evaluation.references import lookup
 from offbench.learning.checkpoint import Checkpoint
@@ -153,7 +154,7 @@ def solve(
         reason=reason,
         placement=search.incumbent,
         evaluation=_confirmed(search),
-        client_only=_client_only(search.problem),
+        client_only=client_only(search.problem),
         lower_bound=search.lower_bound,
         seconds=seconds,
         evaluations=search.evaluations,
@@ -267,8 +268,3 @@ def _confirmed(search: Search) -> Evaluation | None:
             f"the incumbent's objective is {evaluation.objective!r}, but the search kept {search.objective!r}"
         )
     return evaluation
-
-
-def _client_only(problem: Problem) -> Evaluation:
-    free = P1(problem.instance) if isinstance(problem, P2) else problem
-    return evaluate(free, free.everything_on(free.arrays.client))

@@ -5,13 +5,15 @@ is measured the same way and cannot misreport.
 """
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
-from offbench.evaluation.gaps import contradict, is_optimal
+from offbench.evaluation.client_only import client_only
+from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTALS
 from offbench.model.placement import Placement, indices
 from offbench.model.problem import Ints, Problem
@@ -102,7 +104,7 @@ class Search:
     @property
     def ended_by(self) -> str | None:
         """What ends the search now: optimal, target, max-evaluations, time-limit; None goes on."""
-        if self.incumbent is not None and is_optimal(self.objective, self.lower_bound):
+        if self._proven:
             return "optimal"
         if self.budget.target is not None and self.objective <= self.budget.target:
             return "target"
@@ -111,6 +113,22 @@ class Search:
         if self.remaining_s <= 0:
             return "time-limit"
         return None
+
+    @property
+    def _proven(self) -> bool:
+        if self.incumbent is None or self.lower_bound == -math.inf:
+            return False
+        return is_optimal(self.objective, self.lower_bound, client_only=self.client_only)
+
+    @cached_property
+    def client_only(self) -> float:
+        """Objective of everything on the client, which no evaluation of the budget goes into."""
+        return client_only(self.problem).objective
+
+    @property
+    def tolerance(self) -> float:
+        """By how much a bound may lie below the incumbent's objective and prove it (MODEL.md section 9)."""
+        return tolerance(self.objective, client_only=self.client_only)
 
     def check(self) -> None:
         """End the solver here if the search has ended; for long stretches without a proposal.
@@ -270,7 +288,9 @@ class Search:
         self._record()
 
     def _compare(self) -> None:
-        if self.incumbent is not None and contradict(self.objective, self.lower_bound):
+        if self.incumbent is None or self.lower_bound == -math.inf:
+            return
+        if contradict(self.objective, self.lower_bound, client_only=self.client_only):
             raise BoundError(f"lower bound {self.lower_bound!r} lies above the feasible objective {self.objective!r}")
 
     def _record(self) -> None:

@@ -117,7 +117,7 @@ def walk(
             if ordered:
                 held_order[j] = order[j]
         here, balance = chosen_value, chosen_balance
-        if here < best_value - 1e-12:
+        if here < best_value - 1e-12 * abs(here):
             best_value = here
             best[:] = held
             best_order[:] = held_order
