@@ -269,6 +269,8 @@ class Search:
     def bound(self, value: float) -> None:
         """Report a lower bound on the objective of every placement; the best one counts.
 
+        Where nothing is gained by coordination Q is a sum of costs, so that a bound below 0, by rounding say, is 0.
+
         Raises
         ------
         BoundError
@@ -276,6 +278,8 @@ class Search:
         SearchEnded
             If it meets the incumbent, which proves it optimal.
         """
+        if self.problem.instance.weights.coordination == 0:
+            value = max(0.0, value)
         if value > self.lower_bound:
             self.lower_bound = float(value)
             self._compare()
