@@ -8,6 +8,7 @@ that asked.
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -23,6 +24,9 @@ def main() -> None:
     os.dup2(2, 1)
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(sys.stdin, requests), daemon=True).start()
+
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, lambda number, frame: None)  # schedulers tell every process; ours is ended by who asked
 
     # Before any run's clock starts: the evaluator is loaded, or compiled.
     from offbench.bench.machine import machine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.shared.arguments import Json
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from offbench.bench.runner import Progress, Tally
     from offbench.bench.store import Store
     from offbench.bench.workers import Backend
+    from offbench.cli.shared.interrupt import Ending
 
 RESULTS = Path("results")
 
@@ -84,10 +85,10 @@ def bench(
         return
     if store.keep_suite(file.read_text(encoding="utf-8")):
         say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
-    outcome = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
+    outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)
     if outcome.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if outcome.failed:
         raise typer.Exit(FAILED)
 
@@ -134,7 +135,7 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
 
 def run_plan(
     made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
-) -> "Tally":
+) -> "tuple[Tally, Ending]":
     """Run a plan, with a progress bar; Ctrl-C keeps what is done."""
     from offbench.bench.forecast import state
     from offbench.bench.runner import run
@@ -142,13 +143,13 @@ def run_plan(
     from offbench.cli.shared.progress import bar
 
     known = store.seconds()
-    with one_interrupt(), bar(made.suite.name, quiet) as progress:
+    with one_interrupt() as ending, bar(made.suite.name, quiet) as progress:
 
         def watch(runs: "Progress") -> None:
             if progress is not None:
                 progress.follow(lambda: state(runs, known))
 
-        return run(made, store, jobs, backend, address, rerun, watch)
+        return run(made, store, jobs, backend, address, rerun, watch), ending
 
 
 def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def bound(
     from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
-    with one_interrupt():
+    with one_interrupt() as ending:
         found = _bounds(problem, time_limit, quiet)
     result = _result(problem, given, found)
     if json:
@@ -63,7 +63,7 @@ def bound(
             f"{row['objective']!r} of {row['what']}: one of them is wrong"
         )
     if found.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if found.best is None:
         say(f"{facts.name}: no bound within {time_limit:g} s")
     if wrong or found.best is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument
-from offbench.cli.shared.errors import INTERRUPTED, say
+from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def pareto(
         for entry in catalogue().values()
         if "P1" in entry.solves and not entry.missing and entry.name != FRONT_SOLVER
     ]
-    with one_interrupt():
+    with one_interrupt() as ending:
         from contextlib import redirect_stdout
 
         with redirect_stdout(sys.stderr), bar(facts.name, quiet) as progress:
@@ -89,7 +89,7 @@ def pareto(
     for refusal in found.refusals if not quiet else ():
         say(refusal)
     if found.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.shared.arguments import Json
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def reproduce(
             return
         if not quiet and not json:
             forecast_of(plan, store, at_once, rerun is not None, False)
-        outcome = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
+        outcome, ending = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
         if not json or outcome.interrupted:
             tell(outcome, store, False, quiet)
         if outcome.interrupted:
-            raise typer.Exit(INTERRUPTED)
+            raise typer.Exit(ending.exit_code)
     elif not (store.folder / "plan.json").is_file():
         raise OffbenchError(f"{store.folder}: has no runs; `offbench reproduce all` makes them")
     shown = wanted or list(FIGURES)

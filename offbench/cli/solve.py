@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def solve(
 ) -> None:
     """Run one solver on one instance.
 
-    The best placement found is compared with everything on the client. Ctrl-C ends the run; the
-    incumbent is printed and written all the same.
+    The best placement found is compared with everything on the client. Ctrl-C or SIGTERM ends the run;
+    the incumbent is printed and written all the same.
     """
     from offbench.cli.shared.files import check_writable
 
@@ -92,7 +92,7 @@ def solve(
 
     from offbench.cli.shared.interrupt import one_interrupt
 
-    with one_interrupt():
+    with one_interrupt() as ending:
         solution = _run(instance, solver, placement, two_step, request, log_dir, quiet)
         try:
             if output is not None:
@@ -100,7 +100,7 @@ def solve(
         finally:
             _print(solution, json, quiet)
     if solution.stopped == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if solution.placement is None:
         raise typer.Exit(FAILED)
 

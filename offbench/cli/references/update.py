@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.references.file import Names, checked_names, read
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def update(
     failures: list[str] = []
     interrupted = False
     try:
-        with one_interrupt():
+        with one_interrupt() as ending:
             for name in chosen:
                 before = begun.instances.get(name)
                 improved = _improved(load(name), before, effort, placement, by, quiet)
@@ -91,7 +91,7 @@ def update(
     for failure in failures:
         say(failure)
     if interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if failures:
         raise typer.Exit(FAILED)
 

@@ -11,7 +11,6 @@ from offbench.errors import OffbenchError
 
 FAILED = 1
 MISTAKE = 2
-INTERRUPTED = 130
 
 
 class OneLineErrors(TyperGroup):
@@ -20,8 +19,11 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without box characters is no reason to fail
+        from offbench.cli.shared.interrupt import exit_code_of, signals_interrupt
+
         try:
-            result = super().invoke(ctx)
+            with signals_interrupt():
+                result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a broken pipe can still be caught
             return result
         except OffbenchError as error:
@@ -30,9 +32,9 @@ class OneLineErrors(TyperGroup):
         except typer.BadParameter as error:  # typer's own check of a value
             say(error.format_message())
             raise typer.Exit(MISTAKE) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             say("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(exit_code_of(interrupt)) from None
         except BrokenPipeError:  # the reader, perhaps `head`, has gone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
