@@ -12,6 +12,14 @@ class OffbenchError(Exception):
         super().__init__(" ".join(message.splitlines()))  # names in files may have line breaks
 
 
+class InvalidPlacement(OffbenchError):
+    """A placement with a server that isn't allowed, or with an order that isn't one.
+
+    Where a solver proposes it, that is the solver's fault; an `OffbenchError` of its own says that it isn't for a
+    problem.
+    """
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name closest to *word*, or an empty string."""
     import difflib

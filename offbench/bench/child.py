@@ -15,7 +15,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 
 
 def main() -> None:
@@ -58,11 +58,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             _rehearse(request["rehearse"])
         else:
             answer = {"solution": _solve(request)}
-    except OffbenchError as error:
-        answer = {"status": "refused", "message": str(error)}
     except BaseException as error:
-        message = f"{type(error).__name__}: {error}"
-        answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
+        if isinstance(error, OffbenchError) and not isinstance(error, InvalidPlacement):
+            answer = {"status": "refused", "message": str(error)}
+        else:
+            message = f"{type(error).__name__}: {error}"
+            answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
     return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
 
 

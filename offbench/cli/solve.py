@@ -9,7 +9,7 @@ import typer
 
 from offbench.cli.shared.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
 from offbench.cli.shared.errors import FAILED, say
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 
 if TYPE_CHECKING:
     from offbench.runs.solution import Solution
@@ -149,9 +149,9 @@ def _run(
     from offbench.search.search import Search
 
     solution = None
+    title = solver or str(request["policy"])
     try:
         # What a solver prints must not land among the results.
-        title = solver or str(request["policy"])
         with redirect_stdout(sys.stderr), logging(log_dir) as listener, bar(title, quiet) as progress:
 
             def watch(search: Search) -> None:
@@ -167,8 +167,8 @@ def _run(
                 if progress is not None:
                     request["on_stage"] = progress.begin
                 solution = solve_two_step(facts, str(solver), **request)
-    except BoundError as error:
-        say(f"solver '{solver}': {error}; the run is void")
+    except (BoundError, InvalidPlacement) as error:
+        say(f"solver '{title}': {error}; the run is void")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         if solution is None:

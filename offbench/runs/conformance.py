@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.composition import compose
 from offbench.model.instance import Instance, Layer, Task, load
@@ -101,21 +101,13 @@ def _judge(title: str, check: Callable[[], None]) -> Verdict:
         return Verdict(title, "refused", str(refusal))
     except Fault as fault:
         return Verdict(title, "failed", str(fault))
+    except InvalidPlacement as error:
+        return Verdict(title, "failed", str(error))
     except OffbenchError as error:
-        return Verdict(title, "failed" if _in_proposal(error) else "refused", str(error))
+        return Verdict(title, "refused", str(error))
     except Exception as error:  # whatever a solver raises
         return Verdict(title, "failed", f"{type(error).__name__}: {error}")
     return Verdict(title, "passed")
-
-
-def _in_proposal(error: BaseException) -> bool:
-    """Tell whether an error comes from a placement that was proposed."""
-    step = error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_globals["__name__"] in ("offbench.search.search", "offbench.model.placement"):
-            return True
-        step = step.tb_next
-    return False
 
 
 def _on(make: Callable[[], Instance]) -> Check:

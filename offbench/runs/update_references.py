@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offbench.bounds.relaxation import Relaxation, tightest
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import contradict
 from offbench.evaluation.references import Origin, Reference, References, faults_of, meets, placement_of
@@ -221,6 +221,9 @@ def improve(
                 raise BoundError(f"{instance.name}: {name}: {error}") from None
             except KeyboardInterrupt:  # before the search began
                 interrupted = True
+            except InvalidPlacement as error:
+                failures.append(f"{run}: {type(error).__name__}: {error}")
+                continue
             except OffbenchError as error:
                 refusals.append(f"{run}: {error}")
                 continue

@@ -158,7 +158,7 @@ class Search:
         ------
         SearchEnded
             If the search had ended before, or ends with this proposal.
-        OffbenchError
+        InvalidPlacement
             If a subtask stands on a server that isn't allowed (for P2: another than the given one),
             or the dispatch order isn't one.
         """
@@ -184,7 +184,7 @@ class Search:
 
         Raises
         ------
-        SearchEnded, OffbenchError
+        SearchEnded, InvalidPlacement
             As `propose`. Rows scored before the end are kept.
         """
         return self._score(assignments, orders)[:, 0]

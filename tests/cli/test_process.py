@@ -135,6 +135,20 @@ def test_help_and_lists_import_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("servers", ["[99] * problem.n_subtasks", "[0]", "[0.5] * problem.n_subtasks"])
+def test_solver_that_proposes_what_is_none_is_no_users_mistake(servers: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        'from offbench import Solver\nclass Mine(Solver):\n    """Mine."""\n'
+        f"    def solve(self, problem, search):\n        search.propose({servers})\n",
+        encoding="utf-8",
+    )
+    line = ["solve", "--solver", "./mine.py", "--json", "alexnet"]
+    done = subprocess.run([*OFFBENCH, *line], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("offbench: solver './mine.py': ") and done.stderr.endswith("; the run is void\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_solver_that_crashes_is_no_users_mistake(tmp_path: Path) -> None:
     mine = tmp_path / "mine.py"
     mine.write_text(
