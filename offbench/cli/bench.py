@@ -1,6 +1,5 @@
 """`offbench bench`: run a suite, or go on with it."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +59,8 @@ def bench(
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
     from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+    from offbench.cli.shared.files import check_folder
+    from offbench.files.text import read_text
 
     chosen = _backend(backend, address)
     if jobs is not None and jobs < 1:
@@ -83,7 +84,7 @@ def bench(
         for damage in store.damaged:
             say(damage)
         return
-    if store.keep_suite(file.read_text(encoding="utf-8")):
+    if store.keep_suite(read_text(file)):
         say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
     outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)
@@ -101,15 +102,6 @@ def _backend(name: str, address: str | None) -> "Backend":
                 raise OffbenchError("--address: is of a cluster; give --backend dask or ray")
             return backend
     raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder of results that can't be written, before the work."""
-    at = folder
-    while not at.exists():
-        at = at.parent
-    if not at.is_dir() or not os.access(at, os.W_OK):
-        raise OffbenchError(f"{folder}: can't be written: {at} is no folder, or there is no permission")
 
 
 def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:

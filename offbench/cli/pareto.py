@@ -94,13 +94,15 @@ def pareto(
 
 def _make_folder(folder: Path) -> None:
     """Make a folder, or take an empty one, so that placements of two fronts never mix."""
-    try:
+    from offbench.cli.shared.files import check_folder
+    from offbench.files.atomic import writing
+
+    check_folder(folder)
+    with writing(folder):
         folder.mkdir(exist_ok=True)
         if any(folder.iterdir()):
             raise OffbenchError(f"{folder}: isn't empty; name a new folder")
         (folder / "placements").mkdir()
-    except OSError as error:
-        raise OffbenchError(f"{folder}: can't be written: {error.strerror}") from None
 
 
 def _write(found: "Pareto", folder: Path, quiet: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from offbench.cli.results.folder import Folder, Target, analysed
+from offbench.cli.results.folder import Exclude, Folder, Target, analysed
 from offbench.cli.shared.errors import say
 
 
@@ -19,6 +19,7 @@ def report(
         Path | None, typer.Option(metavar="DIR", help="Write the charts as PDF and PNG here, too.")
     ] = None,
     target: Target = 0.01,
+    exclude: Exclude = None,
 ) -> None:
     """Write one HTML file that opens from disk.
 
@@ -29,7 +30,7 @@ def report(
     file = output or results / "report.html"
     if results.is_dir():
         check_writable(file)
-    store, found, analysis = analysed(results, target, 100)
+    store, found, analysis = analysed(results, target, 100, exclude)
 
     from offbench.report.page import report as page
 

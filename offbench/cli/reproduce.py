@@ -47,7 +47,8 @@ def reproduce(
 
     from offbench.bench.plan import together
     from offbench.bench.store import Store
-    from offbench.cli.bench import check_folder, forecast_of, run_plan, tell
+    from offbench.cli.bench import forecast_of, run_plan, tell
+    from offbench.cli.shared.files import check_folder
     from offbench.paper.experiments import FIGURES, FULL, QUICK, chosen, experiments
 
     if figure is None and not report:

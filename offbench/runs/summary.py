@@ -43,7 +43,14 @@ def summary(solution: Solution) -> RenderableType:
         f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
-    lines = (_elsewhere(solution.instance), solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution))
+    lines = (
+        _elsewhere(solution.instance),
+        solution.reason,
+        _bound(solution),
+        _known(solution),
+        _trained(solution),
+        _finish(solution),
+    )
     return Group(
         head,
         *stages(solution),

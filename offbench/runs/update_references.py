@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from offbench.bounds.relaxation import Relaxation, tightest
 from offbench.errors import InvalidPlacement, OffbenchError
+from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import contradict
 from offbench.evaluation.references import Origin, Reference, References, faults_of, meets, placement_of
@@ -48,7 +49,9 @@ def begin(instance: Instance, reference: Reference | None = None) -> Reference:
         best_bound=None,
         proven=False,
         client_only=objective,
-        objective_from=origin("everything on the client", "elsewhere"),
+        objective_from=origin(
+            f"everything on the client{', as far as allowed' * (elsewhere(instance) > 0)}", "elsewhere"
+        ),
         bound_from=None,
         placement=_as_file(placement, instance),
     )

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
 from offbench.evaluation.client_only import client_only
+from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTALS
 from offbench.model.placement import Placement, indices

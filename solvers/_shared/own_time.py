@@ -30,7 +30,7 @@ def in_own_time(problem: AnyProblem) -> AnyProblem:
         return problem
     instance = times(problem.instance, 2.0**exponent, problem.scales)
     if isinstance(problem, P2):
-        return P2(instance, Placement(problem.servers, problem.order))
+        return type(problem)(instance, Placement(problem.servers, problem.order))
     return type(problem)(instance)
 
 
@@ -42,9 +42,7 @@ def times(instance: Instance, factor: float, scales: Scales) -> Instance:
                 "arrival_s": task.arrival_s * factor,
                 "input_mb": task.input_mb * factor,
                 "layers": tuple(
-                    layer.model_copy(
-                        update={"gcycles": layer.gcycles * factor, "output_mb": layer.output_mb * factor}
-                    )
+                    layer.model_copy(update={"gcycles": layer.gcycles * factor, "output_mb": layer.output_mb * factor})
                     for layer in task.layers
                 ),
             }

@@ -29,7 +29,12 @@ every_relaxation = pytest.mark.parametrize("relaxation", RELAXATIONS, ids=lambda
 
 def assert_below(relaxation: Relaxation, problem: Problem, objective: float) -> None:
     for k, bound in enumerate(islice(relaxation.bounds(problem), MOST_BOUNDS)):
-        assert not contradict(objective, bound, client_only=client_only(problem).objective), (relaxation.name, k, bound, objective)
+        assert not contradict(objective, bound, client_only=client_only(problem).objective), (
+            relaxation.name,
+            k,
+            bound,
+            objective,
+        )
 
 
 def well_posed_optimum(problem: Problem) -> float:

@@ -115,7 +115,8 @@ def test_hangup_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As under nohup."""
     process = subprocess.Popen(
         [*OFFBENCH, "solve", "--solver", endless(tmp_path), "--time-limit", "8", "--json", "alexnet"],
-        stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )  # fmt: skip
     wait_for(tmp_path / "begun", process)
     process.send_signal(signal.SIGHUP)
