@@ -75,6 +75,11 @@ def bench(
     made = plan(wanted, file.parent, required=named)
     store = Store(output or RESULTS / wanted.name)
     check_folder(store.folder)
+    if (store.folder / "plan.json").is_file() and not (store.folder / "suite.toml").is_file():
+        raise OffbenchError(
+            f"{store.folder}: holds runs of no suite (it has no suite.toml), such as `offbench reproduce` makes; "
+            "name another folder with --output"
+        )
     at_once = jobs or (1 if chosen == "loky" else -1)
     if not quiet:
         for solver, why in made.absent.items():

@@ -150,7 +150,7 @@ def solve(
         solver=made.name if made is not None else name,
         parameters=made.model_dump(mode="json") if made is not None else dict(parameters or {}),
         seed=seed,
-        stopped=stopped or search.ended_by or "finished",
+        stopped=stopped or search.ended_by or search.returned_by,
         reason=reason,
         placement=search.incumbent,
         evaluation=_confirmed(search),

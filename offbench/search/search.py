@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 
 # A population is scored in blocks of about this many subtasks, some milliseconds, so that the clock is watched.
 _BLOCK = 200_000
+# How long before the time limit a library stops at most that was given the time left, and as a share of the limit.
+_EARLY_S, _EARLY = 0.1, 0.01
 _INDICATORS = [TOTALS.index(name) for name in INDICATORS]
 
 
@@ -76,6 +78,7 @@ class Search:
         """servers that such a solver's policy chooses now, when it explores nothing"""
         self.trace: list[TracePoint] = []
         """a point for each improvement of incumbent or bound"""
+        self._asked_for_time = False
         self.front: Front | None = None
         """takes in every placement scored, where somebody wants the Pareto front"""
 
@@ -87,6 +90,11 @@ class Search:
     @property
     def remaining_s(self) -> float:
         """Seconds left, infinite without a time limit."""
+        self._asked_for_time = True
+        return self._left_s
+
+    @property
+    def _left_s(self) -> float:
         return math.inf if self.budget.time_limit is None else self.budget.time_limit - self.seconds
 
     @property
@@ -110,9 +118,20 @@ class Search:
             return "target"
         if self.budget.max_evaluations is not None and self.evaluations >= self.budget.max_evaluations:
             return "max-evaluations"
-        if self.remaining_s <= 0:
+        if self._left_s <= 0:
             return "time-limit"
         return None
+
+    @property
+    def returned_by(self) -> str:
+        """What ended a solver that returns now: time-limit, if it asked for what is left and that is used up.
+
+        A library that is given the time that is left stops just before its end. Else finished.
+        """
+        limit = self.budget.time_limit
+        if limit is not None and self._asked_for_time and self._left_s <= max(_EARLY_S, _EARLY * limit):
+            return "time-limit"
+        return "finished"
 
     @property
     def _proven(self) -> bool:
