@@ -1,6 +1,5 @@
 """`offbench pareto`: the front of delay, energy and cost."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,9 +63,7 @@ def pareto(
         if "P1" in entry.solves and not entry.missing and entry.name != FRONT_SOLVER
     ]
     with one_interrupt() as ending:
-        from contextlib import redirect_stdout
-
-        with redirect_stdout(sys.stderr), bar(facts.name, quiet) as progress:
+        with console.prints_apart(), bar(facts.name, quiet) as progress:
             watch: dict[str, Any] = {}
             if progress is not None:
                 watch = {"on_run": progress.begin, "on_search": progress.watch}

@@ -25,11 +25,13 @@ def report(
 
     Gap table, curves over time, profiles, ranks, where layers went, Gantt charts, machines and versions.
     """
-    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.files import check_folder, check_writable, write
 
     file = output or results / "report.html"
     if results.is_dir():
         check_writable(file)
+    if figures is not None:
+        check_folder(figures)
     store, found, analysis = analysed(results, target, 100, exclude)
 
     from offbench.report.page import report as page

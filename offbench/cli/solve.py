@@ -1,7 +1,5 @@
 """`offbench solve`: run one solver on one instance."""
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,7 +127,7 @@ def _run(
     log_dir: Path | None,
     quiet: bool,
 ) -> "Solution":
-    from offbench.cli.shared.console import load_evaluator
+    from offbench.cli.shared.console import load_evaluator, prints_apart
     from offbench.model.instance import load
     from offbench.model.placement import load_placement
     from offbench.search.registry import locate
@@ -151,8 +149,7 @@ def _run(
     solution = None
     title = solver or str(request["policy"])
     try:
-        # What a solver prints must not land among the results.
-        with redirect_stdout(sys.stderr), logging(log_dir) as listener, bar(title, quiet) as progress:
+        with prints_apart(), logging(log_dir) as listener, bar(title, quiet) as progress:
 
             def watch(search: Search) -> None:
                 if listener is not None:

@@ -42,7 +42,7 @@ def train(
     Ctrl-C ends the training with a checkpoint. With --resume it goes on from the last one, whatever ended it, and
     ends exactly where it would have ended.
     """
-    from offbench.cli.shared.console import load_evaluator
+    from offbench.cli.shared.console import load_evaluator, prints_apart
     from offbench.model.instance import load
 
     parameters = parse_settings(settings)
@@ -60,7 +60,7 @@ def train(
             raise KeyboardInterrupt
         watched[0].stop = True
 
-    with one_interrupt(stop) as ending, logging(log_dir) as listener, bar(solver, quiet) as progress:
+    with one_interrupt(stop) as ending, prints_apart(), logging(log_dir) as listener, bar(solver, quiet) as progress:
 
         def watch(now: "Watched") -> None:
             watched.append(now)
