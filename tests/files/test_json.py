@@ -7,6 +7,7 @@ from typing import Any
 
 import examples
 import pytest
+from examples import layer, task
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -79,8 +80,8 @@ def numbered(data: Json) -> None:
     ("change", "told"),
     [
         (
-            lambda data: data["tasks"][1]["layers"][2].update(gcycles=math.nan),
-            "tasks[1].layers[2].gcycles: must be a finite number, not NaN",
+            lambda data: data.update(tasks=[task("t", layer("a", 1), layer("b", math.nan, 0, ("a",)))]),
+            "tasks[0].layers[1].gcycles: must be a finite number, not NaN",
         ),
         (numbered, "tasks[1].layers[0].name: must be a text, not 0 (and 7 more)"),
         (lambda data: data["tasks"][0].update(layers=[]), "tasks[0].layers: must have at least one layer"),
