@@ -71,9 +71,9 @@ def told_of(change: Callable[[Json], object]) -> str:
 
 def numbered(data: Json) -> None:
     """Name the layers and their inputs by numbers: four names and four inputs of the second task."""
-    numbers = {layer["name"]: number for number, layer in enumerate(data["tasks"][1]["layers"])}
-    for layer in data["tasks"][1]["layers"]:
-        layer |= {"name": numbers[layer["name"]], "inputs": [numbers[name] for name in layer["inputs"]]}
+    numbers = {each["name"]: number for number, each in enumerate(data["tasks"][1]["layers"])}
+    for each in data["tasks"][1]["layers"]:
+        each |= {"name": numbers[each["name"]], "inputs": [numbers[name] for name in each["inputs"]]}
 
 
 @pytest.mark.parametrize(
