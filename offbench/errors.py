@@ -1,4 +1,4 @@
-"""The error whose message is meant for the user."""
+"""The error, and the warning, whose message is meant for the user."""
 
 
 class OffbenchError(Exception):
@@ -18,6 +18,10 @@ class InvalidPlacement(OffbenchError):  # noqa: N818 - what it is about, as `Inf
     Where a solver proposes it, that is the solver's fault; an `OffbenchError` of its own says that it isn't for a
     problem.
     """
+
+
+class OffbenchWarning(UserWarning):
+    """Something that works, but perhaps not as the user thinks; the command line prints it in one line."""
 
 
 def nearest(word: str, known: list[str]) -> str:

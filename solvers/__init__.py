@@ -1,1 +1,1 @@
-"""The solvers: one file, or folder, for each idea. Listed by `offbench.search.solver.catalogue`."""
+"""The solvers: one file, or folder, for each idea. Listed by `offbench.search.registry.catalogue`."""

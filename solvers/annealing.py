@@ -10,7 +10,7 @@ from offbench.solvers._shared.moves import start
 class Annealing(Solver):
     """Simulated annealing over servers, and over dispatch orders where subtasks can wait.
 
-    A step draws one of all placements that a move leads to, as in a heat bath (`_bath`). The temperature
+    A step draws one of all placements that a move leads to, as in a heat bath (`heat_bath`). The temperature
     falls geometrically with the share of the budget used, between two multiples of the median
     difference that moving one subtask makes at the start.
     """

@@ -10,6 +10,7 @@ class ClientOnly(Solver):
     """Everything on the client, as if there were no network."""
 
     name: ClassVar[str] = "client-only"
+    is_baseline: ClassVar[bool] = True
 
     def solve(self, problem: P1, search: Search) -> None:
         search.propose(problem.everything_on(problem.arrays.client))
@@ -19,6 +20,7 @@ class BestEdge(Solver):
     """Everything on one edge server, the best one."""
 
     name: ClassVar[str] = "best-edge"
+    is_baseline: ClassVar[bool] = True
 
     def solve(self, problem: P1, search: Search) -> None:
         _try_each("edge", problem, search)
@@ -28,6 +30,7 @@ class BestCloud(Solver):
     """Everything on one cloud server, the best one."""
 
     name: ClassVar[str] = "best-cloud"
+    is_baseline: ClassVar[bool] = True
 
     def solve(self, problem: P1, search: Search) -> None:
         _try_each("cloud", problem, search)

@@ -8,7 +8,7 @@ from deap import base, tools
 from pydantic import Field
 
 from offbench import P1, Search, Solver
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
 from offbench.solvers._shared.evolution import Individual, ends_of, exchange, first_population, move_run
 from offbench.solvers._shared.heat_bath import HeatBath, warm_up
 
@@ -28,7 +28,7 @@ class Genetic(Solver):
     """A genetic algorithm that moves runs of neighbouring layers, on DEAP.
 
     Transfers make neighbours belong together: a crossover exchanges a stretch of subtasks (of one task: of whole
-    blocks, with their part of the dispatch order), a mutation puts a run of subtasks on one server. The first
+    segments, with their part of the dispatch order), a mutation puts a run of subtasks on one server. The first
     population has the greedy's placement, everything on each server, and placements at random. With `local_search` the
     best children of each generation, all of them by default, are improved by short walks in a heat bath (`annealing`),
     the cooler the more of the budget is used.
@@ -99,15 +99,15 @@ class Genetic(Solver):
 
     def toolbox(self, problem: P1, search: Search) -> Any:
         """Return DEAP's toolbox for a problem: population, evaluate, clone, select, mate, mutate."""
-        # Several tasks, of which all orders are one block, are served as they come.
-        ordered = len(problem.arrays.arrival_s) == 1 and not blocks_of(problem).in_turn.all()
+        # Several tasks, of which all orders are one segment, are served as they come.
+        ordered = len(problem.arrays.arrival_s) == 1 and not segments_of(problem).in_turn.all()
         size = self.population or (_FEW if self.local_search else _MANY)
         toolbox = base.Toolbox()
         toolbox.register("population", first_population, problem, search, size, ordered, Fitness)
         toolbox.register("evaluate", _evaluate, search)
         toolbox.register("clone", Individual.copy)
         toolbox.register("select", _tournament, search.rng, self.tournament)
-        toolbox.register("mate", exchange, search.rng, ends_of(problem, blockwise=ordered))
+        toolbox.register("mate", exchange, search.rng, ends_of(problem, by_segment=ordered))
         toolbox.register("mutate", move_run, problem, search.rng, self.longest_run)
         return toolbox
 

@@ -1,5 +1,7 @@
 """NSGA-II: the Pareto front of delay, energy and cost, on DEAP."""
 
+from typing import ClassVar
+
 import numpy as np
 from deap import base, tools
 from pydantic import Field
@@ -21,6 +23,8 @@ class Nsga2(Solver):
     met. Crossover, mutation and first population are those of `genetic`, ranks and crowding DEAP's.
     """
 
+    finds_front: ClassVar[bool] = True
+
     population: int = Field(default=100, ge=4)
     crossover: float = Field(default=0.9, ge=0, le=1)
     """probability that a pair of parents exchanges a stretch"""
@@ -30,7 +34,7 @@ class Nsga2(Solver):
     """subtasks moved together at most"""
 
     def solve(self, problem: P1, search: Search) -> None:
-        rng, ends = search.rng, ends_of(problem, blockwise=False)
+        rng, ends = search.rng, ends_of(problem, by_segment=False)
         parents = first_population(problem, search, self.population, False, Fitness)
         _evaluate(search, parents)
         parents = tools.selNSGA2(parents, self.population, nd="log")

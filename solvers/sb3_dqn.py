@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from offbench import P1, Search, Solver
+from offbench.learning import paper_agent as paper
 
 if TYPE_CHECKING:
     from stable_baselines3 import DQN
@@ -23,18 +24,18 @@ class Sb3Dqn(Solver):
     action is a synonym of the first allowed one, worth the same.
     """
 
-    net_arch: tuple[PositiveInt, ...] = (50, 20)
-    """neurons of the hidden layers (section 5.1)"""
-    learning_rate: PositiveFloat = 0.001
-    """of Adam (section 5.2)"""
-    batch_size: PositiveInt = 256
-    """transitions for each update (section 5.2)"""
-    gamma: Probability = 0.8
-    """discount (section 5.2)"""
-    exploration_final_eps: Probability = 0.1
-    """probability of a random action, from the first update on (section 5.2: 0.9 greedy)"""
-    target_update_interval: PositiveInt = 100
-    """updates between copies of the network to the target network (section 5.2)"""
+    net_arch: tuple[PositiveInt, ...] = paper.HIDDEN
+    """neurons of the hidden layers (the paper's)"""
+    learning_rate: PositiveFloat = paper.LEARNING_RATE
+    """of Adam (the paper's)"""
+    batch_size: PositiveInt = paper.BATCH
+    """transitions for each update (the paper's)"""
+    gamma: Probability = paper.DISCOUNT
+    """discount (the paper's)"""
+    exploration_final_eps: Probability = round(1 - paper.GREEDY, 9)
+    """probability of a random action, from the first update on (the paper's)"""
+    target_update_interval: PositiveInt = paper.COPY_EVERY
+    """updates between copies of the network to the target network (the paper's)"""
     buffer_size: PositiveInt = 20_000
     """transitions that the replay buffer holds"""
     learning_starts: PositiveInt = 256

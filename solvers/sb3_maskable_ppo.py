@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from offbench import P1, Search, Solver
+from offbench.learning import paper_agent as paper
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -15,14 +16,14 @@ class Sb3MaskablePpo(Solver):
     Parameters have stable-baselines3's names. Those that the paper's agents have too are at the paper's values.
     """
 
-    net_arch: tuple[PositiveInt, ...] = (50, 20)
-    """neurons of the hidden layers, of policy and value each (section 5.1)"""
-    learning_rate: PositiveFloat = 0.001
-    """of Adam (section 5.2)"""
-    batch_size: PositiveInt = Field(default=256, gt=1)
-    """transitions for each update (section 5.2)"""
-    gamma: Probability = 0.8
-    """discount (section 5.2)"""
+    net_arch: tuple[PositiveInt, ...] = paper.HIDDEN
+    """neurons of the hidden layers, of policy and value each (the paper's)"""
+    learning_rate: PositiveFloat = paper.LEARNING_RATE
+    """of Adam (the paper's)"""
+    batch_size: PositiveInt = Field(default=paper.BATCH, gt=1)
+    """transitions for each update (the paper's)"""
+    gamma: Probability = paper.DISCOUNT
+    """discount (the paper's)"""
     n_envs: PositiveInt = 8
     """episodes at once"""
     n_steps: PositiveInt = 128

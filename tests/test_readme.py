@@ -1,25 +1,41 @@
-"""What the README says, done."""
+"""What README and the guides say, done."""
 
 import re
 from pathlib import Path
 
 import pytest
 from bench.stand_ins import here
+from pages import HOME, PAGES, blocks, commands, name
 from typer.testing import CliRunner
 
 import offbench as ob
 from offbench.bench import runner
 from offbench.cli import app
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (HOME / "README.md").read_text(encoding="utf-8")
+ADD_A_SOLVER = (HOME / "docs/guides/add-a-solver.md").read_text(encoding="utf-8")
+
+# What a command of a page is given besides, so that it takes a moment. The last one that is given counts.
+SHORT = {
+    "solve": ["--max-evaluations", "300", "--time-limit", "20"],  # enough for torch on a busy machine
+    "train": ["--steps", "300"],
+    "bound": ["--time-limit", "1"],
+    "bench": ["--max-evaluations", "50"],
+    "pareto": ["--time-limit", "1", "--time-limit-each", "1", "--solver", "greedy"],
+    "reproduce": ["--dry-run"],  # what it does has tests of its own, and takes hours
+}
+OWN_TESTS = ("check",)
+"""verbs that can't be made short"""
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def test_readme_is_a_page() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert [line for line in lines if len(line) > 160] == []
 
 
 def test_solver_to_add_is_twenty_lines_and_works(tmp_path: Path) -> None:
-    code = next(block for block in blocks("python") if "class Annealing" in block)
+    code = next(block for block in blocks(ADD_A_SOLVER, "python") if "class Annealing" in block)
     body = code[code.index("class Annealing") :].strip().splitlines()
     assert len([line for line in body if line.strip()]) <= 20
     mine = tmp_path / "annealing.py"
@@ -28,56 +44,76 @@ def test_solver_to_add_is_twenty_lines_and_works(tmp_path: Path) -> None:
     assert solution.objective < solution.client_only.objective
 
 
-def test_three_lines_of_python_work() -> None:
-    code = next(block for block in blocks("python") if "summary()" in block)
+@pytest.mark.parametrize("page", ["README.md", "docs/guides/first-result.md"])
+def test_three_lines_of_python_work(page: str) -> None:
+    text = (HOME / page).read_text(encoding="utf-8")
+    code = next(block for block in blocks(text, "python") if "summary()" in block)
     assert len([line for line in code.splitlines() if line]) == 3
     scope: dict[str, object] = {}
-    exec(compile(code.replace("ob.solve", "shown = ob.solve"), "README.md", "exec"), scope)
+    exec(compile(code.replace("ob.solve", "shown = ob.solve"), page, "exec"), scope)
     assert "client-only" in repr(scope["shown"])
 
 
-def test_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+WITH_COMMANDS = [name(page) for page in PAGES if commands(page.read_text(encoding="utf-8"))]
+
+
+def test_pages_with_commands_are_found() -> None:
+    assert {"README.md", "docs/guides/first-result.md", "docs/reproduction.md"} <= set(WITH_COMMANDS)
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_commands_work_one_after_the_other(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (HOME / page).read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "workers", here)  # other processes have tests of their own
-    lines = [line.split("#")[0].split() for block in blocks("") for line in block.splitlines()]
-    commands = [line[1:] for line in lines if line[:1] == ["offbench"] and "./annealing.py" not in line]
-    assert len(commands) >= 8
-    for command in commands:
-        if "--time-limit" in command:
-            command[command.index("--time-limit") + 1] = "20"  # enough for torch on a busy machine
-        if command[0] == "bench":
-            command += ["--max-evaluations", "50"]
-        if command[0] == "reproduce":
-            command += ["--dry-run"]  # what it does has tests of its own, and takes hours
-        result = CliRunner().invoke(app, command)
+    (tmp_path / "instances").symlink_to(HOME / "instances")  # they are typed in the repository's folder
+    for code in blocks(text, "python"):
+        if "class Annealing" in code:
+            Path("annealing.py").write_text(code, encoding="utf-8")
+    for command in commands(text):
+        if command[0] in OWN_TESTS:
+            continue
+        result = CliRunner().invoke(app, [*command, *SHORT.get(command[0], [])])
         assert result.exit_code == 0, (command, result.output, result.stderr)
 
 
-def test_h_trap_has_the_numbers_told() -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/differences.md"])
+def test_h_trap_has_the_numbers_told(page: str) -> None:
     solution = ob.solve("resnet", "greedy")
     found, client = solution.evaluation, solution.client_only
     assert found is not None
-    told = README[README.index("The H trap") :].split("\n\n")[0]
+    told = (HOME / page).read_text(encoding="utf-8")
     for value in (client.delay_s, found.delay_s, client.objective, found.objective):
         assert f"{value:.3g}" in told or f"{value:.3f}" in told
     assert f"{found.coordination:.2f}" in told
+    assert "36 times" not in told or round(found.delay_s / client.delay_s) == 36
 
 
-def test_first_result_is_what_is_printed() -> None:
-    printed = CliRunner().invoke(app, ["solve", "--solver", "greedy", "alexnet"]).stdout
-    told = next(block for block in blocks("") if "$ offbench solve --solver greedy alexnet" in block)
+def test_h_of_benefits_has_the_numbers_told(tmp_path: Path) -> None:
+    mine = str(tmp_path / "benefits.json")
+    made = ["instance", "make", "resnet", "--indicators", "benefits", "--root", "3", "--output", mine]
+    assert CliRunner().invoke(app, made).exit_code == 0
+    solution = ob.solve(mine, "greedy")
+    found, client = solution.evaluation, solution.client_only
+    assert found is not None
+    told = (HOME / "docs/differences.md").read_text(encoding="utf-8")
+    assert f"down to {found.delay_s:.3f} s, and energy from {client.energy_j:.1f} J to {found.energy_j:.2f} J" in told
+    assert f"has Q = {client.objective:.1f} there, and this placement {found.objective:.1f}" in told
+    assert f"takes {found.delay_s:.3f} s" in README
+
+
+@pytest.mark.parametrize(("page", "instance"), [("README.md", "resnet"), ("docs/guides/first-result.md", "alexnet")])
+def test_first_result_is_what_is_printed(page: str, instance: str) -> None:
+    command = ["solve", "--solver", "greedy", instance]
+    printed = CliRunner().invoke(app, command).stdout
+    text = (HOME / page).read_text(encoding="utf-8")
+    told = next(block for block in blocks(text, "") if block.startswith(f"$ offbench {' '.join(command)}\n"))
     tables = [line.rstrip() for line in printed.splitlines()[1:]]  # the first line tells seconds
     assert tables == told.splitlines()[2:]
 
 
-def test_links_lead_somewhere() -> None:
-    home = Path(__file__).parent.parent
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert len(links) > 15
-    assert [link for link in links if not (home / link).exists()] == []
-
-
 def test_verdicts_told_are_those_of_the_full_set() -> None:
-    claims = (Path(__file__).parent.parent / "results/paper/claims.md").read_text(encoding="utf-8")
-    (told,) = re.findall(r"By the agents' runs: of \d+ claims [^;]+; by the best placements known: [^.\n]+", README)
+    claims = (HOME / "results/paper/claims.md").read_text(encoding="utf-8")
+    text = (HOME / "docs/reproduction.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"By the agents' runs: of \d+ claims [^;]+; by the best placements known: [^.\n]+", text)
     assert " ".join(told.split()) in claims

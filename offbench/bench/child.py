@@ -1,55 +1,33 @@
-"""The process that runs a job: ``python -m offbench.bench.child``.
+"""The process that runs a job: ``python -m offbench.bench.child``, asked by `offbench.runs.process`."""
 
-It reads requests from its standard input, a line of JSON each, and answers on its standard output; what a
-solver prints goes to standard error. It ends with its input, so that nothing outlives the process
-that asked.
-"""
-
-import json
 import os
-import queue
 import signal
 import sys
-import threading
 import traceback
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 from offbench.errors import InvalidPlacement, OffbenchError
+from offbench.runs.serve import Say, serve
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin, requests), daemon=True).start()
-
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, lambda number, frame: None)  # schedulers tell every process; ours is ended by who asked
+    serve(_greet, _answer)
 
+
+def _greet() -> dict[str, Any]:
     # Before any run's clock starts: the evaluator is loaded, or compiled.
     from offbench.bench.machine import machine
     from offbench.evaluation.evaluator import warm_up
 
     warm_up()
-    _say(answers, {"machine": machine(), "started": datetime.now(UTC).isoformat(timespec="seconds")})
-    while True:
-        _say(answers, _answer(json.loads(requests.get())))
+    return {"machine": machine(), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def _read(lines: IO[str], requests: "queue.SimpleQueue[str]") -> None:
-    for line in lines:
-        requests.put(line)
-    os._exit(0)  # at once, whatever a solver is doing: nobody waits for its answer
-
-
-def _say(answers: IO[str], answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
-
-
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
     """Run or rehearse what is asked for; return the solution, or why there is none."""
     before_s = _cpu_s()
     answer: dict[str, Any] = {}

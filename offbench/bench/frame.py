@@ -42,13 +42,13 @@ def results(store: Store) -> Results:
     rows = store.by_key()
     planned = store.planned()
     cells = {job.cell for job in planned}
-    hashes = {job.instance: job.instance_hash for job in planned}
+    hashes = {job.instance: store.hash_now(job.instance_hash) for job in planned}
     keys = {job.key for job in planned}
     stray = [row for key, row in rows.items() if key not in keys]
     older = [
         row
         for row in stray
-        if row.job.cell in cells or hashes.get(row.job.instance, row.job.instance_hash) != row.job.instance_hash
+        if row.job.cell in cells or hashes.get(row.job.instance, now := store.hash_now(row.job.instance_hash)) != now
     ]
     chosen = [rows.get(job.key) or job for job in planned] + [row for row in stray if row not in older]
     made = tuple(row for row in chosen if isinstance(row, Row))
@@ -68,7 +68,9 @@ def results(store: Store) -> Results:
         notes.append(
             f"{count} runs shared their machine with more runs than it has cores: their times mean less (crowded)"
         )
-    return Results(frame(chosen), made, tuple(notes), tuple(_elsewhere(store, made)))
+    table = frame(chosen)
+    table["instance_hash"] = table["instance_hash"].map(store.hash_now)
+    return Results(table, made, tuple(notes), tuple(_elsewhere(store, made)))
 
 
 def without(found: Results, names: Sequence[str]) -> Results:

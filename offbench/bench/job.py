@@ -1,26 +1,18 @@
 """One run to be made, and the key that its row is kept under."""
 
 import json
-from collections.abc import Iterable
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-import offbench
+from offbench.bench.code import fingerprint
 from offbench.errors import OffbenchError
 from offbench.model.instance import Fact
 from offbench.search.registry import PACKAGE, catalogue, locate
+from offbench.search.source import Source, find_source
 
 NOT_INSTALLED = "not installed"
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
-
-# Rooms whose code changes no run.
-_APART = ("bench", "report", "paper", "cli", "importers", "instances", "solvers")
 
 
 class Job(Fact):
@@ -60,38 +52,34 @@ class Job(Fact):
         return min(2 * self.time_limit_s, self.time_limit_s + 5)
 
 
-def code_of(solver: str) -> str:
-    """Return a fingerprint of the code that a run of *solver* goes through.
+def code_of(solver: str, two_step: bool = False) -> str:
+    """Return a fingerprint of the code that decides a run of *solver*.
 
-    The core's files and the solver's own; so a change of one solver makes the others' rows no
-    older. Versions of libraries don't count, but stand in each row.
+    That is the solver's file and what it imports, and what a run imports of the core (`code.fingerprint`); so a
+    change of one solver makes the others' rows no older. Versions of libraries don't count, but stand in each
+    row; an entry point has the version of its package in it.
 
     Parameters
     ----------
     solver
         A solver's name, or a file with one. `NOT_INSTALLED` is returned if there is none, or a
         library of it is missing.
+    two_step
+        Whether it runs in two steps.
     """
     try:
         source, _ = locate(solver)
     except OffbenchError:
         return NOT_INSTALLED
     if isinstance(source, Path):
-        return _digest([source])
-    if not source.startswith(f"{PACKAGE}."):
-        return f"{_digest([])} {catalogue()[solver].where} {_version_of(source)}"
-    return _digest(_own(source.removeprefix(f"{PACKAGE}.").split(".")[0]))
-
-
-@cache
-def _core() -> bytes:
-    (folder,) = offbench.__path__
-    paths = sorted(Path(folder).rglob("*.py"))
-    return _sum(path for path in paths if path.relative_to(folder).parts[0] not in _APART).digest()
+        return fingerprint([Source.at(source.stem, source.resolve())], two_step, beside=source.resolve().parent)
+    found = find_source(source)
+    own = fingerprint([] if found is None else [found], two_step)
+    return own if source.startswith(f"{PACKAGE}.") else f"{own} {catalogue()[solver].where} {_version_of(source)}"
 
 
 def code_of_policy(folder: Path) -> str:
-    """Return a fingerprint of the core and of the files of a trained policy.
+    """Return a fingerprint of the code that runs a trained policy, and of the policy.
 
     Raises
     ------
@@ -101,32 +89,7 @@ def code_of_policy(folder: Path) -> str:
     from offbench.learning.checkpoint import Checkpoint
 
     kept = Checkpoint.read(folder)
-    return f"{code_of(kept.solver)} {_sum([folder / kept.policy]).hexdigest()[:12]}"
-
-
-def _own(stem: str) -> list[Path]:
-    """Return the files of a solver, and the ones that solvers share."""
-    from importlib.util import find_spec
-
-    spec = find_spec(PACKAGE)
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec is not None else []
-    return sorted(
-        path
-        for folder in folders
-        for path in (*folder.glob(f"{stem}.py"), *folder.glob("_*.py"), *(folder / stem).rglob("*.py"))
-    )
-
-
-def _digest(own: list[Path]) -> str:
-    """Return the fingerprint of the core and a solver's own files."""
-    return sha256(_core() + _sum(own).digest()).hexdigest()[:12]
-
-
-def _sum(paths: Iterable[Path]) -> "Hash":
-    found = sha256()
-    for path in paths:
-        found.update(path.name.encode() + b"\0" + path.read_bytes())
-    return found
+    return f"{code_of(kept.solver)} {sha256((folder / kept.policy).read_bytes()).hexdigest()[:12]}"
 
 
 def _version_of(module: str) -> str:

@@ -52,7 +52,7 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
     for entrant in suite.solvers:
         name = _located(entrant.name, folder)
         policy = None if entrant.policy is None else (folder / entrant.policy).resolve()
-        code = code_of(name) if policy is None else code_of_policy(policy)
+        code = code_of(name, entrant.two_step) if policy is None else code_of_policy(policy)
         if policy is not None:
             pass  # its solver and parameters were checked when it was trained
         elif code == NOT_INSTALLED:

@@ -1,115 +1,40 @@
 """A run in a process of its own, on one thread, with a hard end."""
 
-import json
-import os
-import queue
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from time import monotonic
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from offbench.bench.job import Job
 from offbench.bench.row import Row, row_of
+from offbench.runs.process import ONE_THREAD, Died, Process
 
-_THREADS = ("OMP", "MKL", "OPENBLAS", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR")
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
+__all__ = ["ONE_THREAD", "Died", "SolverProcess", "rehearse", "request_of", "run_job"]
+
 # Until a new process has loaded the evaluator, or compiled it, on a busy machine.
 _START_S = 300.0
-_KEPT = 4000  # characters of what a process that died left on standard error
 
 
-class Died(Exception):  # noqa: N818 - what happened, not whose fault it is
-    """The process ended without an answer."""
-
-    def __init__(self, returncode: int, told: str) -> None:
-        self.returncode = returncode
-        self.told = told
-        last = (told.strip().splitlines() or ["it said nothing"])[-1]
-        how = f"signal {signal.Signals(-returncode).name}" if returncode < 0 else f"exit code {returncode}"
-        super().__init__(f"its process ended with {how}: {last}")
-
-
-class SolverProcess:
-    """A process that runs what it is asked for; ended, with all its children, when the context ends."""
+class SolverProcess(Process):
+    """A process that makes runs (`child`); ended, with all that it started, when the context ends."""
 
     facts: dict[str, Any]
     """its machine, and when it started"""
 
+    def __init__(self) -> None:
+        super().__init__("offbench.bench.child")
+
     def __enter__(self) -> Self:
-        self._told = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "offbench.bench.child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._told, text=True, encoding="utf-8",
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            start_new_session=True,  # Ctrl-C is for us, and a group of its own can be ended as one
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=_pass_on, args=(self._process.stdout, self._answers), daemon=True)
-        self._reader.start()
+        super().__enter__()
         try:
-            self.facts = self._receive(_START_S)
+            self.facts = self.receive(_START_S)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             if isinstance(error, TimeoutError):
                 raise Died(0, f"it didn't start within {_START_S:g} s") from None
             raise
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(BrokenPipeError):  # of a request that nobody read
-                assert pipe is not None
-                pipe.close()
-        self._told.close()
-
-    def ask(self, request: Mapping[str, Any], at_most_s: float) -> dict[str, Any]:
-        """Return the answer to a request (`child`).
-
-        Raises
-        ------
-        TimeoutError
-            If there is none in time.
-        Died
-            If the process ended instead.
-        """
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the answer that doesn't come says why
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        return self._receive(at_most_s)
-
-    def _receive(self, at_most_s: float) -> dict[str, Any]:
-        try:
-            line = self._answers.get(timeout=at_most_s)
-        except queue.Empty:
-            raise TimeoutError from None
-        if line is None:
-            returncode = self._process.wait()
-            self._told.seek(0, os.SEEK_END)
-            self._told.seek(max(0, self._told.tell() - _KEPT))
-            raise Died(returncode, self._told.read().decode(errors="replace"))
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-
-def _pass_on(lines: IO[str], answers: "queue.SimpleQueue[str | None]") -> None:
-    for line in lines:
-        answers.put(line)
-    answers.put(None)
 
 
 def request_of(job: Job, instance: dict[str, Any], servers: list[int] | None = None) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class Store:
         self.folder = folder
         self.damaged: list[str] = []
         """files that couldn't be read and were set aside, and why"""
+        self._hashes: dict[str, str] = {}
 
     @classmethod
     def of_results(cls, folder: Path) -> "Store":
@@ -121,6 +122,21 @@ class Store:
         """Return all rows by the keys that they were written under."""
         found = ((path.stem, self._read(path)) for path in sorted((self.folder / "runs").glob("*.json")))
         return {key: row for key, row in found if row is not None}
+
+    def older(self, jobs: Iterable[Job]) -> list[tuple[Row, str]]:
+        """Return the rows in whose places other runs are wanted now, and what is other about these, in words."""
+        wanted = {job.cell: job for job in jobs}
+        keys = {job.key for job in wanted.values()}
+        return [
+            (row, self._other(row.job, wanted[row.job.cell]))
+            for key, row in self.by_key().items()
+            if key not in keys and row.job.cell in wanted
+        ]
+
+    def _other(self, old: Job, new: Job) -> str:
+        if self.hash_now(old.instance_hash) != new.instance_hash:
+            return "an instance that has changed"
+        return "other code" if old.code != new.code else "other settings"
 
     def seconds(self) -> dict[str, float]:
         """Return how long the runs of each solver took on average."""
@@ -173,6 +189,15 @@ class Store:
         """Return an instance that was kept."""
         path = self.folder / "instances" / f"{instance_hash}.json"
         return parse(read_json(path), str(path))
+
+    def hash_now(self, instance_hash: str) -> str:
+        """Return the hash of an instance that was kept, as it is made today; an earlier version made others."""
+        if instance_hash not in self._hashes:
+            try:
+                self._hashes[instance_hash] = self.instance(instance_hash).hash
+            except OffbenchError:  # it isn't here, or breaks a rule by now
+                return instance_hash
+        return self._hashes[instance_hash]
 
     def planned(self) -> tuple[Job, ...]:
         """Return the jobs that are to be run here."""

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, fi
 
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check
+from offbench.files.shipped import folders_of
 from offbench.files.text import read_toml
 from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 
@@ -145,9 +146,7 @@ def _listed(seeds: Any) -> Any:
 
 def shipped_suites() -> dict[str, Path]:
     """Return the suites that come with the package, by name."""
-    from importlib.resources import files
-
-    folder = Path(str(files("offbench.instances"))) / "suites"
+    folder = folders_of("offbench.instances")[0] / "suites"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

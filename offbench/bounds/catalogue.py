@@ -1,6 +1,6 @@
 """The relaxations by name, from the quickest to the tightest.
 
-All of them relax queueing, the spread of each task's delay and the choice of critical inputs (`steps`):
+All of them relax queueing, the spread of each task's delay and the choice of critical inputs (`subtask_costs`):
 whatever these can be, a placement is at least as dear.
 """
 
@@ -39,13 +39,13 @@ def _paths(problem: Problem) -> Iterator[float]:
 
 
 def _windows(problem: Problem) -> Iterator[float]:
-    """Also the counts, as far as a window shows their differences (`windows`)."""
+    """Also the counts, as far as a window shows their differences (`state_space`)."""
     # Where there are residual blocks, large windows are worth more with their cases.
     yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
 
 
 def _blocks(problem: Problem) -> Iterator[float]:
-    """Also which input of each residual block is critical (`blocks`)."""
+    """Also which input of each residual block is critical (`residual_cases`)."""
     if _has_blocks(problem):
         yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(problem, steps, flow), _STATES)
 

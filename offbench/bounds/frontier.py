@@ -2,7 +2,7 @@
 
 Behind subtask k, all that matters to the steps still to come is where the *live* subtasks are, those that aren't
 pinned and have readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
-window forgets are relaxed (`steps`, `windows`); where too many subtasks are live, the server of some is
+window forgets are relaxed (`subtask_costs`, `state_space`); where too many subtasks are live, the server of some is
 forgotten, and their readers find them where they are cheapest. Each makes placements cheaper, never dearer.
 """
 
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import SubtaskCost
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @dataclass(frozen=True)

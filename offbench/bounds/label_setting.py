@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench.bounds.frontier import Program
 from offbench.bounds.state_space import Window, balanced_groups
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Floats
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 class Labels(NamedTuple):

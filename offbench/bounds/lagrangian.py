@@ -12,19 +12,19 @@ no better placement and is left out for good, so that few states are left for wi
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench.bounds.frontier import Program
 from offbench.bounds.label_setting import Guide
 from offbench.bounds.state_space import Group, Window, narrowed
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Floats
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
 
 # There are no NaNs, and the sign of a zero means nothing: so minima can be taken several at a time.
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+FASTMATH = {"nnan", "nsz"}
 
 States = NDArray[np.int32]
 
@@ -246,7 +246,7 @@ def _everything(window: Window, n_subtasks: int) -> list[States]:
     return [every[:1], *[every] * n_subtasks]
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _ahead(after, alive, position, unit, imbalance, next_start, next_of):
     m = after.shape[0]
     found = np.empty((m, alive.size))
@@ -261,7 +261,7 @@ def _ahead(after, alive, position, unit, imbalance, next_start, next_of):
     return found
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _behind(before, n_after, alive, position, unit, imbalance, next_start, next_of):
     m = before.shape[0]
     found = np.full((m, n_after), np.inf)
@@ -274,7 +274,7 @@ def _behind(before, n_after, alive, position, unit, imbalance, next_start, next_
     return found
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _cheapest(cost, ahead):
     """For each row of *cost* and each state, the least over the columns of cost and what is ahead."""
     states = ahead.shape[1]
@@ -292,7 +292,7 @@ def _cheapest(cost, ahead):
     return found
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _pairs(behind, ahead, cost):
     """For each pair of servers, the least over the states of what is behind, here and ahead."""
     states = ahead.shape[1]

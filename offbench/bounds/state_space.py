@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Arrays
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # Differences beyond this are not told apart.
 _WIDEST = 60

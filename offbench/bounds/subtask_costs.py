@@ -10,15 +10,13 @@ stays, of the other two each step takes what is cheapest.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Arrays, Floats, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
 _LARGEST_TABLE = 3_000_000

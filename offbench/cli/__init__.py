@@ -57,9 +57,9 @@ app.command("schema")(schema.schema)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from offbench.versions import own_version
 
-        typer.echo(f"offbench {version('offbench')}")
+        typer.echo(f"offbench {own_version()}")
         raise typer.Exit
 
 

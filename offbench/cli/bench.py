@@ -115,6 +115,7 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
     from offbench.bench.runner import to_run
     from offbench.cli.shared.console import show_json
 
+    _tell_older(made, store)
     todo = to_run(made, store, rerun)
     most_s = seconds_of_all(todo, {}) / jobs
     likely_s = seconds_of_all(todo, store.seconds()) / jobs
@@ -130,6 +131,16 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
     )
 
 
+def _tell_older(made: "Plan", store: "Store") -> None:
+    """Tell of rows that are there but don't count, for something else decided them."""
+    from collections import Counter
+
+    from offbench.cli.shared.console import plural
+
+    for what, count in sorted(Counter(what for _, what in store.older(made.jobs)).items()):
+        say(f"{store.folder}: {plural(count, 'row')} of {what} than these runs: kept, but made anew")
+
+
 def run_plan(
     made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
 ) -> "tuple[Tally, Ending]":
@@ -139,6 +150,8 @@ def run_plan(
     from offbench.cli.shared.interrupt import one_interrupt
     from offbench.cli.shared.progress import bar
 
+    if not quiet:
+        _tell_older(made, store)
     known = store.seconds()
     with one_interrupt() as ending, bar(made.suite.name, quiet) as progress:
 

@@ -1,11 +1,16 @@
 """`offbench check`: whether a solver does what every solver must."""
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offbench.cli.shared.arguments import Json
 from offbench.cli.shared.errors import FAILED
+
+if TYPE_CHECKING:
+    from offbench.runs.conformance import Verdict
 
 
 def check(
@@ -15,35 +20,90 @@ def check(
     ],
     json: Json = False,
 ) -> None:
-    """Check a solver: budget, allowed servers, seeds, strange instances, Ctrl-C.
+    """Check a solver: budget, allowed servers, proven optima, seeds, strange instances, Ctrl-C.
 
-    A solver may refuse an instance with a reason, or find nothing in time. The exit code is 1 if it
-    does something wrong. (Files of instances: `offbench instance check`.)
+    It is tried in a process of its own, which is ended at each check's limit. A solver may refuse an
+    instance with a reason, or find nothing in time. The exit code is 1 if it does something wrong.
+    (Files of instances: `offbench instance check`.)
     """
-    import sys
-    from contextlib import redirect_stdout
+    from time import monotonic
 
-    from offbench.cli.shared.console import load_evaluator, show, show_json
+    from offbench.cli.shared.console import show_json
     from offbench.search.registry import locate
 
+    begun = monotonic()
     locate(solver)
-    load_evaluator()
+    if not json:
+        print(f"{solver}: trying it", flush=True)  # before what takes a second to load
+    from offbench.runs.conformance import conformance, longest_s
 
-    from offbench.cli.shared.progress import bar
-    from offbench.runs.conformance import conformance
+    if not json:
+        minutes = longest_s() / 60
+        print(f"each check is ended at its limit: {minutes:.0f} minutes at most (twice that for P1 and P2)", flush=True)
+    verdicts: list[Verdict] = []
+    running = ""
 
-    with redirect_stdout(sys.stderr), bar(solver, json) as progress:
-        verdicts = list(conformance(solver, *([] if progress is None else [progress.begin])))
-    failed = sum(verdict.outcome == "failed" for verdict in verdicts)
+    def begin(title: str) -> None:
+        nonlocal running
+        running = title
+        tell(title)
+
+    try:
+        with _watched(solver) as (tell, hidden):
+            for verdict in conformance(solver, begin):
+                verdicts.append(verdict)
+                if not json:
+                    with hidden():
+                        reason = f"  {verdict.detail}" if verdict.outcome in ("refused", "skipped") else ""
+                        print(f"{verdict.outcome:8}{verdict.seconds:6.1f} s  {verdict.check}{reason}", flush=True)
+    except KeyboardInterrupt:
+        if not json:
+            _summarise(solver, verdicts, f"interrupted during '{running}'")
+        raise
+    failed = any(verdict.outcome == "failed" for verdict in verdicts)
     if json:
-        show_json([vars(verdict) for verdict in verdicts])
+        show_json(
+            {
+                "solver": solver,
+                "conforms": not failed,
+                "seconds": monotonic() - begun,
+                "checks": [vars(verdict) for verdict in verdicts],
+            }
+        )
     else:
-        from rich.table import Table
-
-        table = Table("check", "outcome", "")
-        styles = {"passed": "green", "refused": "yellow", "failed": "bold red"}
-        for verdict in verdicts:
-            table.add_row(verdict.check, verdict.outcome, verdict.detail, style=styles[verdict.outcome])
-        show(table, f"{solver}: {failed} of {len(verdicts)} checks failed" if failed else f"{solver} conforms")
+        _summarise(solver, verdicts, "does not conform" if failed else "conforms")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _summarise(solver: str, verdicts: "list[Verdict]", conclusion: str) -> None:
+    """Print each fault once, with the checks that it came out in."""
+    from offbench.runs.conformance import findings
+
+    failed = sum(verdict.outcome == "failed" for verdict in verdicts)
+    print(f"{solver} {conclusion}" + (f": {failed} of {len(verdicts)} checks failed" if failed else ""))
+    for finding in findings(verdicts):
+        print(f"  {finding}\n    in: {', '.join(finding.checks)}")
+
+
+@contextmanager
+def _watched(title: str) -> Iterator[tuple[Callable[[str], None], Callable[[], AbstractContextManager[None]]]]:
+    """Show what runs, where somebody watches; yield how to tell that, and how to hide it."""
+    from contextlib import nullcontext
+
+    from offbench.cli.shared.console import watched_stderr
+
+    with watched_stderr() as console:
+        if console is None:
+            yield (lambda text: None), nullcontext
+            return
+        status = console.status(title)
+
+        @contextmanager
+        def hidden() -> Iterator[None]:
+            status.stop()
+            yield
+            status.start()
+
+        with status:
+            yield status.update, hidden

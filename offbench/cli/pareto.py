@@ -21,7 +21,7 @@ def pareto(
             metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
         ),
     ],
-    time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for the front (nsga2).")] = 60.0,
+    time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for the front.")] = 60.0,
     solvers: Annotated[
         list[str] | None,
         typer.Option("--solver", metavar="NAME", help="A solver to compare; repeatable. All of P1 by default."),
@@ -34,7 +34,7 @@ def pareto(
 ) -> None:
     """Find the Pareto front of delay, energy and cost.
 
-    The front, by NSGA-II, is written as a table and as an interactive plot, together with where
+    The front is written as a table and as an interactive plot, together with where
     each solver's placement lies. placements/ holds a placement file for each point. Ctrl-C keeps what was found.
     """
     from offbench.cli.shared import console
@@ -54,13 +54,12 @@ def pareto(
     console.load_evaluator()
 
     from offbench.cli.shared.progress import bar
-    from offbench.runs.pareto import FRONT_SOLVER
+    from offbench.runs.pareto import front_solver
     from offbench.runs.pareto import pareto as find_front
 
+    finder = front_solver()
     others = solvers or [
-        entry.name
-        for entry in catalogue().values()
-        if "P1" in entry.solves and not entry.missing and entry.name != FRONT_SOLVER
+        entry.name for entry in catalogue().values() if "P1" in entry.solves and entry.usable and entry.name != finder
     ]
     with one_interrupt() as ending:
         with console.prints_apart(), bar(facts.name, quiet) as progress:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.errors import say
 
 if TYPE_CHECKING:
     from offbench.search.registry import Entry
@@ -37,8 +38,10 @@ def _entry_facts(entry: "Entry") -> dict[str, Any]:
         "solves": entry.solves,
         "description": entry.description,
         "where": entry.where,
-        "installed": not entry.missing,
+        "installed": entry.usable,
         "missing": list(entry.missing),
+        "fault": entry.fault,
+        "note": entry.note,
     }
 
 
@@ -50,8 +53,12 @@ def _show_entries(entries: "list[Entry]") -> None:
     table = Table("solver", "solves", "description", "")
     for entry in entries:
         state = f"not installed: needs {', '.join(entry.missing)}" if entry.missing else "installed"
-        table.add_row(entry.name, entry.solves, entry.description, state, style="dim" if entry.missing else None)
+        state = f"can't be used ({entry.where})" if entry.fault else state
+        table.add_row(entry.name, entry.solves, entry.description, state, style=None if entry.usable else "dim")
     show(table, "P1 chooses servers and dispatch order, P2 (with --placement) the order for given servers.")
+    for entry in entries:
+        if entry.note:
+            say(f"'{entry.name}' is the one of {entry.where}: {entry.note}")
 
 
 def _solver_facts(name: str) -> dict[str, Any]:

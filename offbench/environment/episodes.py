@@ -3,21 +3,20 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from offbench.environment.observation import Observation, Observer
+from offbench.environment.observation import FACT, Observation, Observer
+from offbench.environment.outlook import book_all, completion_of, next_free, transfers
 from offbench.errors import OffbenchError
-from offbench.evaluation.kernel import PARTS, TOTALS, score, unpack
+from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.kernel import PART, PARTS, TOTAL, TOTALS, score
+from offbench.evaluation.workspace import unpack
 from offbench.model.instance import load
-from offbench.model.problem import Floats, Ints, Problem
+from offbench.model.problem import SCALE, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-
-_COMPLETION = PARTS.index("completion_s")
 _N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
 _NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 
@@ -61,7 +60,7 @@ class Episodes:
             *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]),
             np.empty((1, _N_TOTALS)), parts,
         )  # fmt: skip
-        self._first_completion = parts[:, _COMPLETION]
+        self._first_completion = parts[:, PART.completion_s]
         self.reset()
         self._task_end: Ints = np.repeat(problem.arrays.task_start[1:], np.diff(problem.arrays.task_start)).astype(
             np.int64
@@ -181,64 +180,51 @@ def _step(ints, floats, allowed, following, actions, active, servers, decided, o
         servers[row, decided[row]] = actions[row]
         decided[row] = following[decided[row]]
         score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts)
-        rewards[row] = objective[row] - totals[0, 0]
-        objective[row] = totals[0, 0]
+        rewards[row] = objective[row] - totals[0, TOTAL.objective]
+        objective[row] = totals[0, TOTAL.objective]
         for k in range(decided[row]):
-            completion[row, k] = parts[k, _COMPLETION]
+            completion[row, k] = parts[k, PART.completion_s]
     return -1
 
 
 @compiled
 def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
-    (
-        client, _, _, _, _, input_start, input_of, _, _, slot_start, _, _, gcycles, arrival, input_mb,
-        input_gb, ghz, usd_per_s, client_power, link, scale, _, _,
-    ) = unpack(ints, floats)  # fmt: skip
-    n, m = gcycles.size, ghz.size
-    free = np.empty(slot_start[-1])
-    work = gcycles.sum()
+    """Fill the dynamic part of each episode's observation."""
+    p = unpack(ints, floats)
+    _observe(p, np.empty(p.slot_start[-1]), task_end, servers, decided, completion, full, found)
+
+
+@inlined
+def _observe(p, slot_free, task_end, servers, decided, completion, full, found):
+    slot_free, task_end, servers, decided, completion, found = borrowed(
+        (slot_free, task_end, servers, decided, completion, found)
+    )
+    n, m, facts = p.gcycles.size, p.ghz.size, len(FACT)
+    work = p.gcycles.sum()
     for row in range(decided.size):
         k = decided[row]
         is_first = k == 0 or (k < n and task_end[k - 1] == k)
-        found[row, 0] = 1 + (client if is_first else servers[row, k - 1])
+        found[row, 0] = 1 + (p.client if is_first else servers[row, k - 1])
         if not full:
             continue
         features = found[row, 1:]
         features[:] = 0
-        # The slots of a server become free at the largest of its completions, whichever slots these were on.
-        free[:] = 0
         for j in range(k):
             s = servers[row, j]
-            features[7 * s] += m / n
-            features[7 * s + 1] += gcycles[j] / work if work > 0 else 0
-            at = np.int64(slot_start[s])
-            for slot in range(at + 1, slot_start[s + 1]):
-                if free[slot] < free[at]:
-                    at = slot
-            free[at] = max(free[at], completion[row, j])
+            features[facts * s + FACT.placed] += m / n
+            features[facts * s + FACT.booked] += p.gcycles[j] / work if work > 0 else 0
         if k == n:
             continue
+        book_all(p, servers[row], completion[row], k, slot_free)
         latest = -np.inf
-        for i in range(input_start[k], input_start[k + 1]):
-            source = input_of[i]
-            latest = max(latest, arrival[source - n] if source >= n else completion[row, source])
+        for i in range(p.input_start[k], p.input_start[k + 1]):
+            latest = max(latest, completion_of(p, i, completion[row]))
         for s in range(m):
-            ready, sent, energy, cost = -np.inf, 0.0, 0.0, 0.0
-            for i in range(input_start[k], input_start[k + 1]):
-                source = input_of[i]
-                origin = client if source >= n else servers[row, source]
-                end = arrival[source - n] if source >= n else completion[row, source]
-                transfer = input_mb[i] / link[origin, s, 0]
-                if end + transfer > ready:
-                    ready, sent = end + transfer, end
-                energy += link[origin, s, 1] * transfer
-                cost += input_gb[i] * link[origin, s, 2]
-            next_free = np.inf
-            for slot in range(slot_start[s], slot_start[s + 1]):
-                next_free = min(next_free, free[slot])
-            execution = gcycles[k] / ghz[s]
-            features[7 * s + 2] = max(0.0, next_free - latest) / scale[0]
-            features[7 * s + 3] = execution / scale[0]
-            features[7 * s + 4] = (ready - sent) / scale[0]
-            features[7 * s + 5] = (energy + client_power[s] * execution) / scale[1]
-            features[7 * s + 6] = (cost + usd_per_s[s] * execution) / scale[2]
+            ready, sent, energy, cost = transfers(p, k, s, servers[row], completion[row])
+            execution = p.gcycles[k] / p.ghz[s]
+            fact = features[facts * s : facts * (s + 1)]
+            fact[FACT.free] = max(0.0, next_free(p, s, slot_free) - latest) / p.scale[SCALE.delay]
+            fact[FACT.execution] = execution / p.scale[SCALE.delay]
+            fact[FACT.transmission] = (ready - sent) / p.scale[SCALE.delay]
+            fact[FACT.energy] = (energy + p.client_power_w[s] * execution) / p.scale[SCALE.energy]
+            fact[FACT.cost] = (cost + p.usd_per_s[s] * execution) / p.scale[SCALE.cost]

@@ -6,26 +6,36 @@ keeps dynamic parts and states, and puts them together when they are needed.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench.errors import OffbenchError, nearest
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-
 Observation = NDArray[np.float32]
 Layout = Literal["paper", "full"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-# Features of each server in the full layout.
-SERVER_FEATURES = ("count", "booked", "free", "execution", "transmission", "energy", "cost")
+
+class ServerFact(NamedTuple):
+    """Where the facts of a server stand in the full layout."""
+
+    placed: int = 0
+    booked: int = 1
+    free: int = 2
+    execution: int = 3
+    transmission: int = 4
+    energy: int = 5
+    cost: int = 6
+
+
+FACT = ServerFact()
 
 
 class Observer:
@@ -69,7 +79,7 @@ class Observer:
         self.layout: Layout = layout
         self.n_servers = servers.pop()
         self.longest = longest or most
-        self.dynamic = 1 + (len(SERVER_FEATURES) * self.n_servers if layout == "full" else 0)
+        self.dynamic = 1 + (len(FACT) * self.n_servers if layout == "full" else 0)
         """numbers that depend on the actions"""
         self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
         """states of problem i, from none to all subtasks decided, stand at ``first_state[i]:first_state[i + 1]``"""

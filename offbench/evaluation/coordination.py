@@ -14,7 +14,11 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from offbench.model.problem import Arrays
+from offbench.evaluation.compiled import compiled, inlined
+from offbench.model.problem import INDICATOR, Arrays
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +28,26 @@ _DIGIT = 4e-16
 # Beyond t = 1 benefits are 0: an over-estimate that is above 0 at 1 comes down on this length.
 _STEP = 1e-9
 _NARROWEST = 2.0**-50
+
+
+@inlined
+def h(t, e, u, lambdas, root, benefits):
+    """Return H of a subtask (Eq. 10 and 11) for standardised indicators, as costs in both readings; compiled."""
+    if benefits:
+        t, e, u = 1 - min(1.0, t), 1 - min(1.0, e), 1 - min(1.0, u)
+    total = t + e + u
+    share = 1 / total if total > 0 else 0.0
+    x = (t * share) * (e * share) * (u * share)
+    coupling = 3 * (math.sqrt(x) if root == 2 else np.cbrt(x))
+    return math.sqrt(
+        coupling * (lambdas[INDICATOR.delay] * t + lambdas[INDICATOR.energy] * e + lambdas[INDICATOR.cost] * u)
+    )
+
+
+@compiled
+def _h_of_each(t, e, u, lambdas, root, benefits, found):
+    for i in range(found.size):
+        found[i] = h(t[i], e[i], u[i], lambdas, root, benefits)
 
 
 def coordination(arrays: Arrays, t: ArrayLike, e: ArrayLike, u: ArrayLike) -> Floats:
@@ -36,16 +60,11 @@ def coordination(arrays: Arrays, t: ArrayLike, e: ArrayLike, u: ArrayLike) -> Fl
     t, e, u
         Delay, energy and cost over their scales, as costs in both readings; shapes that broadcast.
     """
-    t, e, u = (np.asarray(values, dtype=np.float64) for values in (t, e, u))
-    if arrays.benefits:
-        t, e, u = (1 - np.minimum(1.0, values) for values in (t, e, u))
-    total = t + e + u
-    share = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
-    x = (t * share) * (e * share) * (u * share)
-    coupling = 3 * (np.sqrt(x) if arrays.root == 2 else np.cbrt(x))
-    of_delay, of_energy, of_cost = arrays.lambdas.tolist()
-    h: Floats = np.sqrt(coupling * (of_delay * t + of_energy * e + of_cost * u))
-    return h
+    t, e, u = np.broadcast_arrays(t, e, u)
+    found = np.empty(t.shape)
+    flat = (np.asarray(values, dtype=np.float64).ravel() for values in (t, e, u, arrays.lambdas))
+    _h_of_each(*flat, arrays.root, arrays.benefits, found.reshape(-1))
+    return found
 
 
 def over_estimate(

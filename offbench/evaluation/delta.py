@@ -1,47 +1,46 @@
 """Placements scored again only where they change.
 
 Where a layer is on every path, what comes after it waits for nothing that came before and sees no more of it
-than that layer's server. So a task falls into blocks that each end in such a layer: delay, energy, cost and
-coordination are sums over them, and a block is booked by itself, from time 0. The balance alone is
-counted over all subtasks. Several tasks wait for one another and are one block. The arithmetic is the
+than that layer's server. So a task falls into segments that each end in such a layer: delay, energy, cost and
+coordination are sums over them, and a segment is booked by itself, from time 0. The balance alone is
+counted over all subtasks. Several tasks wait for one another and are one segment. The arithmetic is the
 evaluator's but for the order of sums: differences of 1e-16 or so, which can break a tie of ready times another
 way. So these values guide a search, and the evaluator confirms what it finds.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from offbench.evaluation.kernel import arrive, book, coordinate
-from offbench.model.problem import Ints, Problem
+from offbench.evaluation.booking import arrive, book
+from offbench.evaluation.compiled import inlined
+from offbench.evaluation.kernel import add_execution, coordinate, score_of
+from offbench.model.problem import WEIGHT, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
-inlined = njit(forceinline=True, error_model="numpy")
 
-
-class Blocks(NamedTuple):
-    """The blocks of an instance. Subtasks of a block are consecutive, in index order and in every dispatch order."""
+class Segments(NamedTuple):
+    """The segments of an instance. Subtasks of a segment are consecutive, by index and in every dispatch order."""
 
     of: Ints
-    """the block of each subtask"""
+    """the segment of each subtask"""
     start: Ints
-    """subtasks of block b are ``start[b]:start[b + 1]``"""
+    """subtasks of segment b are ``start[b]:start[b + 1]``"""
     in_turn: NDArray[np.bool_]
-    """of each block: whether each subtask reads the one before it, so that none can wait for a slot"""
+    """of each segment: whether each subtask reads the one before it, so that none can wait for a slot"""
     waits_for: Ints
-    """how many subtasks of its own block each subtask reads"""
+    """how many subtasks of its own segment each subtask reads"""
 
 
-def blocks_of(problem: Problem) -> Blocks:
-    """Return the blocks of an instance; several tasks, which wait for one another, are one."""
+def segments_of(problem: Problem) -> Segments:
+    """Return the segments of an instance; several tasks, which wait for one another, are one."""
     a, n = problem.arrays, problem.n_subtasks
     if len(a.arrival_s) > 1:
         inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
-        return Blocks(
+        return Segments(
             np.zeros(n, np.int64), np.array([0, n]), np.zeros(1, np.bool_),
             np.bincount(inputs[a.input_of < n], minlength=n),
         )  # fmt: skip
@@ -54,116 +53,117 @@ def blocks_of(problem: Problem) -> Blocks:
     first_without_inputs = np.flatnonzero(reads == 0)[-1]
     k = np.arange(n)
     cut = (np.concatenate(([0], read_up_to[:-1])) <= k) & (k >= first_without_inputs)
-    cut[-1] = True  # the last block ends where the task does
+    cut[-1] = True  # the last segment ends where the task does
     start = np.concatenate(([0], np.flatnonzero(cut) + 1))
     of = np.repeat(np.arange(len(start) - 1), np.diff(start))
     inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
     inside = (a.input_of < n) & (a.input_of >= start[of[inputs]])
     follows = np.isin(k, inputs[a.input_of == inputs - 1]) | np.isin(k, start)
     in_turn = np.logical_and.reduceat(follows, start[:-1])
-    return Blocks(of, start, in_turn, np.bincount(inputs[inside], minlength=n))
+    return Segments(of, start, in_turn, np.bincount(inputs[inside], minlength=n))
+
+
+class Held(NamedTuple):
+    """The placement that a change is made to."""
+
+    servers: Any
+    """of each subtask"""
+    order: Any
+    """its dispatch order; used only if there is one"""
+    values: Any
+    """what each segment adds to Q, the balance aside"""
 
 
 @inlined
-def block_value(
-    b, task_start, arrival, block_start, in_turn, waits_in_block, ordered, order, root, benefits, input_start, input_of,
-    reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
-    weights, lambdas, at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
-):  # fmt: skip
-    """Return what block *b* adds to Q, the balance aside."""
-    n = gcycles.size
-    first, stop = block_start[b], block_start[b + 1]
-    if first > 0:
-        end[first - 1] = 0.0
-    else:
-        end[n:] = arrival
-    for k in range(first, stop):
-        execution[k] = gcycles[k] / ghz[at[k]]
-    if in_turn[b]:
-        for k in range(first, stop):
-            time = arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-            start[k] = time
-            end[k] = time + execution[k]
-    elif ordered:
-        slot_free[:] = -np.inf
-        for position in range(first, stop):
-            k = order[position]
-            time = arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-            book(k, time, False, slot_start, at, execution, start, end, slot_free)
-    else:
-        slot_free[:] = -np.inf
-        for k in range(first, stop):
-            waits_for[k] = waits_in_block[k]
-            if waits_for[k] == 0:
-                arrive(k, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-        for _ in range(first, stop):
-            k, earliest = first, np.inf
-            for j in range(first, stop):
-                if waits_for[j] == 0 and ready[j] < earliest:
-                    earliest, k = ready[j], j
-            waits_for[k] = -1
-            book(k, earliest, True, slot_start, at, execution, start, end, slot_free)
-            for i in range(reader_start[k], reader_start[k + 1]):
-                j = np.int64(reader_of[i])
-                if j < stop:
-                    waits_for[j] -= 1
-                    if waits_for[j] == 0:
-                        arrive(j, input_start, input_of, input_mb, input_gb, link, at, end, ready, sent, energy, cost)
-    delay_sum = energy_sum = cost_sum = coordination_sum = 0.0
-    for i in range(arrival.size):
-        latest = 0.0
-        for k in range(max(first, task_start[i]), min(stop, task_start[i + 1])):
-            latest = max(latest, end[k])
-        delay_sum += latest - (arrival[i] if first == 0 else 0.0)
-    for k in range(first, stop):
-        delay[k] = execution[k] + (ready[k] - sent[k]) + (start[k] - ready[k])
-        energy[k] += client_power[at[k]] * execution[k]
-        cost[k] += usd_per_s[at[k]] * execution[k]
-        energy_sum += energy[k]
-        cost_sum += cost[k]
-    part = slice(first, stop)
-    coordinate(stop - first, delay[part], energy[part], cost[part], coordination[part], scale, lambdas, root, benefits)
-    for k in range(first, stop):
-        coordination_sum += coordination[k]
-    score = weights[0] * delay_sum / scale[0] + weights[1] * energy_sum / scale[1] + weights[2] * cost_sum / scale[2]
-    return weights[3] * score - weights[4] * coordination_sum
-
-
-@inlined
-def changed_value(
-    low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn, waits_in_block,
-    ordered, order, root, benefits, input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb,
-    input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start,
-    delay, energy, cost, coordination, waits_for, slot_free,
-):  # fmt: skip
-    """Return what all blocks add to Q after a change of some of the subtasks *low* to *high*.
+def changed_value(p, w, segments, held, low, high, order, ordered, keep):
+    """Return what all segments add to Q after a change of some of the subtasks *low* to *high*, the balance aside.
 
     Parameters
     ----------
+    p, w
+        The problem, and the workspace, in which servers are changed already.
+    segments
+        The segments of the problem.
+    held
+        The placement before, and what its segments add. New values are kept there if *keep* says so.
     low, high
         The first and last index, or place in the order, that may have changed.
-    held, held_order
-        Servers and order before.
-    parts
-        What each block added then; the new values are kept there if *keep* says so.
+    order
+        The dispatch order, changed already, if *ordered*.
     """
-    last = block_of[high]
-    if high + 1 == block_start[last + 1] and last + 2 < block_start.size:
-        last += 1  # it reads the last layer of the block before
+    last = segments.of[high]
+    if high + 1 == segments.start[last + 1] and last + 2 < segments.start.size:
+        last += 1  # it reads the last layer of the segment before
     total = 0.0
-    for b in range(parts.size):
-        total += parts[b]
-    for b in range(block_of[low], last + 1):
-        for k in range(max(0, block_start[b] - 1), block_start[b + 1]):
-            if at[k] != held[k] or (ordered and order[k] != held_order[k]):
-                value = block_value(
-                    b, task_start, arrival, block_start, in_turn, waits_in_block, ordered, order, root, benefits,
-                    input_start, input_of, reader_start, reader_of, slot_start, gcycles, input_mb, input_gb, ghz,
-                    usd_per_s, client_power, link, scale, weights, lambdas, at, end, execution, ready, sent, start,
-                    delay, energy, cost, coordination, waits_for, slot_free,
-                )  # fmt: skip
-                total += value - parts[b]
+    for b in range(held.values.size):
+        total += held.values[b]
+    for b in range(segments.of[low], last + 1):
+        for k in range(max(0, segments.start[b] - 1), segments.start[b + 1]):
+            if w.at[k] != held.servers[k] or (ordered and order[k] != held.order[k]):
+                value = _segment_value(p, w, segments, b, order, ordered)
+                total += value - held.values[b]
                 if keep:
-                    parts[b] = value
+                    held.values[b] = value
                 break
     return total
+
+
+@inlined
+def _segment_value(p, w, segments, b, order, ordered):
+    """Return what segment *b* adds to Q, the balance aside."""
+    first, stop = segments.start[b], segments.start[b + 1]
+    if first > 0:
+        w.end[first - 1] = 0.0
+    else:
+        w.end[p.gcycles.size :] = p.arrival_s
+    for k in range(first, stop):
+        w.execution[k] = p.gcycles[k] / p.ghz[w.at[k]]
+    if segments.in_turn[b]:
+        for k in range(first, stop):
+            time = arrive(p, w, k)
+            w.start[k] = time
+            w.end[k] = time + w.execution[k]
+    elif ordered:
+        w.slot_free[:] = -np.inf
+        for position in range(first, stop):
+            k = order[position]
+            book(p, w, k, arrive(p, w, k), False)
+    else:
+        _book_first_come(p, w, segments, first, stop)
+    delay = energy = cost = coordination = 0.0
+    for i in range(p.arrival_s.size):
+        latest = 0.0
+        for k in range(max(first, p.task_start[i]), min(stop, p.task_start[i + 1])):
+            latest = max(latest, w.end[k])
+        delay += latest - (p.arrival_s[i] if first == 0 else 0.0)
+    add_execution(p, w, first, stop)
+    coordinate(p, w, first, stop)
+    for k in range(first, stop):
+        energy += w.energy[k]
+        cost += w.cost[k]
+        coordination += w.coordination[k]
+    return p.weights[WEIGHT.score] * score_of(p, delay, energy, cost) - p.weights[WEIGHT.coordination] * coordination
+
+
+@inlined
+def _book_first_come(p, w, segments, first, stop):
+    """Book the few subtasks of a segment first come, first served."""
+    w.slot_free[:] = -np.inf
+    for k in range(first, stop):
+        w.waits_for[k] = segments.waits_for[k]
+        if w.waits_for[k] == 0:
+            arrive(p, w, k)
+    booked = np.uint32(p.gcycles.size)  # more than any subtask waits for
+    for _ in range(first, stop):
+        k, earliest = first, np.inf
+        for j in range(first, stop):
+            if w.waits_for[j] == 0 and w.ready[j] < earliest:
+                earliest, k = w.ready[j], j
+        w.waits_for[k] = booked
+        book(p, w, k, earliest, True)
+        for i in range(p.reader_start[k], p.reader_start[k + 1]):
+            j = np.int64(p.reader_of[i])
+            if j < stop:
+                w.waits_for[j] -= 1
+                if w.waits_for[j] == 0:
+                    arrive(p, w, j)

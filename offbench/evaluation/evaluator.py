@@ -1,6 +1,7 @@
 """The one evaluator: what placements amount to (MODEL.md sections 2-4)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,20 +9,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import InvalidPlacement, OffbenchError
-from offbench.evaluation.kernel import PARTS, TOTALS, score
+from offbench.evaluation.coordination import coordination
+from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
+from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
 from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
-from offbench.model.placement import Placement, indices
+from offbench.model.placement import indices
 from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
 
+_OBJECTIVE, _FINAL_IMBALANCE = TOTAL.objective, TOTAL.final_imbalance
 _NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 _NO_PARTS = np.empty((0, len(PARTS)))
 
 
 @dataclass(slots=True, eq=False)  # frozen, making one would take a fifth of the time of scoring resnet
 class Evaluation:
-    """What a placement amounts to: totals, and every subtask's parts (MODEL.md section 4)."""
+    """What a placement amounts to: `kernel.TOTALS` in that order, and every subtask's parts (MODEL.md section 4)."""
 
     objective: float
     """Q, to be minimised"""
@@ -61,25 +65,26 @@ class Evaluation:
         return totals
 
 
-def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
+def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evaluation:
     """Score one placement.
 
     Parameters
     ----------
     problem
-        P1 or P2.
+        P1 or P2; or an instance, a file or a shipped name, for its P1.
     placement
-        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served.
+        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also server names,
+        a placement file, or what it says (`given.placement_of`).
 
     Raises
     ------
     InvalidPlacement
         If a subtask has no server, or one that isn't allowed, or the order isn't one.
     OffbenchError
-        If the instance's numbers are too large.
+        If one of the two is something else, or the instance's numbers are too large.
     """
-    if not isinstance(placement, Placement):
-        placement = Placement(placement)
+    problem = problem_of(problem)
+    placement = placement_of(placement, problem.instance)
     servers, order = placement.servers, placement.order
     n = len(problem.arrays.gcycles)
     if servers.shape != (n,):
@@ -92,20 +97,23 @@ def evaluate(problem: Problem, placement: Placement | ArrayLike) -> Evaluation:
     fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
     if fault >= 0:
         raise InvalidPlacement(_explain(problem, servers, order, fault))
-    q, delay, energy, cost, sc, h, z, final, makespan = totals[0].tolist()
-    _require_finite(problem, q)
-    return Evaluation(q, delay, energy, cost, sc, h, z, int(final), makespan, problem.scales, parts)
+    values = totals[0].tolist()
+    _require_finite(problem, values[_OBJECTIVE])
+    values[_FINAL_IMBALANCE] = int(values[_FINAL_IMBALANCE])
+    return Evaluation(*values, problem.scales, parts)  # type: ignore[call-arg]
 
 
-def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
+def evaluate_many(
+    problem: Problem | InstanceLike, assignments: ArrayLike | Sequence[PlacementLike], orders: ArrayLike | None = None
+) -> Floats:
     """Score a population in one call.
 
     Parameters
     ----------
     problem
-        P1 or P2.
+        P1 or P2; or an instance, a file or a shipped name, for its P1.
     assignments
-        Server indices, shape ``(rows, n_subtasks)``.
+        Server indices, shape ``(rows, n_subtasks)``; or a list of placements, each as `evaluate` takes it.
     orders
         Dispatch orders, same shape; first come, first served without.
 
@@ -121,7 +129,13 @@ def evaluate_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | 
     OffbenchError
         If the instance's numbers are too large.
     """
-    return totals_of_many(problem, assignments, orders)[:, 0]
+    problem = problem_of(problem)
+    population = population_of(assignments, problem.instance)
+    if not isinstance(population, list):
+        return totals_of_many(problem, population, orders)[:, _OBJECTIVE]
+    if orders is not None:
+        raise OffbenchError("orders: each placement has its own or none; orders go with server indices")
+    return np.array([evaluate(problem, placement).objective for placement in population])
 
 
 def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
@@ -139,7 +153,7 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
         raise InvalidPlacement(f"row {row}: {_explain(problem, placements[row], order, k)}")
-    _require_finite(problem, totals[:, 0].sum())  # finite only if all are
+    _require_finite(problem, totals[:, _OBJECTIVE].sum())  # finite only if all are
     return totals
 
 
@@ -173,7 +187,7 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     if fault >= 0:
         row, k = divmod(fault, problem.n_subtasks)
         raise InvalidPlacement(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
-    return totals[:, 0]
+    return totals[:, _OBJECTIVE]
 
 
 def _require_finite(problem: Problem, objective: float) -> None:
@@ -188,7 +202,9 @@ def warm_up() -> None:
     task = Task(name="task", input_mb=0, layers=(layer,))
     weights = Weights(delay=1, energy=0, cost=0, score=1, coordination=0, balance=0)
     instance = Instance(format="offbench/1", name="one", servers=(server,), links=(), tasks=(task,), weights=weights)
-    evaluate(Problem(instance), [0])
+    problem = Problem(instance)
+    evaluate(problem, [0])
+    coordination(problem.arrays, 0, 0, 0)
 
 
 def _explain(problem: Problem, servers: NDArray[np.int64], order: NDArray[np.int64] | None, k: int) -> str:

@@ -16,6 +16,7 @@ from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import certified, contradict, is_optimal, relative_gap
 from offbench.files.json import check, layout, read_json
+from offbench.files.shipped import folders_of
 from offbench.model.instance import REFERENCES, Fact, Instance, Name, load, shipped
 from offbench.model.placement import Placement, PlacementFile, parse_placement
 from offbench.model.problem import P1
@@ -95,9 +96,7 @@ class References(Fact):
 
 def shipped_path() -> Path:
     """Return where the shipped references are."""
-    from importlib.resources import files
-
-    return Path(str(files("offbench.instances"))) / REFERENCES
+    return folders_of("offbench.instances")[0] / REFERENCES
 
 
 def read_references(path: Path) -> References:

@@ -9,11 +9,8 @@ from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
 from offbench.model.problem import P1, Ints, Problem
 from offbench.search.budget import Infeasible, SearchEnded
-from offbench.search.registry import find
+from offbench.search.registry import find, names_with
 from offbench.search.search import Search
-
-# What a policy that was worth learning beats.
-BASELINES = ("client-only", "best-edge", "best-cloud", "greedy")
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Learnt:
     objective: float
     """of that"""
     baselines: dict[str, float]
-    """objectives of `BASELINES`"""
+    """objectives of the solvers that call themselves one (`Solver.is_baseline`)"""
     constant: bool
     """whether it chooses one server wherever that is allowed"""
 
@@ -51,7 +48,7 @@ def look_at(problem: Problem, servers: Ints) -> Learnt:
 
 def _baselines(problem: P1) -> dict[str, float]:
     found = {}
-    for name in BASELINES:
+    for name in names_with("is_baseline"):
         search = Search(problem)
         with suppress(Infeasible, SearchEnded):
             find(name)().solve(problem, search)

@@ -4,16 +4,17 @@ Everything here is a fact from a file, checked at the door; arrays and scales ar
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check, layout, read_json
+from offbench.files.shipped import folders_of
 
 Kind = Literal["client", "edge", "cloud"]
 KINDS: tuple[Kind, ...] = ("client", "edge", "cloud")
@@ -111,6 +112,19 @@ class Task(Fact):
     """data that waits at the client, MB"""
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether every layer but the first reads the one before and nothing else."""
+        return all(layer.inputs == (before.name,) for before, layer in pairwise(self.layers))
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [("name", self.name), ("layers", len(self.layers))]  # they are many
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}: {_counted(len(self.layers), 'layer')}>"
+
+    __str__ = __repr__
+
 
 class Weights(Fact):
     """Weights of the objective (Eq. 15-18): each triple sums to 1."""
@@ -177,6 +191,16 @@ class Instance(Fact):
             _check_layers(f"tasks[{i}]", task, names)
         return self
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        counts = {"tasks": len(self.tasks), "subtasks": self.subtasks, "servers": len(self.servers)}
+        return [("name", self.name), *counts.items()]
+
+    def __repr__(self) -> str:
+        counts = (len(self.tasks), "task"), (self.subtasks, "subtask"), (len(self.servers), "server")
+        return f"<Instance {self.name!r}: {', '.join(_counted(*count) for count in counts)}>"
+
+    __str__ = __repr__
+
     @property
     def client(self) -> int:
         """Index of the client among the servers."""
@@ -193,9 +217,13 @@ class Instance(Fact):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number."""
-        facts = self.model_dump(mode="json", exclude={"name", "source"})
-        return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the facts, whatever a file's layout; without name and source, which change no number.
+
+        A field that has its default counts as absent, so a format that grows by optional fields changes no hash;
+        for the same reason the format's own name is left out.
+        """
+        facts = self.model_dump(mode="json", exclude={"format", "name", "source"}, exclude_defaults=True)
+        return sha256(json.dumps(_without_negative_zeros(facts), sort_keys=True).encode()).hexdigest()
 
     def to_text(self) -> str:
         """Return the instance as a file's text, a line for each server, link and layer."""
@@ -222,6 +250,18 @@ class Instance(Fact):
             if found is not None:
                 table[a, b] = found
         return table
+
+
+def _without_negative_zeros(facts: Any) -> Any:
+    if isinstance(facts, dict):
+        return {name: _without_negative_zeros(value) for name, value in facts.items()}
+    if isinstance(facts, list):
+        return [_without_negative_zeros(value) for value in facts]
+    return facts + 0.0 if isinstance(facts, float) else facts
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:
@@ -332,9 +372,7 @@ def shipped() -> list[str]:
 
 
 def _shipped_files() -> dict[str, Path]:
-    from importlib.resources import files
-
-    paths = (Path(str(entry)) for entry in files("offbench.instances").iterdir())
+    paths = (path for folder in folders_of("offbench.instances") for path in folder.iterdir())
     return {path.stem: path for path in paths if path.suffix == ".json" and path.name != REFERENCES}
 
 

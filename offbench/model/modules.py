@@ -5,7 +5,7 @@ the last one stands for its end, where all layers that nobody reads come togethe
 with the task, or that never meet, lie in a module too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from offbench.model.problem import P1, Ints
 Nodes = list[int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Module:
     """What lies between a layer with several readers, its fork, and the layer where all branches meet, its join.
 
@@ -35,15 +35,33 @@ class Module:
     modules: tuple["Module", ...]
     """the modules inside it, by their forks"""
 
+    def within(self) -> "Iterator[Module]":
+        """Yield it and all modules inside it, each before those inside it; as deep as they may lie."""
+        left = [self]
+        while left:
+            module = left.pop()
+            yield module
+            left += reversed(module.modules)
+
     @property
     def inside(self) -> list[int]:
         """All layers in it, those of modules inside it too, ascending."""
-        found, left = list(self.layers), list(self.modules)
-        while left:
-            module = left.pop()
-            found += module.layers
-            left += module.modules
-        return sorted(found)
+        return sorted(layer for module in self.within() for layer in module.layers)
+
+    # Not the dataclass's own, which call themselves for what is inside, as deep as that goes.
+
+    def _facts(self) -> list[tuple[int | None, int | None, tuple[int, ...], int]]:
+        return [(each.fork, each.join, each.layers, len(each.modules)) for each in self.within()]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Module) and self._facts() == other._facts()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._facts()))
+
+    def __repr__(self) -> str:
+        inner = sum(1 for _ in self.within()) - 1
+        return f"<Module {self.fork} to {self.join}: {len(self.inside)} layers, {inner} modules inside>"
 
 
 class Nesting:

@@ -5,7 +5,7 @@ Units are those of the names. Nothing here depends on a placement.
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log2
 from typing import Any, NamedTuple
 
@@ -19,6 +19,45 @@ from offbench.model.placement import Placement, indices
 Floats = NDArray[np.float64]
 Indices = NDArray[np.uint32]
 Ints = NDArray[np.int64]
+
+
+class Indicator(NamedTuple):
+    """Where the indicators stand in `Arrays.lambdas`; the scales and weights begin alike."""
+
+    delay: int = 0
+    energy: int = 1
+    cost: int = 2
+
+
+class Scale(NamedTuple):
+    """Where the scales stand in `Arrays.scale`."""
+
+    delay: int = 0
+    energy: int = 1
+    cost: int = 2
+    balance: int = 3
+
+
+class Weight(NamedTuple):
+    """Where the weights stand in `Arrays.weights`: those of the score (Eq. 15-17), then of the objective (Eq. 18)."""
+
+    delay: int = 0
+    energy: int = 1
+    cost: int = 2
+    score: int = 3
+    coordination: int = 4
+    balance: int = 5
+
+
+class LinkFact(NamedTuple):
+    """Where the facts of a link stand in the last axis of `Arrays.link`."""
+
+    rate_mb_per_s: int = 0
+    power_w: int = 1
+    usd_per_gb: int = 2
+
+
+INDICATOR, SCALE, WEIGHT, LINK = Indicator(), Scale(), Weight(), LinkFact()
 
 
 class Arrays(NamedTuple):
@@ -68,13 +107,13 @@ class Arrays(NamedTuple):
     client_power_w: Floats
     """what the client draws while a subtask runs on each server"""
     link: Floats
-    """MB/s, W and $/GB from server to server; infinite, 0, 0 from one to itself; shape (servers, servers, 3)"""
+    """`LINK` from server to server; infinite, 0, 0 from one to itself; shape (servers, servers, 3)"""
     scale: Floats
-    """of delay, energy, cost, balance; infinite for an indicator that cannot occur"""
+    """`SCALE`; infinite for an indicator that cannot occur"""
     weights: Floats
-    """of delay, energy, cost; of score, coordination, balance"""
+    """`WEIGHT`"""
     lambdas: Floats
-    """of delay, energy, cost in the coordination (Eq. 11)"""
+    """of each `INDICATOR` in the coordination (Eq. 11)"""
 
 
 class Problem:
@@ -93,7 +132,7 @@ class Problem:
     scales: Scales
     """as the instance states them, else computed (MODEL.md section 4)"""
     packed: tuple[Indices, Floats]
-    """the arrays as `kernel.score` takes them"""
+    """the arrays as compiled code takes them (`evaluation.workspace.unpack`)"""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -127,6 +166,48 @@ class Problem:
         """
         free = np.flatnonzero(self.allowed.sum(axis=1) > 1)
         return free if free.size else np.arange(self.n_subtasks)
+
+    @cached_property
+    def _input_start(self) -> list[int]:
+        starts: list[int] = self.arrays.input_start.tolist()
+        return starts
+
+    @cached_property
+    def _sources(self) -> list[list[int]]:
+        sources = self.arrays.input_of.tolist()
+        return [sources[i:j] for i, j in pairwise(self._input_start)]
+
+    @cached_property
+    def _readers(self) -> list[list[int]]:
+        readers = self.arrays.reader_of.tolist()
+        return [readers[i:j] for i, j in pairwise(self.arrays.reader_start.tolist())]
+
+    def inputs_of(self, k: int) -> range:
+        """Return where the inputs of subtask *k* stand in ``input_of``, ``input_mb`` and ``input_gb``."""
+        return range(self._input_start[k], self._input_start[k + 1])
+
+    def sources_of(self, k: int) -> list[int]:
+        """Return what subtask *k* reads: subtasks, or ``n_subtasks + i`` for the input of task i."""
+        return self._sources[k]
+
+    def readers_of(self, k: int) -> list[int]:
+        """Return the subtasks that read the output of subtask *k*."""
+        return self._readers[k]
+
+    def subtasks_of(self, i: int) -> range:
+        """Return the subtasks of task *i*."""
+        start = self.arrays.task_start
+        return range(int(start[i]), int(start[i + 1]))
+
+    @cached_property
+    def chains(self) -> tuple[bool, ...]:
+        """Of each task, whether it is a chain: every layer but the first reads the one before and nothing else."""
+        return tuple(task.is_chain for task in self.instance.tasks)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether all is one task, and a chain."""
+        return self.chains == (True,)
 
     def everything_on(self, server: int) -> Ints:
         """Return servers, shape ``(n_subtasks,)``: all on one; what may not run there, where it first may."""
@@ -208,7 +289,7 @@ def rate_mb_per_s(link: Link, servers: tuple[Server, ...], a: int, b: int) -> fl
 def _servers(instance: Instance) -> dict[str, Any]:
     servers = instance.servers
     link = np.zeros((len(servers), len(servers), 3))
-    link[..., 0] = np.inf
+    link[..., LINK.rate_mb_per_s] = np.inf
     for (a, b), facts in instance.link_table().items():
         rate = rate_mb_per_s(facts, servers, a, b)
         link[a, b] = link[b, a] = (rate, facts.transmit_power_w, facts.price_per_gb)
@@ -309,7 +390,7 @@ def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
 
 
 def _pack(arrays: Arrays) -> tuple[Indices, Floats]:
-    """Lay the arrays end to end, behind a header that says where each ends (`kernel.unpack`)."""
+    """Lay the arrays end to end, behind a header that says where each ends (`evaluation.workspace.unpack`)."""
     fields = [np.ravel(field) for field in arrays]
     scalars, integers, numbers = fields[:3], fields[3:12], fields[12:]
     header = len(scalars) + len(integers) + len(numbers)

@@ -31,7 +31,7 @@ class Claim(Fact):
     value: str | tuple[str, ...]
     """what is measured, of `table.VALUES`; two for the statistic `price`"""
     statistic: str
-    """a name of `statistics.STATISTICS`"""
+    """a name of `estimates.STATISTICS`"""
     by: str
     """the column that makes the groups"""
     of: tuple[Group, ...]

@@ -8,6 +8,7 @@ from pathlib import Path
 from offbench.bench.plan import Plan, plan, together
 from offbench.bench.suite import Entrant, Suite
 from offbench.errors import OffbenchError
+from offbench.learning import paper_agent
 from offbench.paper.settings import ALL, ENVIRONMENTS, RATIOS, READINGS, Setting
 
 DDPQN = Entrant(name="ddpqn", label="ddpqn")
@@ -22,7 +23,10 @@ PARAMETERS: dict[str, tuple[float, ...]] = {
     "batch": (32, 64, 128, 256, 512),
     "gamma": (0.1, 0.3, 0.5, 0.8, 0.99),
 }
-DEFAULTS = {"lr": 0.001, "greedy": 0.9, "batch": 256, "gamma": 0.8}
+DEFAULTS = {
+    "lr": paper_agent.LEARNING_RATE, "greedy": paper_agent.GREEDY, "batch": paper_agent.BATCH,
+    "gamma": paper_agent.DISCOUNT,
+}  # fmt: skip
 GREEDY = "greedy"
 METAHEURISTICS = ("annealing", "genetic")
 """of these the better one stands beside the agents"""

@@ -14,12 +14,11 @@ from offbench.model.placement import Placement
 from offbench.model.problem import P1
 from offbench.runs.solve import solve
 from offbench.search.archive import INDICATORS, Floats, Front, dominated, hypervolume, spread
+from offbench.search.registry import names_with
 from offbench.search.search import Search
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-FRONT_SOLVER = "nsga2"
 
 _LABELS = {"delay_s": "delay (s)", "energy_j": "energy (J)", "cost_usd": "cost ($)"}
 
@@ -34,7 +33,7 @@ class Point:
     """of the placement: a number on the front, else the solver"""
     placement: Placement
     values: Floats
-    """`front.INDICATORS`"""
+    """`archive.INDICATORS`"""
     objective: float
     dominated_by: int
     """how many placements of the front are better, whether shown or not"""
@@ -51,6 +50,8 @@ class Pareto:
     """
 
     instance: Instance
+    by: str
+    """the solver that found the front"""
     front: list[Point]
     """by delay; if it has more placements than wanted, those that lie far apart"""
     others: list[Point]
@@ -95,6 +96,20 @@ class Pareto:
         return figure
 
 
+def front_solver() -> str:
+    """Return the name of the solver that finds the front (`Solver.finds_front`), the first if there are several.
+
+    Raises
+    ------
+    OffbenchError
+        If none is here.
+    """
+    found = names_with("finds_front")
+    if not found:
+        raise OffbenchError("no solver here finds a Pareto front, or the library that it needs isn't installed")
+    return found[0]
+
+
 def pareto(
     instance: Instance,
     solvers: Sequence[str],
@@ -124,7 +139,7 @@ def pareto(
     Raises
     ------
     OffbenchError
-        If nothing was found.
+        If nothing was found, or no solver here finds a front.
     """
     front = Front()
 
@@ -132,8 +147,9 @@ def pareto(
         search.front = front
         on_search(search)
 
-    on_run(FRONT_SOLVER)
-    found = solve(instance, FRONT_SOLVER, seed=seed, time_limit=time_limit, on_start=collect)
+    finder = front_solver()
+    on_run(finder)
+    found = solve(instance, finder, seed=seed, time_limit=time_limit, on_start=collect)
     if not len(front):
         raise OffbenchError(f"no placement of '{instance.name}' within {time_limit:g} s")
     interrupted = found.stopped == "interrupted"
@@ -158,9 +174,8 @@ def pareto(
     chosen = spread(front.values, most)
     return Pareto(
         instance=instance,
-        front=[
-            _point(problem, front, FRONT_SOLVER, str(number), front.placements[i]) for number, i in enumerate(chosen)
-        ],
+        by=finder,
+        front=[_point(problem, front, finder, str(number), front.placements[i]) for number, i in enumerate(chosen)],
         others=others,
         size=len(front),
         hypervolume=hypervolume(front.values, reference),

@@ -162,7 +162,13 @@ class Solution:
     @property
     def warnings(self) -> list[str]:
         """Return what a reader should know before trusting the result."""
-        return self.learnt.warnings if self.learnt is not None else []
+        found = [
+            f"{stage.solution.solver} found no placement of the {stage.name} problem in {stage.solution.seconds:.3g} s "
+            f"and {stage.solution.evaluations:,} evaluations; that of {stage.stand_in} stands in"
+            for stage in self.stages
+            if stage.stand_in
+        ]
+        return found + (self.learnt.warnings if self.learnt is not None else [])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as one JSON object."""
@@ -266,6 +272,10 @@ class Stage:
     """the same in evaluations"""
     objective: float
     """Q of the full graph, with modules still to come where the stage put them; infinite without a placement"""
+    tries: int = 1
+    """how often it was begun, with more each time, because its budget ended without a placement"""
+    stand_in: str = ""
+    """whose placement was taken where it had none in the end: that of greedy, or client-only"""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as one JSON object."""
@@ -274,6 +284,8 @@ class Stage:
             "free": self.free,
             "time_limit": self.time_limit,
             "max_evaluations": self.max_evaluations,
+            "tries": self.tries,
+            "stand_in": self.stand_in or None,
             "full_objective": self.objective if math.isfinite(self.objective) else None,
             "solution": self.solution.to_dict(),
         }

@@ -1,4 +1,4 @@
-"""One run: from an instance and a solver's name to a solution."""
+"""One run: from an instance and a solver to a solution."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -8,16 +8,18 @@ from typing import Any
 from offbench.errors import OffbenchError
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
-from offbench.evaluation.references import lookup
+from offbench.evaluation.given import InstanceLike, instance_of
+from offbench.evaluation.references import Reference, lookup
 from offbench.learning.checkpoint import Checkpoint
 from offbench.learning.policy_check import look_at
 from offbench.learning.trainable import Policy
-from offbench.model.instance import Instance, load
+from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
+from offbench.runs.blame import blaming
+from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Finish, Solution, Trained
 from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded
-from offbench.search.registry import configure, find
 from offbench.search.search import Search, TracePoint
 from offbench.search.solver import Solver
 from offbench.search.watchdog import watchdog
@@ -31,8 +33,8 @@ P2_SHARE = 0.1
 
 
 def solve(
-    instance: Instance | str | Path,
-    solver: str | None = None,
+    instance: InstanceLike,
+    solver: SolverLike | None = None,
     *,
     policy: Path | str | None = None,
     rollouts: int = 1,
@@ -42,7 +44,7 @@ def solve(
     max_evaluations: int | None = None,
     target: float | None = None,
     placement: Placement | None = None,
-    p2: str | None = None,
+    p2: SolverLike | None = None,
     on_start: Callable[[Search], None] | None = None,
 ) -> Solution:
     """Run one solver on one instance.
@@ -52,13 +54,13 @@ def solve(
     instance
         An instance, or a file or shipped name to load.
     solver
-        A solver's name, or the path of a file with one.
+        A solver's name, the path of a file with one, a subclass of `Solver`, or one made with its parameters.
     policy
         In place of a solver: the folder of a trained policy (`offbench.learning.train`). Nothing is learnt any more.
     rollouts
         Placements that the policy makes: the greedy one, then sampled ones.
     parameters
-        The solver's parameters by name.
+        The solver's parameters by name; of one that is made they are its own.
     seed
         Of the run. The same seed gives the same placement where the solver doesn't go by time.
     time_limit
@@ -87,88 +89,125 @@ def solve(
         If instance, solver, parameters or budget are wrong.
     BoundError
         If the solver reports a lower bound above a feasible objective.
+    SolverError
+        If the solver calls `sys.exit`, or raises what is no `Exception`. What else it raises bears a note with its
+        name.
     """
-    if not isinstance(instance, Instance):
-        instance = load(instance)
+    instance = instance_of(instance)
     if seed < 0:
         raise OffbenchError(f"seed: must be 0 or more, not {seed}")
     trained = _trained(solver, policy, rollouts, parameters)
-    name = trained.checkpoint.solver if trained is not None else str(solver)
-    if time_limit is None and max_evaluations is None:
-        time_limit = DEFAULT_TIME_LIMIT_S
+    if p2 is not None and placement is not None:
+        raise OffbenchError("p2: improves what P1 finds; with a placement given, name the solver of P2 alone")
+    budget = budget_of(time_limit, max_evaluations, target)
     if p2 is not None:
-        if placement is not None:
-            raise OffbenchError("p2: improves what P1 finds; with a placement given, name the solver of P2 alone")
-        return _solve_both(
-            instance, solver, p2, Budget(time_limit, max_evaluations, target),
-            {"policy": policy, "rollouts": rollouts, "parameters": parameters}, seed=seed, on_start=on_start,
-        )  # fmt: skip
-    budget = Budget(time_limit, max_evaluations, target)
+        first_alone = {"policy": policy, "rollouts": rollouts, "parameters": parameters}
+        return _solve_both(instance, solver, p2, budget, first_alone, seed=seed, on_start=on_start)
+    which = _chosen(solver, parameters, trained)
     reference = lookup(instance) if placement is None else None
     warm_up()
+    run = _Run(instance, placement, which, trained, budget, seed)
+    run.go(on_start)
+    return run.solution(reference)
 
-    # The solver's import and the model's building count: that is what a user waits for.
-    clock = Clock()
-    made: Solver | None = None
-    search: Search | None = None
-    reason = stopped = ""
-    loaded_s = 0.0
-    try:
-        with watchdog(clock, time_limit):
-            made = trained.checkpoint.made() if trained is not None else configure(find(name), name, parameters or {})
-        with clock.standing():
-            made.warm_up()
-        with watchdog(clock, time_limit):
-            search = Search(_problem(instance, made, placement), budget, seed, clock)
+
+def budget_of(time_limit: float | None, max_evaluations: int | None, target: float | None) -> Budget:
+    """Return a run's budget: 60 s if there is neither a time limit nor one of evaluations."""
+    if time_limit is None and max_evaluations is None:
+        time_limit = DEFAULT_TIME_LIMIT_S
+    return Budget(time_limit, max_evaluations, target)
+
+
+class _Run:
+    """One run as it goes: what was made for it, and how it ended."""
+
+    def __init__(
+        self, instance: Instance, placement: Placement | None, chosen: Chosen, trained: Trained | None, budget: Budget,
+        seed: int,
+    ) -> None:  # fmt: skip
+        self._instance, self._placement, self._chosen = instance, placement, chosen
+        self._trained, self._budget, self._seed = trained, budget, seed
+        # The solver's import and the model's building count: that is what a user waits for.
+        self._clock = Clock()
+        self._solver: Solver | None = None
+        self._search: Search | None = None
+        self._stopped = self._reason = ""
+        self._loaded_s = self._seconds = 0.0
+
+    def go(self, on_start: Callable[[Search], None] | None) -> None:
+        """Run until the solver ends, or is ended; what it has proposed until then is kept."""
+        try:
+            self._solver = self._chosen.made_within(self._clock, self._budget.time_limit, self._instance.name)
+            self._solve(self._solver, on_start)
+        except SearchEnded:
+            pass
+        except Infeasible as error:
+            self._reason, self._stopped = str(error), "finished"
+        except KeyboardInterrupt:
+            if self._search is None:
+                raise
+            self._stopped = "interrupted"
+        except SystemError as error:
+            # The alarm, or Ctrl-C, in the middle of a C function; numba turns what it raises into this.
+            if self._search is None or not (cause := _signal_behind(error)):
+                raise
+            self._stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
+        self._seconds = self._clock.seconds
+
+    def _solve(self, solver: Solver, on_start: Callable[[Search], None] | None) -> None:
+        with watchdog(self._clock, self._budget.time_limit):
+            problem = _problem(self._instance, solver, self._placement)
+            self._search = Search(problem, self._budget, self._seed, self._clock)
             if on_start is not None:
-                on_start(search)
-            if trained is None:
-                made.solve(search.problem, search)
-            else:
-                loaded = trained.checkpoint.open_policy(trained.folder, trained.checkpoint.made())
-                loaded_s = clock.seconds
-                _roll_out(loaded, trained, search)
-    except SearchEnded:
-        pass
-    except Infeasible as error:
-        reason, stopped = str(error), "finished"
-    except KeyboardInterrupt:
-        if search is None:
-            raise
-        stopped = "interrupted"
-    except SystemError as error:
-        # The alarm, or Ctrl-C, in the middle of a C function; numba turns what it raises into this.
-        if search is None or not (cause := _signal_behind(error)):
-            raise
-        stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
-    seconds = clock.seconds
-    if search is None:
-        search = Search(P1(instance), budget, seed, clock)
-    return Solution(
-        instance=instance,
-        problem="P1" if placement is None else "P2",
-        solver=made.name if made is not None else name,
-        parameters=made.model_dump(mode="json") if made is not None else dict(parameters or {}),
-        seed=seed,
-        stopped=stopped or search.ended_by or search.returned_by,
-        reason=reason,
-        placement=search.incumbent,
-        evaluation=_confirmed(search),
-        client_only=client_only(search.problem),
-        lower_bound=search.lower_bound,
-        seconds=seconds,
-        evaluations=search.evaluations,
-        trace=tuple(search.trace),
-        versions=versions(),
-        reference=reference,
-        curves=search.diary.points(),
-        trained=trained and replace(trained, met=trained.checkpoint.met(instance), inference_s=seconds - loaded_s),
-        learnt=look_at(search.problem, search.policy) if search.policy is not None else None,
-    )
+                on_start(self._search)
+            with blaming(solver.name, self._instance.name):
+                if self._trained is None:
+                    solver.solve(problem, self._search)
+                else:
+                    checkpoint = self._trained.checkpoint
+                    policy = checkpoint.open_policy(self._trained.folder, checkpoint.made())
+                    self._loaded_s = self._clock.seconds
+                    _roll_out(policy, self._trained, self._search)
+
+    def solution(self, reference: Reference | None) -> Solution:
+        """Return what came out."""
+        solver, trained = self._solver, self._trained
+        search = self._search or Search(P1(self._instance), self._budget, self._seed, self._clock)
+        if trained is not None:
+            met = trained.checkpoint.met(self._instance)
+            trained = replace(trained, met=met, inference_s=self._seconds - self._loaded_s)
+        return Solution(
+            instance=self._instance,
+            problem="P1" if self._placement is None else "P2",
+            solver=solver.name if solver is not None else self._chosen.name,
+            parameters=solver.model_dump(mode="json") if solver is not None else self._chosen.parameters,
+            seed=self._seed,
+            stopped=self._stopped or search.ended_by or search.returned_by,
+            reason=self._reason,
+            placement=search.incumbent,
+            evaluation=_confirmed(search),
+            client_only=client_only(search.problem),
+            lower_bound=search.lower_bound,
+            seconds=self._seconds,
+            evaluations=search.evaluations,
+            trace=tuple(search.trace),
+            versions=versions(),
+            reference=reference,
+            curves=search.diary.points(),
+            trained=trained,
+            learnt=look_at(search.problem, search.policy) if search.policy is not None else None,
+        )
+
+
+def _chosen(solver: SolverLike | None, parameters: Mapping[str, Any] | None, trained: Trained | None) -> Chosen:
+    if trained is not None:
+        return Chosen(trained.checkpoint.solver, trained.checkpoint.made)
+    assert solver is not None
+    return chosen(solver, parameters)
 
 
 def _trained(
-    solver: str | None, policy: Path | str | None, rollouts: int, parameters: Mapping[str, Any] | None
+    solver: SolverLike | None, policy: Path | str | None, rollouts: int, parameters: Mapping[str, Any] | None
 ) -> Trained | None:
     if policy is None:
         if solver is None:
@@ -202,11 +241,19 @@ def _roll_out(policy: Policy, trained: Trained, search: Search) -> None:
 
 
 def _solve_both(
-    instance: Instance, solver: str | None, p2: str, budget: Budget, first_alone: dict[str, Any], **how: Any
+    instance: Instance,
+    solver: SolverLike | None,
+    p2: SolverLike,
+    budget: Budget,
+    first_alone: dict[str, Any],
+    **how: Any,
 ) -> Solution:
     """Solve P1, then P2 for the servers found, within one budget."""
-    if "P2" not in find(p2).solves:
-        raise OffbenchError(f"p2: solver '{p2}' solves P1 and chooses the servers; it must be one of P2")
+    last = chosen(p2, role="p2")
+    with blaming(last.name, instance.name):
+        finisher = last.make()
+    if "P2" not in finisher.solves:
+        raise OffbenchError(f"p2: solver '{finisher.name}' solves P1 and chooses the servers; it must be one of P2")
     time_limit, most = budget.time_limit, budget.max_evaluations
     first = solve(
         instance, solver, target=budget.target, **first_alone, **how,

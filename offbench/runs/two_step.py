@@ -2,31 +2,38 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate, warm_up
+from offbench.evaluation.given import InstanceLike, instance_of
 from offbench.evaluation.references import lookup
-from offbench.model.instance import Instance, load
+from offbench.model.instance import Instance
 from offbench.model.modules import Nesting, pin
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, Ints
+from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution, Stage
-from offbench.runs.solve import DEFAULT_TIME_LIMIT_S, solve
-from offbench.search.budget import BoundError, Budget, Clock
+from offbench.runs.solve import budget_of, solve
+from offbench.search.budget import BoundError, Budget, Clock, SearchEnded
+from offbench.search.greedy import greedy
 from offbench.search.search import Search, TracePoint
+from offbench.search.solver import Solver
 from offbench.versions import versions
+
+# A stage that places next to nothing gets this share of an equal one, for to begin takes every solver some time.
+_LEAST = 0.2
 
 
 def solve_two_step(
-    instance: Instance | str | Path,
-    solver: str,
+    instance: InstanceLike,
+    solver: SolverLike,
     *,
-    secondary: str | None = None,
+    secondary: SolverLike | None = None,
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
     time_limit: float | None = None,
@@ -37,15 +44,18 @@ def solve_two_step(
 ) -> Solution:
     """Solve P1 in two steps: with each module as one layer, then the insides of the modules with the rest pinned.
 
-    Modules inside modules repeat the second step. Of the budget that is left, each stage gets the
-    share that the subtasks it places are of those that it and the stages after it place. What a stage
-    finds is a placement of the full graph, with the inside of modules still to come where the module
-    is, and is scored as such; the best of these is the result.
+    Modules inside modules repeat the second step. What a stage finds is a placement of the full graph, with the
+    inside of modules still to come where the module is, and is scored as such; the best of these is the result.
+
+    Solvers are imported before the budget is dealt. Of what is then left, each stage gets the share that the
+    subtasks it places are of those that it and the stages after it place, but at least a fifth of an equal share. A
+    stage whose budget ends without a placement begins again with up to twice as much, as long as that leaves the
+    stages to come as much again; if the initial problem's does so in vain, the greedy's placement stands in for it.
 
     Parameters
     ----------
     instance, solver, seed, time_limit, max_evaluations, on_start
-        As `run.solve`; *on_start* is called with the search of each stage.
+        As `solve.solve`; *on_start* is called with the search of each stage.
     secondary
         The solver of all stages but the first; *solver* by default.
     parameters
@@ -64,93 +74,202 @@ def solve_two_step(
     Raises
     ------
     OffbenchError
-        As `run.solve`; also if a solver isn't for the problem of its stage.
-    BoundError
-        If a solver reports a lower bound above a feasible objective.
+        As `solve.solve`; also if a solver isn't for the problem of its stage.
+    BoundError, SolverError
+        As `solve.solve`.
     """
-    if not isinstance(instance, Instance):
-        instance = load(instance)
-    if time_limit is None and max_evaluations is None:
-        time_limit = DEFAULT_TIME_LIMIT_S
-    budget = Budget(time_limit, max_evaluations, target)
+    instance = instance_of(instance)
+    budget = budget_of(time_limit, max_evaluations, target)
     nesting = Nesting(instance)
     steps = [_StageProblem(nesting, depth) for depth in range(nesting.deepest + 1)]
     # One evaluation in each stage, and one of what it found.
     if max_evaluations is not None and max_evaluations < 2 * len(steps):
         raise OffbenchError(f"max evaluations: {len(steps)} stages need {2 * len(steps)}, not {max_evaluations}")
+    first = chosen(solver, parameters)
+    later = None
+    if secondary is not None:
+        later = chosen(secondary, parameters if secondary == solver else None, role="secondary")
     warm_up()
-    full = Search(P1(instance), seed=seed, clock=Clock())
-    used = 0
-    trace: list[TracePoint] = []
-    stages: list[Stage] = []
-    servers: Ints = np.zeros(instance.subtasks, dtype=np.int64)
-    stopped = ""
-    for step in steps:
-        share = _share(budget, full.seconds if stages else 0.0, used, steps[step.depth :])
-        if share is None:
-            stopped = "time-limit"
-            break
-        name = secondary if secondary is not None and step.depth else solver
-        on_stage(f"{name}, {step.name}")
-        begun_s = full.seconds
+    run = _Stages(instance, steps, budget, seed, on_start, on_stage)
+    run.go(first, later)
+    return run.solution(first)
+
+
+class _Stages:
+    """The stages of one run, one after the other: what they found, and what they have used of the budget."""
+
+    def __init__(
+        self, instance: Instance, steps: "list[_StageProblem]", budget: Budget, seed: int,
+        on_start: Callable[[Search], None] | None, on_stage: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._instance, self._steps, self._budget, self._seed = instance, steps, budget, seed
+        self._on_start, self._on_stage = on_start, on_stage
+        self._full = Search(P1(instance), seed=seed, clock=Clock())
+        self._servers: Ints = np.zeros(instance.subtasks, dtype=np.int64)
+        self._used = 0
+        """evaluations"""
+        self._trace: list[TracePoint] = []
+        self._stages: list[Stage] = []
+        self._stopped = ""
+
+    def go(self, first: Chosen, later: Chosen | None) -> None:
+        """Run the stages until the last one, or what ends the run."""
+        clock, limit, name = self._full.clock, self._budget.time_limit, self._instance.name
         try:
-            found = solve(
-                step.problem(servers),
-                name,
-                parameters=parameters if name == solver else None,
-                seed=seed,
-                time_limit=share.time_limit,
-                max_evaluations=share.max_evaluations,
-                target=target if step.is_last else None,
-                on_start=on_start,
-            )
+            # Here, so that no stage's share pays for the import.
+            solver = first.made_within(clock, limit, name)
+            secondary = solver if later is None else later.made_within(clock, limit, name)
+        except SearchEnded:
+            self._stopped = "time-limit"
+            return
+        for step in self._steps:
+            self._stage(step, secondary if step.depth else solver)
+            if self._stopped or self._full.incumbent is None:
+                break
+
+    def _stage(self, step: "_StageProblem", solver: Solver) -> None:
+        problem = step.problem(self._servers)
+        share = self._share(step)
+        if share is None:
+            self._stopped = "time-limit"
+            return
+        self._on_stage(f"{solver.name}, {step.name}")
+        try:
+            found, given, tries = self._tries(step, solver, problem, share)
         except (OffbenchError, BoundError) as error:
             raise type(error)(f"two-step, {step.name} problem: {error}") from None
         except KeyboardInterrupt:  # before the stage's search began
-            if not stages:
+            if not self._stages:
                 raise
-            stopped = "interrupted"
-            break
-        if step.is_last:
-            trace += _better(found.trace, full.objective, begun_s, used)
-        used += found.evaluations
+            self._stopped = "interrupted"
+            return
+        placement, stand_in = found.placement, ""
+        if placement is None and self._full.incumbent is None and not step.is_last and _starved(found):
+            placement, stand_in = self._stand_in(problem)
         objective = math.inf
-        if found.placement is not None:
-            placement = step.in_full(found.placement)
-            servers = placement.servers
-            objective = full.propose(placement)
-            used += 1
-            if not step.is_last and objective == full.objective:
-                trace.append(TracePoint(full.seconds, used, objective, -math.inf))
-        stages.append(Stage(step.name, found, step.free, share.time_limit, share.max_evaluations, objective))
+        if placement is not None:
+            objective = self._take(step, placement)
+        self._stages.append(
+            Stage(step.name, found, step.free, given.time_limit, given.max_evaluations, objective, tries, stand_in)
+        )
         if found.stopped == "interrupted":
-            stopped = "interrupted"
-        elif target is not None and full.objective <= target:
-            stopped = "target"
-        if stopped or full.incumbent is None:
-            break
-    first, last = stages[0].solution, stages[-1].solution
-    if not stopped:
-        stopped = "finished" if last.stopped == "optimal" and nesting.deepest else last.stopped
-    return Solution(
-        instance=instance,
-        problem="P1",
-        solver=first.solver,
-        parameters=first.parameters,
-        seed=seed,
-        stopped=stopped,
-        reason=first.reason,
-        placement=full.incumbent,
-        evaluation=None if full.incumbent is None else evaluate(full.problem, full.incumbent),
-        client_only=evaluate(full.problem, full.problem.everything_on(instance.client)),
-        lower_bound=-math.inf if nesting.deepest else first.lower_bound,
-        seconds=full.seconds,
-        evaluations=used,
-        trace=tuple(trace),
-        versions=versions(),
-        reference=lookup(instance),
-        stages=tuple(stages),
-    )
+            self._stopped = "interrupted"
+        elif self._budget.target is not None and self._full.objective <= self._budget.target:
+            self._stopped = "target"
+
+    def _tries(
+        self, step: "_StageProblem", solver: Solver, problem: Instance, share: Budget
+    ) -> tuple[Solution, Budget, int]:
+        """Solve a stage's problem, again and with more where the budget ended without a placement.
+
+        Returns what was found and used in all tries, what was given to them, and how many there were.
+        """
+        found, given, tries = self._solve(step, solver, problem, share), share, 1
+        while _starved(found) and (more := self._more(step, share, found.stopped)) is not None:
+            share, tries = more, tries + 1
+            found = _after(found, self._solve(step, solver, problem, share))
+            given = _sum(given, share)
+        return found, given, tries
+
+    def _solve(self, step: "_StageProblem", solver: Solver, problem: Instance, share: Budget) -> Solution:
+        begun_s = self._full.seconds
+        found = solve(
+            problem,
+            solver,
+            seed=self._seed,
+            time_limit=share.time_limit,
+            max_evaluations=share.max_evaluations,
+            target=self._budget.target if step.is_last else None,
+            on_start=self._on_start,
+        )
+        if step.is_last:
+            self._trace += _better(found.trace, self._full.objective, begun_s, self._used)
+        self._used += found.evaluations
+        return found
+
+    def _stand_in(self, problem: Instance) -> tuple[Placement | None, str]:
+        """Return a placement of a stage that found none in its share, and whose it is, while there is time left."""
+        left_s = self._left_s
+        if left_s <= 0:
+            return None, ""
+        search = Search(P1(problem), Budget(None if math.isinf(left_s) else left_s / 2))
+        with suppress(SearchEnded):
+            return Placement(greedy(search)), "greedy"
+        return Placement(search.problem.everything_on(problem.client)), "client-only"
+
+    def _take(self, step: "_StageProblem", found: Placement) -> float:
+        """Score what a stage found as a placement of the full graph; what comes next is pinned to it."""
+        placement = step.in_full(found)
+        self._servers = placement.servers
+        objective = self._full.propose(placement)
+        self._used += 1
+        if not step.is_last and objective == self._full.objective:
+            self._trace.append(TracePoint(self._full.seconds, self._used, objective, -math.inf))
+        return objective
+
+    @property
+    def _left_s(self) -> float:
+        return math.inf if self._budget.time_limit is None else self._budget.time_limit - self._full.seconds
+
+    def _spare(self, step: "_StageProblem") -> int | None:
+        """Return how many evaluations are left beyond those that this stage and each one to come must have."""
+        most = self._budget.max_evaluations
+        return None if most is None else most - self._used - 2 * len(self._steps[step.depth :])
+
+    def _share(self, step: "_StageProblem") -> Budget | None:
+        """Return what a stage may use of what is left; None if there is no time left."""
+        steps, spare = self._steps[step.depth :], self._spare(step)
+        share = max(step.free / sum(each.free for each in steps), _LEAST / len(steps))
+        if self._left_s <= 0:
+            return None
+        return replace(
+            self._budget,
+            time_limit=None if math.isinf(self._left_s) else self._left_s * share,
+            max_evaluations=None if spare is None else 1 + int(spare * share),
+        )
+
+    def _more(self, step: "_StageProblem", share: Budget, ended_by: str) -> Budget | None:
+        """Return what a stage may use whose share was too small: up to twice as much, and half of what is left.
+
+        None where that is no more than it had, and for the last stage, which had all.
+        """
+        if step.is_last or self._left_s <= 0:
+            return None
+        time_limit, most, spare = share.time_limit, share.max_evaluations, self._spare(step)
+        if time_limit is not None:
+            time_limit = min(2 * time_limit, self._left_s / 2)
+        if most is not None and spare is not None:
+            most = min(2 * most, 1 + spare // 2)
+        grown = (time_limit, share.time_limit) if ended_by == "time-limit" else (most, share.max_evaluations)
+        if grown[0] is None or grown[1] is None or grown[0] <= grown[1] or (most is not None and most < 1):
+            return None
+        return replace(share, time_limit=time_limit, max_evaluations=most)
+
+    def solution(self, first: Chosen) -> Solution:
+        """Return what the stages came to."""
+        full, stages = self._full, self._stages
+        initial = stages[0].solution if stages else None
+        chain = self._steps[-1].depth == 0
+        stopped = self._stopped or stages[-1].solution.stopped
+        return Solution(
+            instance=self._instance,
+            problem="P1",
+            solver=first.name if initial is None else initial.solver,
+            parameters=first.parameters if initial is None else initial.parameters,
+            seed=self._seed,
+            stopped="finished" if stopped == "optimal" and not chain else stopped,
+            reason="" if initial is None else initial.reason,
+            placement=full.incumbent,
+            evaluation=None if full.incumbent is None else evaluate(full.problem, full.incumbent),
+            client_only=evaluate(full.problem, full.problem.everything_on(self._instance.client)),
+            lower_bound=initial.lower_bound if initial is not None and chain else -math.inf,
+            seconds=full.seconds,
+            evaluations=self._used,
+            trace=tuple(self._trace),
+            versions=versions(),
+            reference=lookup(self._instance),
+            stages=tuple(stages),
+        )
 
 
 class _StageProblem:
@@ -183,24 +302,37 @@ class _StageProblem:
         return Placement(placement.servers[self._part_of], order)
 
 
-def _share(budget: Budget, seconds: float, evaluations: int, steps: list[_StageProblem]) -> Budget | None:
-    """Return what the first of the steps to come may use; None if there is no time left."""
-    share = steps[0].free / sum(step.free for step in steps)
-    time_limit, most = budget.time_limit, budget.max_evaluations
-    if time_limit is not None:
-        time_limit = (time_limit - seconds) * share
-        if time_limit <= 0:
-            return None
-    if most is not None:
-        spare = most - evaluations - 2 * len(steps)
-        most = 1 + int(spare * share)
-    return replace(budget, time_limit=time_limit, max_evaluations=most)
+def _starved(found: Solution) -> bool:
+    """Tell whether the budget ended before a solver had a placement."""
+    return found.placement is None and found.stopped in ("time-limit", "max-evaluations")
+
+
+def _after(before: Solution, found: Solution) -> Solution:
+    """Return what a try found, with what those before it have used."""
+    return replace(
+        found,
+        seconds=before.seconds + found.seconds,
+        evaluations=before.evaluations + found.evaluations,
+        trace=(*before.trace, *_shifted(found.trace, before.seconds, before.evaluations)),
+    )
+
+
+def _sum(one: Budget, other: Budget) -> Budget:
+    return replace(
+        one,
+        time_limit=None if one.time_limit is None else one.time_limit + (other.time_limit or 0.0),
+        max_evaluations=None if one.max_evaluations is None else one.max_evaluations + (other.max_evaluations or 0),
+    )
+
+
+def _shifted(trace: tuple[TracePoint, ...], seconds: float, evaluations: int) -> list[TracePoint]:
+    """Return a trace on the clock of what it is a part of."""
+    return [
+        point._replace(seconds=point.seconds + seconds, evaluations=point.evaluations + evaluations) for point in trace
+    ]
 
 
 def _better(trace: tuple[TracePoint, ...], than: float, begun_s: float, evaluations: int) -> list[TracePoint]:
     """Return the points of a stage's trace that are better than what was there, on the run's clock."""
-    return [
-        TracePoint(begun_s + point.seconds, evaluations + point.evaluations, point.objective, -math.inf)
-        for point in trace
-        if point.objective < than
-    ]
+    better = tuple(point._replace(bound=-math.inf) for point in trace if point.objective < than)
+    return _shifted(better, begun_s, evaluations)

@@ -25,6 +25,10 @@ class BoundError(Exception):
     """A lower bound above a feasible objective: somebody's arithmetic is wrong, the run is void."""
 
 
+class SolverError(Exception):
+    """A solver did what would end the whole program: called `sys.exit`, or raised what is no `Exception`."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """When a search ends, whichever comes first.

@@ -214,7 +214,7 @@ class Search:
         Returns
         -------
         numpy.ndarray
-            Delay (s), energy (J) and cost ($) of each row, shape ``(rows, 3)`` (`front.INDICATORS`).
+            Delay (s), energy (J) and cost ($) of each row, shape ``(rows, 3)`` (`archive.INDICATORS`).
         """
         return self._score(assignments, orders)[:, _INDICATORS]
 

@@ -12,7 +12,8 @@ class Solver(BaseModel, ABC):
     """An idea for solving P1 or P2. Its fields are its parameters, with types and defaults.
 
     A subclass's docstring begins with its one-line description. Fields are set by ``--set
-    name=value`` and checked by pydantic; a docstring under a field tells what it is.
+    name=value`` and checked by pydantic; a docstring under a field tells what it is. What it states of
+    itself (*name*, *solves*, *presets*, ...) is read off the file's text, so it must be a literal.
     """
 
     model_config = ConfigDict(
@@ -20,11 +21,15 @@ class Solver(BaseModel, ABC):
     )
 
     name: ClassVar[str]
-    """what users type; the file's name, with hyphens, if absent"""
+    """what users type; the file's name, with hyphens, if absent. An entry point's name goes before it"""
     solves: ClassVar[Solves] = "P1"
     """P1 chooses servers and order, P2 the order for given servers; a solver of both gets the one that is asked"""
     presets: ClassVar[dict[str, tuple[str, dict[str, Any]]]] = {}
-    """other names that it is found by, each with a one-line description and other defaults; a literal"""
+    """other names that it is found by, each with a one-line description and other defaults"""
+    is_baseline: ClassVar[bool] = False
+    """whether it is what a policy has to beat to be worth learning; not inherited"""
+    finds_front: ClassVar[bool] = False
+    """whether it seeks the Pareto front of delay, energy and cost, and `offbench pareto` runs it; not inherited"""
 
     def warm_up(self) -> None:
         """Compile what is compiled once on a machine and kept on disk (numba); no run's clock pays for it."""

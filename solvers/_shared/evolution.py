@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench import P1, Search
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
+from offbench.search.greedy import greedy
 from offbench.solvers._shared.moves import order_of
 
 Ints = NDArray[np.int64]
@@ -35,12 +36,9 @@ class Individual:
 
 def first_population(problem: P1, search: Search, size: int, ordered: bool, fitness: type) -> list[Individual]:
     """Return the greedy's placement, everything on each server, and placements at random."""
-    greedy = problem.everything_on(problem.arrays.client)
     constant = [problem.everything_on(s) for s in range(problem.n_servers)]
     search.propose_many(np.array(constant))
-    for k in problem.free:
-        greedy[k] = search.next_objectives(greedy, k).argmin()
-    rows = [greedy, *constant]
+    rows = [greedy(search), *constant]
     choices = [np.flatnonzero(problem.allowed[k]) for k in problem.free]
     while len(rows) < size:
         row = constant[0].copy()
@@ -49,12 +47,12 @@ def first_population(problem: P1, search: Search, size: int, ordered: bool, fitn
     return [Individual(row, order_of(problem, row) if ordered else None, fitness()) for row in rows[:size]]
 
 
-def ends_of(problem: P1, blockwise: bool) -> Ints:
-    """Return where a stretch that is exchanged may begin and end: at free subtasks, or at blocks that have some."""
-    if not blockwise:
+def ends_of(problem: P1, by_segment: bool) -> Ints:
+    """Return where a stretch that is exchanged may begin and end: at free subtasks, or at segments that have some."""
+    if not by_segment:
         return np.append(problem.free, problem.n_subtasks)
-    blocks = blocks_of(problem)
-    ends: Ints = blocks.start[np.append(np.unique(blocks.of[problem.free]), len(blocks.start) - 1)]
+    segments = segments_of(problem)
+    ends: Ints = segments.start[np.append(np.unique(segments.of[problem.free]), len(segments.start) - 1)]
     return ends
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench import P1, Placement, Search, load
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
 from offbench.model.problem import Problem
 from offbench.solvers._shared.moves import move, order_of
-from offbench.solvers._shared.walk import walk
+from offbench.solvers._shared.walk import Choices, Moves, Walker, walk
 
 Ints = NDArray[np.int64]
 
@@ -30,7 +30,7 @@ _STRIDE = 1_000_000
 class HeatBath:
     """A placement that moves at a temperature, over dispatch orders too where subtasks can wait.
 
-    The walk is compiled (`offbench.solvers._shared.walk`), and of one task scores only the blocks that a move changes.
+    The walk is compiled (`offbench.solvers._shared.walk`), and of one task scores only the segments that change.
 
     Parameters
     ----------
@@ -56,13 +56,12 @@ class HeatBath:
         deal: float = DEAL,
     ) -> None:
         self._problem, self._search, self._longest_run, self._deal = problem, search, longest_run, deal
-        self._blocks = blocks_of(problem)
-        self.ordered = not self._blocks.in_turn.all()
+        self._segments = segments_of(problem)
+        self.ordered = not self._segments.in_turn.all()
         """whether subtasks can wait, so that the dispatch order moves too"""
-        self._choices = np.argsort(~problem.allowed, axis=1, kind="stable")
-        self._n_choices = problem.allowed.sum(axis=1)
-        in_block = problem.n_subtasks if len(problem.arrays.arrival_s) > 1 else 8
-        self.stride = max(1, _STRIDE // (10 * problem.n_servers * in_block))
+        self._choices = choices_of(problem)
+        in_segment = problem.n_subtasks if len(problem.arrays.arrival_s) > 1 else 8
+        self.stride = max(1, _STRIDE // (10 * problem.n_servers * in_segment))
         """steps between two looks at the clock"""
         self.place(servers, order)
 
@@ -92,14 +91,17 @@ class HeatBath:
         left = np.iinfo(np.int64).max if most is None else most - search.evaluations - 1
         order = np.empty(0, dtype=np.int64) if self.order is None else self.order
         best, best_order = self.servers.copy(), order.copy()
-        scored = walk(
-            *self._problem.packed, self._problem.allowed, *self._blocks, self._problem.free, self._choices,
-            self._n_choices, self.servers, order, self.ordered, search.rng.random((count, 3)),
-            search.rng.gumbel(size=_DRAWS * count), temperature, left, self._longest_run, self._deal, best,
-            best_order, np.empty(1),
-        )  # fmt: skip
-        search.count(scored)
+        chance, gumbel = search.rng.random((count, 3)), search.rng.gumbel(size=_DRAWS * count)
+        moves = Moves(self._longest_run, self._deal, temperature, chance, gumbel)
+        walker = Walker(self.servers, order, best, best_order, np.empty(1))
+        search.count(walk(*self._problem.packed, self._segments, self._choices, moves, walker, self.ordered, left))
         return search.propose(Placement(best, best_order if self.ordered else None))
+
+
+def choices_of(problem: Problem) -> Choices:
+    """Return what the walk can choose from."""
+    servers = np.argsort(~problem.allowed, axis=1, kind="stable")
+    return Choices(problem.allowed, servers, problem.allowed.sum(axis=1), problem.free)
 
 
 def warm_up() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search, evaluate
 from offbench.model.problem import Problem
+from offbench.search.greedy import greedy
 from offbench.solvers._shared.walk import NEAR
 
 Ints = NDArray[np.int64]
@@ -78,8 +79,6 @@ def start(problem: Problem, search: Search) -> Ints:
     """Propose everything on each server, then the greedy's placement; return the best of them."""
     rows = np.array([problem.everything_on(s) for s in range(problem.n_servers)])
     values = search.propose_many(rows)
-    greedy = problem.everything_on(problem.arrays.client)
-    for k in problem.free:
-        greedy[k] = search.next_objectives(greedy, k).argmin()
-    best: Ints = greedy if search.propose(greedy) < values.min() else rows[values.argmin()]
+    servers = greedy(search)
+    best: Ints = servers if search.propose(servers) < values.min() else rows[values.argmin()]
     return best

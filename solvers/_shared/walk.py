@@ -1,128 +1,193 @@
-"""The compiled walk of a heat bath through placements, scored block by block."""
+"""The compiled walk of a heat bath through placements, scored segment by segment."""
+
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from offbench.evaluation.delta import changed_value
-from offbench.evaluation.kernel import balance_of, unpack
+from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.delta import Held, changed_value
+from offbench.evaluation.kernel import balance_of
+from offbench.evaluation.workspace import room, unpack
+from offbench.model.problem import SCALE, WEIGHT
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
-
-compiled = njit(cache=True, error_model="numpy")
-inlined = njit(forceinline=True, error_model="numpy")
 
 # How far away, in index order or in the dispatch order, a partner is looked for.
 NEAR = 12
 # Kinds of a move, drawn alike but for the last, of which the caller says how often; orders as often as two.
 _NONE, _MOVE, _RUN, _SWAP, _ORDER, _DEAL = -1, 0, 1, 2, 3, 5
+# What the numbers decide that a step is drawn by.
+_BY_SUBTASK, _BY_KIND, _BY_LENGTH = 0, 1, 2
 # A stretch dealt out again is so many times as long as a run at most.
 _LONGER = 2
 
 
+class Choices(NamedTuple):
+    """What can be chosen; fixed for a problem."""
+
+    allowed: Any
+    """which servers each subtask may run on, shape ``(subtasks, servers)``"""
+    servers: Any
+    """the servers that each subtask may run on first, the others behind them; same shape"""
+    number: Any
+    """how many servers each subtask may run on"""
+    free: Any
+    """the subtasks that are moved"""
+
+
+class Moves(NamedTuple):
+    """What moves are made."""
+
+    longest_run: Any
+    """subtasks moved together at most"""
+    deal: Any
+    """how often a stretch is dealt out, for each time that a subtask is moved"""
+    temperature: Any
+    chance: Any
+    """numbers from 0 to 1 that decide a step's move, shape ``(steps, 3)``"""
+    gumbel: Any
+    """noise of the draws"""
+
+
+class Walker(NamedTuple):
+    """Where the walk is; its fields change in place."""
+
+    servers: Any
+    """of each subtask"""
+    order: Any
+    """the dispatch order, if the walk is ordered"""
+    best: Any
+    """servers of the best placement met"""
+    best_order: Any
+    """and its dispatch order"""
+    value: Any
+    """Q here, one number"""
+
+
 @compiled
-def walk(
-    ints, floats, allowed, block_of, block_start, in_turn, waits_in_block, free, choices, n_choices, servers, order,
-    ordered, chance, gumbel, temperature, left, longest_run, deal, best, best_order, value,
-):  # fmt: skip
-    """Make steps from *servers* and *order*, changed in place; returns how many placements were scored.
+def walk(ints, floats, segments, choices, moves, walker, ordered, left):
+    """Make steps, one for each row of ``moves.chance``; returns how many placements were scored.
 
-    A stretch is dealt out *deal* times as often as a subtask is moved.
-
-    *best* and *best_order* become the best met, *value* the last one's Q. No step is begun that could
-    score more than *left*.
+    Parameters
+    ----------
+    ints, floats
+        The problem, packed.
+    segments
+        Its segments (`delta.segments_of`).
+    choices, moves
+        What can be chosen, and how.
+    walker
+        Where the walk begins, and then where it ended and the best that it met.
+    ordered
+        Whether dispatch orders move too.
+    left
+        No step is begun that could score more than that many placements.
     """
-    (
-        client, root, benefits, task_start, _, input_start, input_of, reader_start, reader_of,
-        slot_start, kind_of, peers, gcycles, arrival, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale,
-        weights, lambdas,
-    ) = unpack(ints, floats)  # fmt: skip
-    n, m = allowed.shape
-    at = np.empty(n + arrival.size, np.uint32)
-    at[n:] = client
-    at[:n] = servers
-    end = np.empty(n + arrival.size)
-    execution, ready, sent, start, delay = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    energy, cost, coordination = np.empty(n), np.empty(n), np.empty(n)
-    waits_for = np.empty(n, np.int64)
-    slot_free = np.empty(slot_start[-1])
-    count, more_than, no_parts = np.empty(m, np.uint32), np.empty((3, n), np.uint32), np.empty((0, 0))
-    held, held_order = servers, order.copy()
-    held[:] = m  # no server, so that the first step, which changes nothing, scores every block
-    parts = np.zeros(block_start.size - 1)
+    p = unpack(ints, floats)
+    held = Held(walker.servers, walker.order.copy(), np.zeros(segments.start.size - 1))
+    hands = np.arange(p.kind.size)  # servers as they are dealt out
+    return _steps(p, room(p), segments, choices, moves, walker, held, hands, ordered, left)
+
+
+@inlined
+def _steps(p, w, segments, choices, moves, walker, held, hands, ordered, left):
+    w, segments, choices, moves, walker, held, hands = borrowed((w, segments, choices, moves, walker, held, hands))
+    n, m = choices.allowed.shape
+    order = walker.order
+    w.at[:n] = held.servers
+    held.servers[:] = m  # no server, so that the first step, which changes nothing, scores every segment
+    new, no_parts = np.empty(m, np.int64), np.empty((0, 0))
     here = balance = best_value = np.inf
     most = max(m + 1, 2 * NEAR + 1)
-    hands = np.arange(m)  # servers as they are dealt out
-    new = np.empty(m, np.int64)
-    pinned = n_choices.max() == 1
+    pinned = choices.number.max() == 1
     scored = used = 0
-    for step in range(len(chance) + 1):
+    for step in range(len(moves.chance) + 1):
         if step > 0 and scored + most > left:
             break
-        k, kind, options = 0, _NONE, 0
-        place, low, high = 0, 0, n - 1  # what may change: subtasks, or places in the order
+        move = _no_move(n)
         if step > 0:
-            kind = _kind(chance[step - 1, 1], ordered, deal)
-            if pinned and ordered:
-                kind = _ORDER
-            k = int(n * chance[step - 1, 0]) if kind == _ORDER else free[int(free.size * chance[step - 1, 0])]
-            low = high = k
-            if kind == _MOVE:
-                options = n_choices[k]
-            elif kind == _RUN:
-                high = min(n - 1, k + 1 + int((longest_run - 1) * chance[step - 1, 2]))
-                options = m + 1
-            elif kind == _SWAP:
-                low, high = max(0, k - NEAR), min(n - 1, k + NEAR)
-                options = high - low + 1
-            elif kind == _DEAL:
-                high = min(n - 1, k + 1 + int((_LONGER * longest_run - 1) * chance[step - 1, 2]))
-                options = m + 1
-                _shuffle(hands, gumbel, used)
-            else:
-                place, low, high = _places(
-                    k, order, block_of, block_start, input_start, input_of, reader_start, reader_of
-                )
-                options = high - low + 1
+            move = _move(p, segments, choices, moves, moves.chance[step - 1], order, ordered, pinned)
+        if move.kind == _DEAL:
+            _shuffle(hands, moves.gumbel, used)
         chosen, drawn, chosen_value, chosen_balance = 0, -np.inf, here, balance
-        for trial in range(options + 1):
-            keep = trial == options  # all are tried, now the drawn one is made
+        for trial in range(move.options + 1):
+            keep = trial == move.options  # all are tried, now the drawn one is made
             option = chosen if keep else trial
-            if not _apply(kind, k, place, low, high, option, choices, allowed, kind_of, hands, new, at, order):
+            if not _apply(p, w, choices, move, option, hands, new, order):
                 continue
             value_balance = balance
-            if kind != _ORDER and not (keep and step > 0):
-                value_balance = weights[5] / scale[3] * balance_of(n, at, kind_of, peers, count, more_than, no_parts)[0]
-            total = value_balance + changed_value(
-                low, high, held, held_order, parts, keep, task_start, arrival, block_of, block_start, in_turn,
-                waits_in_block, ordered, order, root, benefits, input_start, input_of, reader_start, reader_of,
-                slot_start, gcycles, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-                at, end, execution, ready, sent, start, delay, energy, cost, coordination, waits_for, slot_free,
-            )  # fmt: skip
+            if move.kind != _ORDER and not (keep and step > 0):
+                per_imbalance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance]
+                value_balance = per_imbalance * balance_of(p, w, n, no_parts)[0]
+            total = value_balance + changed_value(p, w, segments, held, move.low, move.high, order, ordered, keep)
             if keep:
                 if step == 0:
                     chosen_value, chosen_balance = total, value_balance
                 continue
             scored += 1
-            for j in range(low, high + 1):
-                at[j] = held[j]
-                if kind == _ORDER:
-                    order[j] = held_order[j]
+            for j in range(move.low, move.high + 1):
+                w.at[j] = held.servers[j]
+                if move.kind == _ORDER:
+                    order[j] = held.order[j]
             used += 1
-            draw = gumbel[used % gumbel.size] - total / temperature
+            draw = moves.gumbel[used % moves.gumbel.size] - total / moves.temperature
             if draw > drawn:
                 chosen, drawn, chosen_value, chosen_balance = option, draw, total, value_balance
-        for j in range(low, high + 1):
-            held[j] = at[j]
+        for j in range(move.low, move.high + 1):
+            held.servers[j] = w.at[j]
             if ordered:
-                held_order[j] = order[j]
+                held.order[j] = order[j]
         here, balance = chosen_value, chosen_balance
         if here < best_value - 1e-12 * abs(here):
             best_value = here
-            best[:] = held
-            best_order[:] = held_order
-    value[0] = here
+            walker.best[:] = held.servers
+            walker.best_order[:] = held.order
+    walker.value[0] = here
     return scored
+
+
+class _Move(NamedTuple):
+    """A step's move, which has several *options*."""
+
+    kind: Any
+    k: Any
+    """the subtask it is about"""
+    place: Any
+    """where that stands in the order, if the order changes"""
+    low: Any
+    """first and last of what may change: subtasks, or places in the order"""
+    high: Any
+    options: Any
+
+
+@inlined
+def _no_move(n):
+    return _Move(np.int64(_NONE), np.int64(0), np.int64(0), np.int64(0), np.int64(n - 1), np.int64(0))
+
+
+@inlined
+def _move(p, segments, choices, moves, chance, order, ordered, pinned):
+    """Return a step's move by three numbers from 0 to 1."""
+    n, m = choices.allowed.shape
+    kind = _kind(chance[_BY_KIND], ordered, moves.deal)
+    if pinned and ordered:
+        kind = _ORDER
+    k = int(n * chance[_BY_SUBTASK]) if kind == _ORDER else choices.free[int(choices.free.size * chance[_BY_SUBTASK])]
+    place, low, high = 0, k, k
+    if kind == _MOVE:
+        options = choices.number[k]
+    elif kind == _SWAP:
+        low, high = max(0, k - NEAR), min(n - 1, k + NEAR)
+        options = high - low + 1
+    elif kind == _ORDER:
+        place, low, high = _places(p, segments, k, order)
+        options = high - low + 1
+    else:
+        longest = moves.longest_run if kind == _RUN else _LONGER * moves.longest_run
+        high = min(n - 1, k + 1 + int((longest - 1) * chance[_BY_LENGTH]))
+        options = m + 1
+    return _Move(np.int64(kind), np.int64(k), np.int64(place), np.int64(low), np.int64(high), np.int64(options))
 
 
 @inlined
@@ -136,55 +201,56 @@ def _kind(chance, ordered, deal):
 
 
 @inlined
-def _apply(kind, k, place, low, high, option, choices, allowed, kind_of, hands, new, at, order):
-    """Make one of the changes; returns whether it is one."""
-    if kind == _MOVE:
-        at[k] = choices[k, option]
-    elif kind == _RUN:
-        if option < allowed.shape[1]:
+def _apply(p, w, choices, move, option, hands, new, order):
+    """Make one of a move's changes; returns whether it is one."""
+    k, low, high, servers = move.k, move.low, move.high, choices.allowed.shape[1]
+    if move.kind == _MOVE:
+        w.at[k] = choices.servers[k, option]
+    elif move.kind == _RUN:
+        if option < servers:
             for j in range(low, high + 1):
-                if allowed[j, option]:
-                    at[j] = option
-    elif kind == _SWAP:
+                if choices.allowed[j, option]:
+                    w.at[j] = option
+    elif move.kind == _SWAP:
         j = low + option
-        if not (allowed[k, at[j]] and allowed[j, at[k]]):
+        if not (choices.allowed[k, w.at[j]] and choices.allowed[j, w.at[k]]):
             return False
-        at[k], at[j] = at[j], at[k]
-    elif kind == _DEAL:
-        if option < allowed.shape[1]:
-            return _deal(low, high, option, allowed, kind_of, hands, new, at)
-    elif kind == _ORDER:
+        w.at[k], w.at[j] = w.at[j], w.at[k]
+    elif move.kind == _DEAL:
+        if option < servers:
+            return _deal(p, w, choices, low, high, option, hands, new)
+    elif move.kind == _ORDER:
         to = low + option
-        step = 1 if to > place else -1
-        for p in range(place, to, step):
-            order[p] = order[p + step]
+        step = 1 if to > move.place else -1
+        for position in range(move.place, to, step):
+            order[position] = order[position + step]
         order[to] = k
     return True
 
 
 @inlined
-def _deal(low, high, first, allowed, kind_of, hands, new, at):
+def _deal(p, w, choices, low, high, first, hands, new):
     """Put other servers in the place of a stretch's edges and clouds, the first of them by that at hand *first*.
 
     All of them are of its kind. So a stretch that uses each edge once goes to the clouds, each used once, in one move:
     no part of it alone would, for what it would pay for balance and transfers.
     """
     m = hands.size
-    if kind_of[hands[first]] == 0:
+    if p.kind[hands[first]] == 0:
         return False
     new[:] = -1
     hand, changed = first, False
     for j in range(low, high + 1):
-        old = np.int64(at[j])
-        if kind_of[old] == 0:
+        old = np.int64(w.at[j])
+        if p.kind[old] == 0:
             continue
         if new[old] < 0:
             new[old] = hands[hand]
             hand = (hand + 1) % m
-            while kind_of[hands[hand]] != kind_of[hands[first]]:
+            while p.kind[hands[hand]] != p.kind[hands[first]]:
                 hand = (hand + 1) % m
-        if allowed[j, new[old]]:
-            at[j] = new[old]
+        if choices.allowed[j, new[old]]:
+            w.at[j] = new[old]
             changed = True
     return changed
 
@@ -199,16 +265,17 @@ def _shuffle(hands, gumbel, used):
 
 
 @inlined
-def _places(k, order, block_of, block_start, input_start, input_of, reader_start, reader_of):
-    """Return the place of *k* in the order, and the first and last near it that it can have in its block."""
-    b = block_of[k]
-    place = block_start[b]
+def _places(p, segments, k, order):
+    """Return the place of *k* in the order, and the first and last near it that it can have in its segment."""
+    b = segments.of[k]
+    place = segments.start[b]
     while order[place] != k:
         place += 1
     low, high = place, place
-    while low > max(block_start[b], place - NEAR) and not _among(order[low - 1], k, input_start, input_of):
+    first, last = max(segments.start[b], place - NEAR), min(segments.start[b + 1] - 1, place + NEAR)
+    while low > first and not _among(order[low - 1], k, p.input_start, p.input_of):
         low -= 1
-    while high < min(block_start[b + 1] - 1, place + NEAR) and not _among(order[high + 1], k, reader_start, reader_of):
+    while high < last and not _among(order[high + 1], k, p.reader_start, p.reader_of):
         high += 1
     return place, low, high
 

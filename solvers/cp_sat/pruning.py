@@ -9,17 +9,15 @@ already are left out of the model, and what a choice has left bounds how long it
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from offbench.bounds import Flow, Program, SubtaskCosts, Window, widest
 from offbench.bounds.frontier import ProgramStage
 from offbench.bounds.path_flows import flows
+from offbench.evaluation.compiled import compiled
 from offbench.model.problem import Floats, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # Tables of all stages have at most this many entries, and windows this many states.
 _TABLES = 20_000_000

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search
 from offbench.model.problem import Ints, Problem
+from offbench.search.greedy import greedy
 
 _BATCH = 128
 # Perturbed this often; and together not more than about this many subtasks are scored, half a second.
@@ -19,19 +20,12 @@ def improve(problem: Problem, search: Search) -> None:
 
     At most half of the evaluations that are left are used.
     """
-    search.propose(_greedy(problem, search))
+    search.propose(greedy(search))
     allowance = _Allowance(problem, search)
     if (problem.allowed.sum(axis=1) > 1).any():
         _change_servers(problem, search, allowance)
     if search.incumbent is not None and problem.n_subtasks > 1:
         _change_order(problem, search, allowance)
-
-
-def _greedy(problem: Problem, search: Search) -> Ints:
-    servers = problem.everything_on(problem.arrays.client)
-    for k in problem.free:
-        servers[k] = search.next_objectives(servers, k).argmin()
-    return servers
 
 
 class _Allowance:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search
 from offbench.environment import Episodes
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
 from offbench.solvers._shared.moves import start
 from offbench.solvers.dqn.n_step import NStepQueue
 from offbench.solvers.dqn.replay import Transitions
@@ -58,7 +58,7 @@ class WindowedEpisodes:
         """servers of the placement that the windows are in"""
         self._base_objective = search.objective
         self._base_order: Ints | None = None
-        can_wait = not blocks_of(problem).in_turn.all()
+        can_wait = not segments_of(problem).in_turn.all()
         self._order = Orders(problem) if can_wait and settings.reorder else None
         self._places: Floats | None = None
         """dispatch orders of the windows; None is first come, first served"""

@@ -5,45 +5,92 @@ that a subtask of the reference placement makes to Q. So they mean the same in i
 """
 
 from collections.abc import Sequence
-from math import copysign, log1p, sqrt
+from math import copysign, log1p
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from offbench import P1, load
 from offbench.environment import Episodes
-from offbench.model.problem import Problem
+from offbench.environment.outlook import book_all, next_free, source_of, transfers
+from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.coordination import h as coordination
+from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-inlined = njit(forceinline=True, error_model="numpy")
-
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-# Subtasks looked ahead at, and facts of each server and of all together.
+# Subtasks looked ahead at.
 AHEAD = 4
-SERVER = 21
-GLOBAL = 11 + 2 * AHEAD
+
+
+class ServerFact(NamedTuple):
+    """Where the facts of a server stand. All of objectives and counts are squashed."""
+
+    is_there: int = 0
+    is_edge: int = 1
+    is_cloud: int = 2
+    execution: int = 3
+    """parts of the delay"""
+    transmission: int = 4
+    waiting: int = 5
+    energy: int = 6
+    cost: int = 7
+    coordination: int = 8
+    now: int = 9
+    """how much worse than the best server it is for the subtask itself"""
+    later: int = 10
+    """what comes later if the output is there"""
+    in_all: int = 11
+    """how much worse than the best server it is with what comes later"""
+    imbalance: int = 12
+    above_mean: int = 13
+    """subtasks more than the servers of its kind have on average"""
+    above_least: int = 14
+    below_most: int = 15
+    holds_last: int = 16
+    """whether the subtask before is there"""
+    holds_inputs: int = 17
+    """share of the inputs that are there"""
+    speed: int = 18
+    price: int = 19
+    delay: int = 20
+    """what the latest completion of the task grows by"""
+
+
+class Summary(NamedTuple):
+    """Where what isn't about a server stands, behind the servers; then a `_LayerAhead` for each of `AHEAD`."""
+
+    left: int = 0
+    left_in_all: int = 1
+    imbalance: int = 2
+    balance_unit: int = 3
+    edges: int = 4
+    clouds: int = 5
+    inputs: int = 6
+    readers: int = 7
+    left_of_task: int = 8
+    elapsed: int = 9
+    tasks_left: int = 10
+
+
+class _LayerAhead(NamedTuple):
+    into: int = 0
+    work: int = 1
+
+
+FACT, SUMMARY, LAYER = ServerFact(), Summary(), _LayerAhead()
+SERVER = len(FACT)
+GLOBAL = len(SUMMARY) + len(LAYER) * AHEAD
 
 
 @inlined
 def _squash(x):
     return copysign(log1p(abs(x)), x)
-
-
-@inlined
-def _coordination(t, e, u, lambdas, root, benefits):
-    """Return H of a subtask (Eq. 10 and 11)."""
-    a, b, c = (1 - min(1.0, t), 1 - min(1.0, e), 1 - min(1.0, u)) if benefits else (t, e, u)
-    total = a + b + c
-    share = 1 / total if total > 0 else 0.0
-    x = (a * share) * (b * share) * (c * share)
-    coupling = 3 * (sqrt(x) if root == 2 else np.cbrt(x))
-    return sqrt(coupling * (lambdas[0] * a + lambdas[1] * b + lambdas[2] * c))
 
 
 @compiled
@@ -52,13 +99,15 @@ def onward_costs(arrays, allowed):
 
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
     """
-    (
-        _, root, benefits, _, _, input_start, input_of, _, _, _, _, _, gcycles, _, input_mb,
-        input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-    ) = arrays  # fmt: skip
+    onward = np.zeros(allowed.shape)
+    _fill_onward(arrays, allowed, np.empty(allowed.shape[1]), onward)
+    return onward
+
+
+@inlined
+def _fill_onward(p, allowed, here, onward):
+    p, allowed, here, onward = borrowed((p, allowed, here, onward))
     n, m = allowed.shape
-    onward = np.zeros((n, m))
-    here = np.empty(m)
     for k in range(n - 1, -1, -1):
         # onward[k] is complete: all readers come later.
         least = np.inf
@@ -66,8 +115,8 @@ def onward_costs(arrays, allowed):
             least = min(least, onward[k, s])
         for s in range(m):
             onward[k, s] -= least
-        for i in range(input_start[k], input_start[k + 1]):
-            source = input_of[i]
+        for i in range(p.input_start[k], p.input_start[k + 1]):
+            source = p.input_of[i]
             if source >= n:
                 continue
             for s in range(m):
@@ -75,153 +124,184 @@ def onward_costs(arrays, allowed):
                 for d in range(m):
                     if not allowed[k, d]:
                         continue
-                    sent = input_mb[i] / link[s, d, 0]
-                    run = gcycles[k] / ghz[d]
-                    t = (run + sent) / scale[0]
-                    e = (client_power[d] * run + link[s, d, 1] * sent) / scale[1]
-                    u = (usd_per_s[d] * run + input_gb[i] * link[s, d, 2]) / scale[2]
-                    h = _coordination(t, e, u, lambdas, root, benefits)
-                    q = weights[3] * (weights[0] * t + weights[1] * e + weights[2] * u) - weights[4] * h
+                    sent = p.input_mb[i] / p.link[s, d, LINK.rate_mb_per_s]
+                    run = p.gcycles[k] / p.ghz[d]
+                    energy = p.client_power_w[d] * run + p.link[s, d, LINK.power_w] * sent
+                    cost = p.usd_per_s[d] * run + p.input_gb[i] * p.link[s, d, LINK.usd_per_gb]
+                    t = (run + sent) / p.scale[SCALE.delay]
+                    e, u = energy / p.scale[SCALE.energy], cost / p.scale[SCALE.cost]
+                    h = coordination(t, e, u, p.lambdas, p.root, p.benefits)
+                    score = p.weights[WEIGHT.delay] * t + p.weights[WEIGHT.energy] * e + p.weights[WEIGHT.cost] * u
+                    q = p.weights[WEIGHT.score] * score - p.weights[WEIGHT.coordination] * h
                     best = min(best, q + onward[k, d])
                 here[s] = best
             for s in range(m):
                 onward[source, s] += here[s]
-    return onward
+
+
+class _Known(NamedTuple):
+    """What no action changes."""
+
+    task_of: Any
+    ahead: Any
+    onward: Any
+    unit: Any
+
+
+class _Counts(NamedTuple):
+    """How the decided subtasks are spread: over servers, and over kinds."""
+
+    on: Any
+    """on each server"""
+    total: Any
+    """on each kind: together, on the server that has most, on the one that has least"""
+    most: Any
+    least: Any
+    servers: Any
+    """how many servers a kind has"""
 
 
 @compiled
-def _observe(arrays, allowed, task_of, ahead, onward, unit, most, servers, decided, completion, found):
+def _observe(arrays, allowed, known, most, servers, decided, completion, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
-    (
-        client, root, benefits, task_start, _, input_start, input_of, reader_start, _, slot_start, kind, _, gcycles,
-        arrival, input_mb, input_gb, ghz, usd_per_s, client_power, link, scale, weights, lambdas,
-    ) = arrays  # fmt: skip
-    n, m = allowed.shape
-    free = np.empty(slot_start[-1])
-    count = np.empty(m)
-    at_hand = np.empty(m)
-    total_of, most_of, least_of = np.empty(3), np.empty(3), np.empty(3)
-    number_of = np.zeros(3)
-    for s in range(m):
-        number_of[kind[s]] += 1
-    balance = weights[5] / scale[3] / unit
-    dearest, fastest = max(1e-300, usd_per_s.max()), ghz.max()
+    m = allowed.shape[1]
+    counts = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
+    slot_free, at_hand = np.empty(arrays.slot_start[-1]), np.empty(m)
+    _observe_rows(arrays, allowed, known, counts, slot_free, at_hand, most, servers, decided, completion, found)
+
+
+@inlined
+def _observe_rows(p, allowed, known, counts, slot_free, at_hand, most, servers, decided, completion, found):
+    p, allowed, known, counts, slot_free, at_hand = borrowed((p, allowed, known, counts, slot_free, at_hand))
+    servers, decided, completion, found = borrowed((servers, decided, completion, found))
+    for s in range(allowed.shape[1]):
+        counts.servers[p.kind[s]] += 1
     for row in range(decided.size):
-        k = decided[row]
         found[row, :] = 0
-        if k >= n:
-            continue
-        free[:] = 0
-        count[:] = 0
-        for j in range(k):
-            s = servers[row, j]
-            count[s] += 1
-            at = np.int64(slot_start[s])
-            for slot in range(at + 1, slot_start[s + 1]):
-                if free[slot] < free[at]:
-                    at = slot
-            free[at] = max(free[at], completion[row, j])
-        total_of[:] = 0
-        most_of[:] = 0
-        least_of[:] = np.inf
-        for s in range(m):
-            total_of[kind[s]] += count[s]
-            most_of[kind[s]] = max(most_of[kind[s]], count[s])
-            least_of[kind[s]] = min(least_of[kind[s]], count[s])
-        imbalance = 0.0
-        for s in range(m):
-            for other in range(s):
-                if kind[s] == kind[other] and kind[s] > 0:
-                    imbalance += abs(count[s] - count[other])
-        task = task_of[k]
-        latest = arrival[task]
-        for j in range(task_start[task], k):
-            latest = max(latest, completion[row, j])
-        at_hand[:] = 0
-        into = 0.0
-        for i in range(input_start[k], input_start[k + 1]):
-            source = input_of[i]
-            at_hand[client if source >= n else servers[row, source]] += input_mb[i]
-            into += input_mb[i]
-        best_now, best_all = -np.inf, -np.inf
-        for s in range(m):
-            ready, sent, energy, cost = -np.inf, 0.0, 0.0, 0.0
-            for i in range(input_start[k], input_start[k + 1]):
-                source = input_of[i]
-                origin = client if source >= n else servers[row, source]
-                end = arrival[source - n] if source >= n else completion[row, source]
-                transfer = input_mb[i] / link[origin, s, 0]
-                if end + transfer > ready:
-                    ready, sent = end + transfer, end
-                energy += link[origin, s, 1] * transfer
-                cost += input_gb[i] * link[origin, s, 2]
-            next_free = np.inf
-            for slot in range(slot_start[s], slot_start[s + 1]):
-                next_free = min(next_free, free[slot])
-            run = gcycles[k] / ghz[s]
-            wait = max(0.0, next_free - ready)
-            done = ready + wait + run
-            t = (done - sent) / scale[0]
-            e = (energy + client_power[s] * run) / scale[1]
-            u = (cost + usd_per_s[s] * run) / scale[2]
-            h = weights[4] * _coordination(t, e, u, lambdas, root, benefits) / unit
-            of_delay = weights[3] * weights[0] / scale[0] / unit
-            d_part = of_delay * max(0.0, done - latest)
-            e_part = weights[3] * weights[1] * e / unit
-            u_part = weights[3] * weights[2] * u / unit
-            group = kind[s]
-            more = 0
-            for other in range(m):
-                if kind[other] == group and other != s and count[other] > count[s]:
-                    more += 1
-            change = (number_of[group] - 1 - 2 * more) if group > 0 else 0.0
-            now = h - d_part - e_part - u_part - balance * (imbalance + change)
-            later = onward[k, s] / unit
-            f = found[row, s * SERVER : (s + 1) * SERVER]
-            f[0] = 1
-            f[1] = group == 1
-            f[2] = group == 2
-            f[3] = _squash(of_delay * run)
-            f[4] = _squash(of_delay * (ready - sent))
-            f[5] = _squash(of_delay * wait)
-            f[6] = _squash(e_part)
-            f[7] = _squash(u_part)
-            f[8] = _squash(h)
-            f[9] = now
-            f[10] = later
-            f[12] = change / max(1.0, number_of[group] - 1)
-            f[13] = _squash(count[s] - total_of[group] / number_of[group])
-            f[14] = _squash(count[s] - least_of[group])
-            f[15] = _squash(most_of[group] - count[s])
-            f[16] = k > 0 and servers[row, k - 1] == s
-            f[17] = at_hand[s] / into if into > 0 else 0.0
-            f[18] = ghz[s] / fastest
-            f[19] = usd_per_s[s] / dearest
-            f[20] = _squash(d_part)
-            if allowed[k, s]:
-                best_now = max(best_now, now)
-                best_all = max(best_all, now - later)
-        for s in range(m):
-            f = found[row, s * SERVER : (s + 1) * SERVER]
-            now, later = f[9], f[10]
-            f[9] = _squash(best_now - now)
-            f[10] = _squash(later)
-            f[11] = _squash(best_all - now + later)
-        g = found[row, most * SERVER :]
-        g[0] = (n - k) / n
-        g[1] = log1p(n - k) / 5
-        g[2] = _squash(imbalance / m)
-        g[3] = _squash(balance * m * 10)
-        g[4] = number_of[1] / 10
-        g[5] = number_of[2] / 10
-        g[6] = (input_start[k + 1] - input_start[k]) / 4
-        g[7] = (reader_start[k + 1] - reader_start[k]) / 4
-        g[8] = (task_start[task + 1] - k) / (task_start[task + 1] - task_start[task])
-        g[9] = _squash(of_delay * (latest - arrival[task])) / 5
-        g[10] = log1p(arrival.size - task - 1) / 2
-        for j in range(min(AHEAD, n - k)):
-            g[11 + 2 * j] = ahead[k + j, 0]
-            g[12 + 2 * j] = ahead[k + j, 1]
+        if decided[row] < allowed.shape[0]:
+            _observe_one(
+                p, allowed, known, counts, slot_free, at_hand, most, servers[row], decided[row], completion[row],
+                found[row],
+            )  # fmt: skip
+
+
+@inlined
+def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k, completion, found):
+    """Observe one episode, at subtask *k*."""
+    n, m = allowed.shape
+    balance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance] / known.unit
+    of_delay = p.weights[WEIGHT.score] * p.weights[WEIGHT.delay] / p.scale[SCALE.delay] / known.unit
+    dearest, fastest = max(1e-300, p.usd_per_s.max()), p.ghz.max()
+    book_all(p, servers, completion, k, slot_free)
+    imbalance = _count(p, servers, k, counts)
+    task = known.task_of[k]
+    latest = p.arrival_s[task]
+    for j in range(p.task_start[task], k):
+        latest = max(latest, completion[j])
+    at_hand[:] = 0
+    into = 0.0
+    for i in range(p.input_start[k], p.input_start[k + 1]):
+        at_hand[source_of(p, i, servers)] += p.input_mb[i]
+        into += p.input_mb[i]
+    best_now, best_all = -np.inf, -np.inf
+    for s in range(m):
+        ready, sent, energy, cost = transfers(p, k, s, servers, completion)
+        run = p.gcycles[k] / p.ghz[s]
+        wait = max(0.0, next_free(p, s, slot_free) - ready)
+        done = ready + wait + run
+        t = (done - sent) / p.scale[SCALE.delay]
+        e = (energy + p.client_power_w[s] * run) / p.scale[SCALE.energy]
+        u = (cost + p.usd_per_s[s] * run) / p.scale[SCALE.cost]
+        h = p.weights[WEIGHT.coordination] * coordination(t, e, u, p.lambdas, p.root, p.benefits) / known.unit
+        d_part = of_delay * max(0.0, done - latest)
+        e_part = p.weights[WEIGHT.score] * p.weights[WEIGHT.energy] * e / known.unit
+        u_part = p.weights[WEIGHT.score] * p.weights[WEIGHT.cost] * u / known.unit
+        kind = p.kind[s]
+        change = _change_of_imbalance(p, s, counts)
+        now = h - d_part - e_part - u_part - balance * (imbalance + change)
+        later = known.onward[k, s] / known.unit
+        fact = found[s * SERVER : (s + 1) * SERVER]
+        fact[FACT.is_there] = 1
+        fact[FACT.is_edge] = kind == 1
+        fact[FACT.is_cloud] = kind == 2
+        fact[FACT.execution] = _squash(of_delay * run)
+        fact[FACT.transmission] = _squash(of_delay * (ready - sent))
+        fact[FACT.waiting] = _squash(of_delay * wait)
+        fact[FACT.energy] = _squash(e_part)
+        fact[FACT.cost] = _squash(u_part)
+        fact[FACT.coordination] = _squash(h)
+        fact[FACT.now] = now
+        fact[FACT.later] = later
+        fact[FACT.imbalance] = change / max(1.0, counts.servers[kind] - 1)
+        fact[FACT.above_mean] = _squash(counts.on[s] - counts.total[kind] / counts.servers[kind])
+        fact[FACT.above_least] = _squash(counts.on[s] - counts.least[kind])
+        fact[FACT.below_most] = _squash(counts.most[kind] - counts.on[s])
+        fact[FACT.holds_last] = k > 0 and servers[k - 1] == s
+        fact[FACT.holds_inputs] = at_hand[s] / into if into > 0 else 0.0
+        fact[FACT.speed] = p.ghz[s] / fastest
+        fact[FACT.price] = p.usd_per_s[s] / dearest
+        fact[FACT.delay] = _squash(d_part)
+        if allowed[k, s]:
+            best_now = max(best_now, now)
+            best_all = max(best_all, now - later)
+    for s in range(m):
+        fact = found[s * SERVER : (s + 1) * SERVER]
+        now, later = fact[FACT.now], fact[FACT.later]
+        fact[FACT.now] = _squash(best_now - now)
+        fact[FACT.later] = _squash(later)
+        fact[FACT.in_all] = _squash(best_all - now + later)
+    summary = found[most * SERVER :]
+    task_end = p.task_start[task + 1]
+    summary[SUMMARY.left] = (n - k) / n
+    summary[SUMMARY.left_in_all] = log1p(n - k) / 5
+    summary[SUMMARY.imbalance] = _squash(imbalance / m)
+    summary[SUMMARY.balance_unit] = _squash(balance * m * 10)
+    summary[SUMMARY.edges] = counts.servers[1] / 10
+    summary[SUMMARY.clouds] = counts.servers[2] / 10
+    summary[SUMMARY.inputs] = (p.input_start[k + 1] - p.input_start[k]) / 4
+    summary[SUMMARY.readers] = (p.reader_start[k + 1] - p.reader_start[k]) / 4
+    summary[SUMMARY.left_of_task] = (task_end - k) / (task_end - p.task_start[task])
+    summary[SUMMARY.elapsed] = _squash(of_delay * (latest - p.arrival_s[task])) / 5
+    summary[SUMMARY.tasks_left] = log1p(p.arrival_s.size - task - 1) / 2
+    for j in range(min(AHEAD, n - k)):
+        layer = summary[len(SUMMARY) + len(LAYER) * j :]
+        layer[LAYER.into] = known.ahead[k + j, LAYER.into]
+        layer[LAYER.work] = known.ahead[k + j, LAYER.work]
+
+
+@inlined
+def _count(p, servers, decided, counts):
+    """Count the decided subtasks; returns the imbalance Z (Eq. 12)."""
+    m = p.ghz.size
+    counts.on[:] = 0
+    for j in range(decided):
+        counts.on[servers[j]] += 1
+    counts.total[:] = 0
+    counts.most[:] = 0
+    counts.least[:] = np.inf
+    imbalance = 0.0
+    for s in range(m):
+        kind = p.kind[s]
+        counts.total[kind] += counts.on[s]
+        counts.most[kind] = max(counts.most[kind], counts.on[s])
+        counts.least[kind] = min(counts.least[kind], counts.on[s])
+        for other in range(s):
+            if kind == p.kind[other] and kind > 0:
+                imbalance += abs(counts.on[s] - counts.on[other])
+    return imbalance
+
+
+@inlined
+def _change_of_imbalance(p, s, counts):
+    """Return what one subtask more on server *s* changes in Z."""
+    kind = p.kind[s]
+    if kind == 0:
+        return 0.0
+    more = 0
+    for other in range(p.ghz.size):
+        if p.kind[other] == kind and other != s and counts.on[other] > counts.on[s]:
+            more += 1
+    return counts.servers[kind] - 1 - 2 * more
 
 
 class ServerObserver:
@@ -276,18 +356,19 @@ class ProblemFeatures:
         """what the reference adds to Q from each free subtask on, pinned ones included"""
         self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
-        self._onward = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
-        self._task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
+        costs = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
+        task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
-        self._ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
+        ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
+        self._known = _Known(task_of, ahead, costs, self.unit)
 
     def observe(self, episodes: Episodes, observer: ServerObserver) -> Floats32:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
         found = np.empty((len(episodes), observer.width), dtype=np.float32)
         _observe(
-            self.problem.arrays, self.problem.allowed, self._task_of, self._ahead, self._onward, self.unit,
-            observer.most, episodes.servers, episodes.decided, episodes.completion, found,
+            self.problem.arrays, self.problem.allowed, self._known, observer.most, episodes.servers, episodes.decided,
+            episodes.completion, found,
         )  # fmt: skip
         return found
 

@@ -13,8 +13,9 @@ it is 0 there is none, only room in the array.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from offbench.evaluation.compiled import compiled, inlined
 
 from .features import GLOBAL, SERVER
 
@@ -22,8 +23,7 @@ from .features import GLOBAL, SERVER
 # mypy: disable-error-code="no-untyped-def"
 
 # Sums may be reordered, so that they are vectorised; the machine code is the same from run to run.
-compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-inlined = njit(forceinline=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+FASTMATH = {"contract", "reassoc", "nsz"}
 
 Floats32 = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class Shape(NamedTuple):
         return np.concatenate(parts).astype(np.float32)
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def values(weights, first, second, dueling, observations, found):
     """Fill *found* with Q of every server, 0 where there is none, shape ``(rows, servers)``."""
     parts = _unpack(weights, first, second)
@@ -68,7 +68,7 @@ def values(weights, first, second, dueling, observations, found):
         _forward(parts, dueling, observations[row], x, y, z, mean, p, found[row])
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def learn(
     weights, target, first, second, dueling, double, huber, observations, actions, rewards, discounts, allowed,
     importance, gradient, errors,
@@ -184,7 +184,7 @@ def warm_up() -> None:
     )  # fmt: skip
 
 
-@inlined
+@inlined(fastmath=FASTMATH)
 def _unpack(flat, h, k):
     at_b = SERVER * h
     at_c = at_b + GLOBAL * h + h
@@ -200,7 +200,7 @@ def _unpack(flat, h, k):
     )  # fmt: skip
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _forward(parts, dueling, observation, x, y, z, mean, p, q):
     """Fill the layers and *q*; return how many servers there are."""
     a, b, a0, c, c0, d, d0, e, e0, v, w = parts

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from offbench import P1, Search, Trainable
+from offbench.learning import paper_agent as paper
 from offbench.search.metrics import Diary
 
 if TYPE_CHECKING:
@@ -41,18 +42,18 @@ class Dqn(Trainable):
     """state value and advantages have heads of their own (Wang et al., 2016)"""
     prioritized: bool = False
     """transitions are drawn by their errors, and weighted to make up for it (Schaul et al., 2016)"""
-    hidden: tuple[PositiveInt, PositiveInt] = (50, 20)
-    """neurons of the two hidden layers (section 5.1)"""
-    lr: PositiveFloat = 0.001
-    """learning rate of Adam (section 5.2)"""
-    batch: PositiveInt = 256
-    """transitions for each update (section 5.2)"""
-    gamma: Probability = 0.8
-    """discount (section 5.2)"""
-    greedy: Probability = 0.9
-    """probability of the greedy action, from first to last; else a random one ("epsilon-greedy", section 5.2)"""
-    copy_every: PositiveInt = 100
-    """updates between copies of the network to the target network (section 5.2)"""
+    hidden: tuple[PositiveInt, PositiveInt] = paper.HIDDEN
+    """neurons of the two hidden layers (the paper's)"""
+    lr: PositiveFloat = paper.LEARNING_RATE
+    """learning rate of Adam (the paper's)"""
+    batch: PositiveInt = paper.BATCH
+    """transitions for each update (the paper's)"""
+    gamma: Probability = paper.DISCOUNT
+    """discount (the paper's)"""
+    greedy: Probability = paper.GREEDY
+    """probability of the greedy action, from first to last; else a random one (the paper's epsilon-greedy)"""
+    copy_every: PositiveInt = paper.COPY_EVERY
+    """updates between copies of the network to the target network (the paper's)"""
     loss: Literal["mse", "huber"] = "mse"
     """of an error: its square (Algorithm 1), or Huber's at 1"""
     omega: Probability = 0.6

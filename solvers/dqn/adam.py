@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from offbench.evaluation.compiled import compiled
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -47,7 +48,7 @@ class Adam:
         self._mean[:], self._square[:], self._steps = state["mean"], state["square"], state["steps"]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _step(parameters, gradient, mean, square, size, spread):
     keep_1, take_1 = np.float32(_BETA_1), np.float32(1 - _BETA_1)
     keep_2, take_2 = np.float32(_BETA_2), np.float32(1 - _BETA_2)

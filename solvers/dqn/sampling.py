@@ -3,13 +3,12 @@
 from typing import Any, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from offbench.evaluation.compiled import compiled
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]

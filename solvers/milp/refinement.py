@@ -17,12 +17,12 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyomo.environ as pyo
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Infeasible, Placement, Search, evaluate
 from offbench.model.problem import Problem
+from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import choices
 from offbench.solvers.milp.estimators import Estimators
 from offbench.solvers.milp.highs import Floats, StreamingHighs
@@ -59,7 +59,7 @@ class Proof:
 
     def run(self, path: Path | None) -> None:
         search = self.search
-        _greedy(self.problem, search)
+        search.propose(greedy(search))
         who = times(self.problem)
         coordinated = self.problem.arrays.weights[4] > 0
         rows = []
@@ -140,11 +140,3 @@ class Proof:
 def _size(search: Search) -> float:
     """Return how large Q is, or what counts for as large where it is close to 0: a proof's tolerance is 1e-6 of it."""
     return search.tolerance / 1e-6 or 1.0
-
-
-def _greedy(problem: Problem, search: Search) -> None:
-    """Propose the best server for each subtask in turn."""
-    servers = np.zeros(problem.n_subtasks, dtype=np.int64)
-    for k in range(problem.n_subtasks):
-        servers[k] = search.next_objectives(servers, k).argmin()
-    search.propose(servers)

@@ -1,20 +1,9 @@
-"""Solvers of tiny instances by enumeration: one that is right, and two that must be caught."""
+"""Two solvers of tiny instances that must be caught."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any
 
-from agreement.brute_force import assignments, best
+from experiments._shared.brute_force import assignments
 from offbench.search.solver import Solver
-
-
-class Enumerate(Solver):
-    """Proposes the best of all placements, and its objective as the bound."""
-
-    solves: ClassVar[Literal["P1", "P2"]] = "P1"
-
-    def solve(self, problem: Any, search: Any) -> None:
-        objective, placement = best(problem)
-        search.propose(placement)
-        search.bound(objective)
 
 
 class Careless(Solver):

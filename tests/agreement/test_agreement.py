@@ -9,19 +9,19 @@ from typing import Any
 
 import plain
 import pytest
-from benchmarks.drawn import inception
 
+from experiments._shared.brute_force import assignments, best
+from experiments._shared.checks import SOLVERS, Check, Kind, applies, check, problem_of
+from experiments._shared.drawn import inception
+from experiments._shared.enumeration import ENUMERATE
+from experiments._shared.tiny import MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, is_chain, tiny_instance, tiny_servers
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2
 from offbench.runs.solve import solve
 
-from .brute_force import assignments, best
-from .checks import SOLVERS, Check, Kind, applies, check, problem_of
-from .tiny import MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, is_chain, tiny_instance, tiny_servers
-
-HERE = Path(__file__).parent
+CARELESS, BOASTFUL = (f"{Path(__file__).parent / 'stand_ins.py'}:{name}" for name in ("Careless", "Boastful"))
 
 # Every 23rd seed, half a minute in all; weights and readings take turns of 3 and 18, which share no divisor with it.
 # And two that solvers once failed at.
@@ -93,23 +93,23 @@ def test_first_come_first_served_is_one_of_the_orders(problem: Kind, seed: int) 
 # What the comparison catches
 
 
-def stand_in(name: str, problem: Kind, seed: int) -> Check:
-    return check(f"{HERE / 'stand_ins.py'}:{name}", problem, seed, time_limit=60)
+def checked(solver: str, seed: int) -> Check:
+    return check(solver, "P1", seed, time_limit=60)
 
 
 def test_right_solver_agrees() -> None:
     for seed in SEEDS[:10]:
-        assert not stand_in("Enumerate", "P1", seed).faults
-    found = stand_in("Enumerate", "P1", 0)
+        assert not checked(ENUMERATE, seed).faults
+    found = checked(ENUMERATE, 0)
     assert (found.status, found.difference, found.violation) == ("optimal", 0, 0)
 
 
 def test_solver_without_dispatch_orders_is_caught() -> None:
-    assert any("objective" in str(stand_in("Careless", "P1", seed).faults) for seed in SEEDS[:20])
+    assert any("objective" in str(checked(CARELESS, seed).faults) for seed in SEEDS[:20])
 
 
 def test_bound_above_the_optimum_is_caught() -> None:
-    assert any("above the optimum" in str(stand_in("Boastful", "P1", seed).faults) for seed in SEEDS[:20])
+    assert any("above the optimum" in str(checked(BOASTFUL, seed).faults) for seed in SEEDS[:20])
 
 
 # The solvers

@@ -189,3 +189,29 @@ def test_row_of_a_newer_version_is_not_damaged(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     path.write_text(text.removesuffix("}") + ',"news":1}', encoding="utf-8")
     assert store.rows() == [kept]
+
+
+def test_rows_of_something_else_are_told_by_what_is_other(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for made in (row(seed=0), row(seed=1), row(seed=2), row(seed=3), row(solver="elsewhere", seed=4)):
+        store.put(made)
+    wanted = [
+        job(seed=0), job(seed=1, code="newer"), job(seed=2, instance_hash="another"), job(seed=3, parameters={"x": 1}),
+    ]  # fmt: skip
+    assert {(each.job.seed, what) for each, what in store.older(wanted)} == {
+        (1, "other code"), (2, "an instance that has changed"), (3, "other settings"),
+    }  # fmt: skip
+
+
+def test_row_under_a_hash_of_an_earlier_version_is_of_the_same_instance(tmp_path: Path) -> None:
+    store, instance = Store(tmp_path), load("tiny-chains")
+    (tmp_path / "instances").mkdir()
+    (tmp_path / "instances" / "made-otherwise.json").write_text(instance.to_text(), encoding="utf-8")
+    old = row("tiny-chains", instance_hash="made-otherwise")
+    store.put(old)
+    assert store.hash_now("made-otherwise") == instance.hash
+    assert results(store).table["instance_hash"].tolist() == [instance.hash]  # so that its reference is found
+    wanted = job("tiny-chains", code="newer", instance_hash=instance.hash)
+    assert [what for _, what in store.older([wanted])] == ["other code"]
+    store.add_plan([job("tiny-chains", seed=1, instance_hash=instance.hash)])
+    assert sorted(results(store).table["status"]) == ["feasible", "pending"]  # none is left out

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement.brute_force import best, placements
-from agreement.checks import Kind, optimum, problem_of
-from agreement.tiny import SEEDS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import instances, servers_for
 
+from experiments._shared.brute_force import best, placements
+from experiments._shared.checks import Kind, optimum, problem_of
+from experiments._shared.tiny import SEEDS
 from offbench.bounds import RELAXATIONS, Relaxation
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate

@@ -5,9 +5,9 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from flat_chains import READINGS, flat_chain, weights_with_balance
 from numpy.typing import NDArray
 
+from experiments._shared.flat_chains import READINGS, flat_chain, weights_with_balance
 from offbench import SearchEnded
 from offbench.bounds import Flow, Guide, Program, SubtaskCosts, Window, sweep, widest
 from offbench.bounds.state_space import Group, balanced_groups

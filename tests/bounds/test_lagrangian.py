@@ -5,10 +5,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from flat_chains import READINGS, flat_chain, weights_with_balance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments._shared.flat_chains import READINGS, flat_chain, weights_with_balance
 from offbench import SearchEnded
 from offbench.bounds import Flow, Group, Guide, Program, Split, SubtaskCosts, Window, alone, sweep
 from offbench.bounds.state_space import balanced_groups, narrowed

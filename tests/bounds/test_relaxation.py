@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 
-import examples
+import handmade
 import pytest
 
 from offbench import P1, SearchEnded
@@ -41,7 +41,7 @@ def stuck(problem: Problem) -> Iterator[float]:
 
 @pytest.fixture
 def problem() -> Problem:
-    return P1(parse(examples.phone()))
+    return P1(parse(handmade.phone()))
 
 
 def test_best_of_each_and_of_all(problem: Problem) -> None:

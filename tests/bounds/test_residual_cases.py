@@ -3,10 +3,10 @@
 from itertools import pairwise
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
-from examples import layer
+from handmade import layer
 from hypothesis import given
 from strategies import instances
 
@@ -19,14 +19,14 @@ from offbench.model.problem import P1, Problem
 
 Json = dict[str, Any]
 
-SERVERS = [examples.server("client", "client", ghz=1, power=1), examples.server("edge", "edge", ghz=4, price=1)]
-LINKS = [examples.link("client", "edge", rate=2, price=0.1, power=0.2)]
+SERVERS = [handmade.server("client", "client", ghz=1, power=1), handmade.server("edge", "edge", ghz=4, price=1)]
+LINKS = [handmade.link("client", "edge", rate=2, price=0.1, power=0.2)]
 
 
 def problem_of(*layers: Json, before: int = 0) -> Problem:
     """Return a problem of one graph, after *before* tasks of one layer."""
-    others = [examples.task(f"other-{i}", layer("a", 1)) for i in range(before)]
-    return P1(parse(examples.instance(SERVERS, LINKS, [*others, examples.task("graph", *layers, input_mb=1)])))
+    others = [handmade.task(f"other-{i}", layer("a", 1)) for i in range(before)]
+    return P1(parse(handmade.instance(SERVERS, LINKS, [*others, handmade.task("graph", *layers, input_mb=1)])))
 
 
 def residual(*more: Json, join: tuple[str, ...] = ("second", "fork")) -> list[Json]:

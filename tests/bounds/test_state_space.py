@@ -5,10 +5,10 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from flat_chains import flat_chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments._shared.flat_chains import flat_chain
 from offbench.bounds.state_space import Group, Window, balanced_groups, widest
 from offbench.model.problem import P1, Arrays
 

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
-from flat_chains import LAYERS, READINGS, flat_chain, weights_with_balance
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import placed
 
+from experiments._shared.flat_chains import LAYERS, READINGS, flat_chain, weights_with_balance
 from offbench.bounds import flows
 from offbench.bounds.subtask_costs import Flow, SubtaskCost, SubtaskCosts, _gains, _largest, never_queues
 from offbench.evaluation.coordination import coordination
@@ -24,7 +24,7 @@ from offbench.model.problem import P1, Arrays
 Floats = NDArray[np.float64]
 Drawn = tuple[dict[str, Any], list[list[str]], list[list[int]] | None]
 
-BLANK = P1(parse(examples.phone())).arrays
+BLANK = P1(parse(handmade.phone())).arrays
 LAMBDAS = [(0.33, 0.33, 0.34), (1, 0, 0), (0, 0.5, 0.5), (0.9, 0.05, 0.05), (0.02, 0.9, 0.08), (0, 0, 1)]
 QUEUEING = PARTS.index("queueing_s")
 
@@ -129,8 +129,8 @@ def test_what_never_queues_never_queues(drawn: Drawn, first_come: bool) -> None:
 
 def pair(pool: int, layers: int = 2, **more: Any) -> P1:
     """Return as many tasks of one layer as *layers*, all on a client with so many slots."""
-    tasks = [examples.task(f"t{i}", {**examples.layer("a", 1), **more}) for i in range(layers)]
-    return P1(parse(examples.instance([examples.server("client", "client", pool=pool)], [], tasks)))
+    tasks = [handmade.task(f"t{i}", {**handmade.layer("a", 1), **more}) for i in range(layers)]
+    return P1(parse(handmade.instance([handmade.server("client", "client", pool=pool)], [], tasks)))
 
 
 @pytest.mark.parametrize(("pool", "layers"), [(1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (3, 4)])
@@ -141,11 +141,11 @@ def test_as_many_others_as_slots_can_queue(pool: int, layers: int) -> None:
 
 
 def test_who_needs_whom_never_waits_for_it() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     # The chain of three may wait for the four of the graph anywhere; on the cloud's four slots the graph waits for
     # none, with two of the chain (the third may not run there) and a branch beside the other.
     assert never_queues(problem).tolist() == [[False] * 4] * 3 + [[False, False, False, True]] * 4
-    alone = P1(parse(examples.phone() | {"tasks": examples.phone()["tasks"][1:]}))
+    alone = P1(parse(handmade.phone() | {"tasks": handmade.phone()["tasks"][1:]}))
     assert never_queues(alone).tolist() == [
         [True] * 4, [False, True, True, True], [False, True, True, True], [True] * 4
     ]  # fmt: skip
@@ -194,14 +194,14 @@ def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -
 
 
 def test_what_is_not_allowed_costs_infinitely_much() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     for flow in flows(problem):
         for k, step in enumerate(SubtaskCosts(problem).under(flow)):
             assert np.array_equal(np.isinf(step.cost), np.broadcast_to(~problem.allowed[k], step.cost.shape))
 
 
 def test_too_many_inputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     flow = next(iter(flows(problem)))
     known = SubtaskCosts(problem).under(flow)
     monkeypatch.setattr("offbench.bounds.subtask_costs._LARGEST_TABLE", 20)  # of four servers one input fits, not two

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import examples
+import handmade
 import pytest
 from bench.stand_ins import here
 from typer.testing import CliRunner
@@ -27,7 +27,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "workers", here)
     for name, kept_off in (("kept-off", 3), ("free", 0)):
-        data = examples.phone() | {"name": name}
+        data = handmade.phone() | {"name": name}
         for layer in (*data["tasks"][1]["layers"], *data["tasks"][0]["layers"])[:kept_off]:
             layer["allowed"] = ["edge-1", "cloud-1"]
         Path(f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
@@ -77,7 +77,7 @@ def test_json_has_how_many(told: Told) -> None:
 
 
 def test_client_only_stands_on_the_client_as_far_as_may_be() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     data["tasks"][0]["layers"][0]["allowed"] = ["edge-2"]
     instance = parse(data)
     assert (elsewhere(instance), marked("client-only", instance)) == (1, "client-only*")

@@ -105,3 +105,34 @@ def test_branches_that_are_no_chain_have_no_arrows(tmp_path: Path) -> None:
     file = tmp_path / "ladder.json"
     file.write_text(json.dumps(instance), encoding="utf-8")
     assert "b, c, d" in run("instance", "show", "--modules", file).stdout
+
+
+@pytest.mark.parametrize("depth", [10, 11, 2000])
+def test_modules_inside_one_another_are_counted_where_they_lie_too_deep(depth: int, tmp_path: Path) -> None:
+    instance = printed(run("instance", "make", "alexnet"))
+    down: list[tuple[str, list[str]]] = [("f0", [])]
+    up = [(f"j{depth}", [f"a{depth}", f"b{depth}"])]
+    for i in range(1, depth):
+        down += [(f"a{i}", [f"f{i - 1}"]), (f"f{i}", [f"f{i - 1}"])]
+        up.append((f"j{depth - i}", [f"a{depth - i}", f"j{depth - i + 1}"]))
+    down += [(f"{side}{depth}", [f"f{depth - 1}"]) for side in "ab"]
+    layers = [{"name": name, "gcycles": 1, "output_mb": 1, "inputs": inputs} for name, inputs in down + up]
+    instance["tasks"][0]["layers"] = layers
+    file = tmp_path / "deep.json"
+    file.write_text(json.dumps(instance), encoding="utf-8")
+    told = run("instance", "show", "--modules", file)
+    assert told.exit_code == 0, told.exception
+    assert "f0 ⇉ j1" in told.stdout and "f9 ⇉ j10" in told.stdout
+    assert "a11" not in told.stdout
+    if depth == 10:
+        assert "inside modules that lie" not in told.stdout
+    else:
+        assert f"and {depth - 10:,} more, inside modules that lie 10 deep" in told.stdout
+    (task,) = printed(run("instance", "show", "--modules", "--json", file))["modules"]
+    modules, found = task["modules"], []
+    while modules:
+        found.append(modules[0])
+        modules = modules[0]["modules"]
+    assert [module["fork"] for module in found] == [f"f{i}" for i in range(10)]
+    assert found[0]["layers"] == [name for name, _ in (down + up)[1:-1]]
+    assert [module["deeper"] for module in found] == [0] * 9 + [depth - 10]

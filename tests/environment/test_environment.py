@@ -4,8 +4,8 @@ import subprocess
 import sys
 import warnings
 
-import examples
 import gymnasium
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -39,7 +39,7 @@ def full_observation(instance: Json, servers: list[list[str]], decided: int) -> 
     scales = prepared.scales
     bookings = []
     if decided:
-        prefix = plain.prepare(examples.cut(instance, decided, scales))
+        prefix = plain.prepare(handmade.cut(instance, decided, scales))
         bookings = plain._book_first_come(prefix, placed_on)
     at_hand = subtasks[decided] if decided < len(subtasks) else None
 
@@ -122,7 +122,7 @@ def test_rewards_of_pinned_layers_go_to_the_decision_before_or_to_the_first() ->
     for k in (0, 2, 3, 5):
         layers[k]["allowed"] = [names[0]]
     scales = plain.prepare(data).scales
-    prefixes = [plain.evaluate(plain.prepare(examples.cut(data, k, scales)), cut(names, on[:k])) for k in (4, 6)]
+    prefixes = [plain.evaluate(plain.prepare(handmade.cut(data, k, scales)), cut(names, on[:k])) for k in (4, 6)]
     env = OffloadingEnv(P1(parse(data)))
     env.reset()
     assert env.decided == 1
@@ -205,11 +205,11 @@ def test_full_observation_is_what_plain_python_says(case: tuple[Json, list[list[
 
 def test_next_slot_is_the_one_that_is_free_first() -> None:
     # Two slots: 3 s and 1 s of work start at 0, the 1 s that follows at 1; the slots are then free at 3 and 2.
-    data = examples.instance(
-        [examples.server("phone", "client"), examples.server("edge", "edge", pool=2)],
-        [examples.link("client", "edge")],
-        [examples.task(f"task-{i}", examples.layer("only", gcycles)) for i, gcycles in enumerate([3, 1, 1, 1])],
-        weights=examples.DELAY_ALONE,
+    data = handmade.instance(
+        [handmade.server("phone", "client"), handmade.server("edge", "edge", pool=2)],
+        [handmade.link("client", "edge")],
+        [handmade.task(f"task-{i}", handmade.layer("only", gcycles)) for i, gcycles in enumerate([3, 1, 1, 1])],
+        weights=handmade.DELAY_ALONE,
         scales={"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1},
     )
     env = OffloadingEnv(P1(parse(data)), "full")

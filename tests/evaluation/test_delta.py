@@ -1,4 +1,4 @@
-"""Blocks of a task, and what the compiled walk makes of them, against the evaluator."""
+"""Segments of a task, and what the compiled walk makes of them, against the evaluator."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from strategies import instances
 
 from offbench import P1, Placement, evaluate, load
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
 from offbench.model.instance import parse
 from offbench.model.problem import Floats, Ints
+from offbench.solvers._shared.heat_bath import choices_of
 from offbench.solvers._shared.moves import order_of
-from offbench.solvers._shared.walk import _DEAL, _MOVE, _ORDER, _RUN, _SWAP, _kind, walk
+from offbench.solvers._shared.walk import _DEAL, _MOVE, _ORDER, _RUN, _SWAP, Moves, Walker, _kind, walk
 
 
 @given(instances(max_tasks=1, max_layers=8))
-def test_a_block_ends_where_every_path_passes(made: dict[str, Any]) -> None:
+def test_a_segment_ends_where_every_path_passes(made: dict[str, Any]) -> None:
     problem = P1(parse(made))
-    blocks = blocks_of(problem)
+    segments = segments_of(problem)
     n = problem.n_subtasks
     layers = made["tasks"][0]["layers"]
     index = {layer["name"]: k for k, layer in enumerate(layers)}
@@ -34,18 +35,18 @@ def test_a_block_ends_where_every_path_passes(made: dict[str, Any]) -> None:
         and len(nx.descendants(graph, k)) == n - 1 - k
         and not any(source < k < reader for source, reader in graph.edges)
     ]
-    ends = (blocks.start[1:] - 1).tolist()
+    ends = (segments.start[1:] - 1).tolist()
     assert ends == sorted({*on_every_path, n - 1})
-    for b, (first, stop) in enumerate(zip(blocks.start[:-1], blocks.start[1:], strict=True)):
-        assert (blocks.of[first:stop] == b).all()
+    for b, (first, stop) in enumerate(zip(segments.start[:-1], segments.start[1:], strict=True)):
+        assert (segments.of[first:stop] == b).all()
         inside = [sum(u >= first for u in graph.predecessors(k)) for k in range(first, stop)]
-        assert blocks.waits_for[first:stop].tolist() == inside
-        assert blocks.in_turn[b] == all(graph.has_edge(k - 1, k) for k in range(first + 1, stop))
+        assert segments.waits_for[first:stop].tolist() == inside
+        assert segments.in_turn[b] == all(graph.has_edge(k - 1, k) for k in range(first + 1, stop))
 
 
-def test_several_tasks_are_one_block() -> None:
+def test_several_tasks_are_one_segment() -> None:
     problem = P1(load("tiny-chains"))
-    assert blocks_of(problem).start.tolist() == [0, problem.n_subtasks]
+    assert segments_of(problem).start.tolist() == [0, problem.n_subtasks]
 
 
 @given(instances(max_tasks=2, max_layers=8), st.integers(0, 99))
@@ -99,14 +100,10 @@ def step(
     problem: P1, servers: Ints, order: Ints, ordered: bool, chance: Floats, rng: np.random.Generator, temperature: float
 ) -> float:
     """Walk one step, changing servers and order; return the walk's own value."""
-    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
-    value = np.empty(1)
-    walk(
-        *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
-        ordered, chance, rng.gumbel(size=40), temperature, 10**9, 4, 1.0, servers.copy(), order.copy(),
-        value,
-    )  # fmt: skip
-    return float(value[0])
+    walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1))
+    moves = Moves(4, 1.0, temperature, chance, rng.gumbel(size=40))
+    walk(*problem.packed, segments_of(problem), choices_of(problem), moves, walker, ordered, 10**9)
+    return float(walker.value[0])
 
 
 def walked(problem: P1, ordered: bool, seed: int, steps: int, temperature: float) -> list[tuple[float, float]]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -101,10 +101,10 @@ def test_agrees_with_plain_python_in_any_dispatch_order(example: Placed) -> None
 def test_long_chain_agrees_with_plain_python() -> None:
     names = ["phone", "edge-1", "edge-2", "cloud-1"]
     layers = [
-        examples.layer(f"layer-{j}", 0.01 * (j % 7 + 1), 0.1 * (j % 5), (f"layer-{j - 1}",) if j else ())
+        handmade.layer(f"layer-{j}", 0.01 * (j % 7 + 1), 0.1 * (j % 5), (f"layer-{j - 1}",) if j else ())
         for j in range(3000)
     ]
-    instance = {**examples.phone(), "tasks": [examples.task("long", *layers, input_mb=1)]}
+    instance = {**handmade.phone(), "tasks": [handmade.task("long", *layers, input_mb=1)]}
     servers = [[names[j * j % 4] for j in range(3000)]]
     assert_agree(run(instance, servers), plain.evaluate(plain.prepare(instance), servers))
 
@@ -114,18 +114,18 @@ def test_long_chain_agrees_with_plain_python() -> None:
 
 def two_layers() -> Json:
     """Return a chain of two layers, and a client with an edge and a cloud."""
-    return examples.instance(
+    return handmade.instance(
         [
-            examples.server("client", "client", ghz=2, power=50),
-            examples.server("edge", "edge", ghz=4, price=3.6, power=10),
-            examples.server("cloud", "cloud", ghz=8, price=7.2, power=10),
+            handmade.server("client", "client", ghz=2, power=50),
+            handmade.server("edge", "edge", ghz=4, price=3.6, power=10),
+            handmade.server("cloud", "cloud", ghz=8, price=7.2, power=10),
         ],
         [
-            examples.link("client", "edge", rate=2, price=10, power=0.5),
-            examples.link("client", "cloud", rate=0.5, price=20, power=0.5),
-            examples.link("edge", "cloud", rate=1, price=30),
+            handmade.link("client", "edge", rate=2, price=10, power=0.5),
+            handmade.link("client", "cloud", rate=0.5, price=20, power=0.5),
+            handmade.link("edge", "cloud", rate=1, price=30),
         ],
-        [examples.task("t", examples.layer("a", 8, 3), examples.layer("b", 16, 0, ("a",)), input_mb=2, arrival_s=1)],
+        [handmade.task("t", handmade.layer("a", 8, 3), handmade.layer("b", 16, 0, ("a",)), input_mb=2, arrival_s=1)],
     )
 
 
@@ -163,10 +163,10 @@ def test_two_layers_by_hand() -> None:
 @pytest.mark.parametrize(("inputs", "transmission_s"), [(("early", "late"), 4), (("late", "early"), 2)])
 def test_first_of_tied_inputs_is_the_critical_one(inputs: tuple[str, str], transmission_s: float) -> None:
     # early: done at 1 s, 4 MB at 1 MB/s; late: done at 3 s, 2 MB: both arrive at 5 s.
-    instance = examples.instance(
-        [examples.server("client", "client", pool=2), examples.server("edge", "edge")],
-        [examples.link("client", "edge")],
-        [examples.task("t", examples.layer("early", 1, 4), examples.layer("late", 3, 2), examples.layer("join", 1, 0, inputs))],  # noqa: E501
+    instance = handmade.instance(
+        [handmade.server("client", "client", pool=2), handmade.server("edge", "edge")],
+        [handmade.link("client", "edge")],
+        [handmade.task("t", handmade.layer("early", 1, 4), handmade.layer("late", 3, 2), handmade.layer("join", 1, 0, inputs))],  # noqa: E501
     )  # fmt: skip
     result = run(instance, [["client", "client", "edge"]])
     assert result.subtasks[2]["transmission_s"] == transmission_s
@@ -175,10 +175,10 @@ def test_first_of_tied_inputs_is_the_critical_one(inputs: tuple[str, str], trans
 
 def test_later_input_is_critical_although_it_is_sent_first() -> None:
     # big: done at 1 s, 9 MB, arrives at 10 s; small: done at 4 s, 1 MB, arrives at 5 s.
-    instance = examples.instance(
-        [examples.server("client", "client", pool=2), examples.server("edge", "edge")],
-        [examples.link("client", "edge", power=2)],
-        [examples.task("t", examples.layer("small", 4, 1), examples.layer("big", 1, 9), examples.layer("join", 1, 0, ("small", "big")))],  # noqa: E501
+    instance = handmade.instance(
+        [handmade.server("client", "client", pool=2), handmade.server("edge", "edge")],
+        [handmade.link("client", "edge", power=2)],
+        [handmade.task("t", handmade.layer("small", 4, 1), handmade.layer("big", 1, 9), handmade.layer("join", 1, 0, ("small", "big")))],  # noqa: E501
     )  # fmt: skip
     join = run(instance, [["client", "client", "edge"]]).subtasks[2]
     assert join["transmission_s"] == 9
@@ -187,8 +187,8 @@ def test_later_input_is_critical_although_it_is_sent_first() -> None:
 
 def test_pool_of_two_by_hand() -> None:
     # Four tasks of 3, 1, 4, 2 s arrive at once at two slots: 0-3, 0-1, 1-5, 3-5.
-    tasks = [examples.task(f"t{i}", examples.layer("a", gcycles)) for i, gcycles in enumerate((3, 1, 4, 2))]
-    instance = examples.instance([examples.server("client", "client", pool=2)], [], tasks)
+    tasks = [handmade.task(f"t{i}", handmade.layer("a", gcycles)) for i, gcycles in enumerate((3, 1, 4, 2))]
+    instance = handmade.instance([handmade.server("client", "client", pool=2)], [], tasks)
     result = run(instance, [["client"]] * 4)
     assert [row["start_s"] for row in result.subtasks] == [0, 0, 1, 3]
     assert [row["queueing_s"] for row in result.subtasks] == [0, 0, 1, 3]
@@ -197,18 +197,18 @@ def test_pool_of_two_by_hand() -> None:
 
 def test_booking_in_order_takes_no_slot_before_an_earlier_booking() -> None:
     # The first booked arrives at 5 s and holds the only slot till 6 s; the second was there at 0 s.
-    tasks = [examples.task("early", examples.layer("a", 1)), examples.task("late", examples.layer("a", 1), arrival_s=5)]
-    instance = examples.instance([examples.server("client", "client")], [], tasks)
+    tasks = [handmade.task("early", handmade.layer("a", 1)), handmade.task("late", handmade.layer("a", 1), arrival_s=5)]
+    instance = handmade.instance([handmade.server("client", "client")], [], tasks)
     result = run(instance, [["client"], ["client"]], [[1, 0], [0, 0]])
     assert [row["start_s"] for row in result.subtasks] == [6, 5]
 
 
 def test_imbalance_by_hand() -> None:
     names = ["edge-1", "edge-2", "edge-3", "cloud-1", "cloud-2"]
-    instance = examples.instance(
-        [examples.server("client", "client"), *(examples.server(name, name.split("-")[0]) for name in names)],
-        [examples.link(*ends) for ends in (("client", "edge"), ("client", "cloud"), ("edge", "edge"), ("edge", "cloud"), ("cloud", "cloud"))],  # noqa: E501
-        [examples.task("t", *(examples.layer(f"l{j}", 1) for j in range(5)))],
+    instance = handmade.instance(
+        [handmade.server("client", "client"), *(handmade.server(name, name.split("-")[0]) for name in names)],
+        [handmade.link(*ends) for ends in (("client", "edge"), ("client", "cloud"), ("edge", "edge"), ("edge", "cloud"), ("cloud", "cloud"))],  # noqa: E501
+        [handmade.task("t", *(handmade.layer(f"l{j}", 1) for j in range(5)))],
     )  # fmt: skip
     result = run(instance, [["edge-1", "edge-1", "cloud-2", "client", "edge-2"]])
     # Edge counts 1,0,0: 2; 2,0,0: 4; cloud 0,1: 4 + 1; the client counts for nothing; 2,1,0: 1+2+1, + 1.
@@ -222,10 +222,10 @@ def test_imbalance_by_hand() -> None:
 def test_indicator_at_its_scale_has_no_benefit(root: int) -> None:
     # One subtask that can run in one place: each indicator is its own scale, each benefit 0, so H is 0.
     # 49 s: 49 * (1 / 49) is less than 1 in binary.
-    instance = examples.instance(
-        [examples.server("client", "client", price=3600, power=1)],
+    instance = handmade.instance(
+        [handmade.server("client", "client", price=3600, power=1)],
         [],
-        [examples.task("t", examples.layer("a", 49))],
+        [handmade.task("t", handmade.layer("a", 49))],
         coordination={"indicators": "benefits", "root": root},
     )
     assert run(instance, [["client"]]).coordination == 0
@@ -374,7 +374,7 @@ def test_prefix_is_the_instance_without_the_rest(example: Placed, data: st.DataO
     instance, servers, _ = example
     parsed = parse(instance)
     decided = data.draw(st.integers(1, parsed.subtasks))
-    short = examples.cut(instance, decided, plain.prepare(instance).scales)
+    short = handmade.cut(instance, decided, plain.prepare(instance).scales)
     rows = [row[: len(task["layers"])] for row, task in zip(servers, short["tasks"], strict=False)]
     expected = plain.evaluate(plain.prepare(short), rows)["objective"]
     prefix = parse_placement({"servers": servers}, parsed).servers[None, :decided]
@@ -388,7 +388,7 @@ def test_prefix_that_is_too_long_is_refused() -> None:
 
 
 def test_prefix_on_a_forbidden_server_is_refused() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     with pytest.raises(OffbenchError, match=r"row 1: .*tasks\[0\].layers\[1\] \('pool'\).*edge-2.*phone, edge-1"):
         prefix_objectives(problem, np.array([[0, 0], [0, 2]]))
 
@@ -399,22 +399,22 @@ def test_prefix_on_a_forbidden_server_is_refused() -> None:
 @pytest.mark.parametrize("servers", [[0] * 6, [0] * 8, np.zeros(0, dtype=np.int64), 0, [[0] * 7]])
 def test_wrong_shape_is_refused(servers: Any) -> None:
     with pytest.raises(OffbenchError, match="7 subtasks"):
-        evaluate(P1(parse(examples.phone())), servers)
+        evaluate(P1(parse(handmade.phone())), servers)
 
 
 @pytest.mark.parametrize("server", [-1, 4, 2**40])
 def test_server_that_is_not_there_is_refused_by_subtask(server: int) -> None:
     with pytest.raises(OffbenchError, match=rf"tasks\[1\].layers\[2\] \('right'\): server {server}"):
-        evaluate(P1(parse(examples.phone())), [0, 0, 0, 0, 0, server, 0])
+        evaluate(P1(parse(handmade.phone())), [0, 0, 0, 0, 0, server, 0])
 
 
 def test_forbidden_server_is_refused_by_subtask() -> None:
     with pytest.raises(OffbenchError, match=r"tasks\[0\].layers\[1\] \('pool'\).*'cloud-1'.*phone, edge-1"):
-        evaluate(P1(parse(examples.phone())), [0, 3, 0, 0, 0, 0, 0])
+        evaluate(P1(parse(handmade.phone())), [0, 3, 0, 0, 0, 0, 0])
 
 
 def test_other_server_than_the_given_one_is_refused_by_subtask() -> None:
-    problem = P2(parse(examples.phone()), [0, 0, 0, 0, 0, 0, 1])
+    problem = P2(parse(handmade.phone()), [0, 0, 0, 0, 0, 0, 1])
     with pytest.raises(OffbenchError, match=r"tasks\[1\].layers\[3\] \('join'\).*'phone'.*edge-1"):
         evaluate(problem, [0] * 7)
 
@@ -433,11 +433,11 @@ def test_other_server_than_the_given_one_is_refused_by_subtask() -> None:
 )
 def test_bad_order_is_refused(order: list[int], named: str) -> None:
     with pytest.raises(OffbenchError, match=named):
-        evaluate(P1(parse(examples.phone())), Placement([0] * 7, order))
+        evaluate(P1(parse(handmade.phone())), Placement([0] * 7, order))
 
 
 def test_bad_row_of_a_population_is_named() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     rows = np.zeros((3, 7), dtype=np.int64)
     rows[2, 1] = 3
     with pytest.raises(OffbenchError, match=r"row 2: .*\('pool'\)"):
@@ -451,15 +451,15 @@ def test_bad_row_of_a_population_is_named() -> None:
 @pytest.mark.parametrize("shape", [(7,), (2, 6), (2, 8), (1, 2, 7)])
 def test_population_of_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(OffbenchError, match="shape"):
-        evaluate_many(P1(parse(examples.phone())), np.zeros(shape, dtype=np.int64))
+        evaluate_many(P1(parse(handmade.phone())), np.zeros(shape, dtype=np.int64))
 
 
 def test_orders_of_another_shape_are_refused() -> None:
     with pytest.raises(OffbenchError, match="orders"):
-        evaluate_many(P1(parse(examples.phone())), np.zeros((2, 7), dtype=np.int64), np.zeros((1, 7), dtype=np.int64))
+        evaluate_many(P1(parse(handmade.phone())), np.zeros((2, 7), dtype=np.int64), np.zeros((1, 7), dtype=np.int64))
 
 
 @pytest.mark.parametrize("servers", [[0.7] * 7, [float("nan")] * 7, ["phone"] * 7, None])
 def test_servers_that_are_no_indices_are_refused(servers: Any) -> None:
     with pytest.raises((OffbenchError, TypeError, ValueError)):
-        evaluate(P1(parse(examples.phone())), servers)
+        evaluate(P1(parse(handmade.phone())), servers)

@@ -7,7 +7,7 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -112,7 +112,7 @@ def test_instance_with_another_number_is_another() -> None:
 
 
 def test_instance_of_ones_own_has_no_reference() -> None:
-    assert lookup(parse(examples.phone())) is None
+    assert lookup(parse(handmade.phone())) is None
 
 
 def test_hashes_differ() -> None:

@@ -5,9 +5,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import examples
+import handmade
 import pytest
-from examples import layer, task
+from handmade import layer, task
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -62,7 +62,7 @@ def test_place_is_written_as_one_would_index() -> None:
 
 def told_of(change: Callable[[Json], object]) -> str:
     """Return what is said of an instance with mistakes in it."""
-    data = examples.phone()
+    data = handmade.phone()
     change(data)
     with pytest.raises(OffbenchError) as caught:
         check(Instance, data, "it")

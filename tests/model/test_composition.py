@@ -1,6 +1,6 @@
 """Composing instances from networks."""
 
-import examples
+import handmade
 import numpy as np
 import pytest
 
@@ -95,7 +95,7 @@ def test_network_of_several_tasks_is_refused() -> None:
 
 
 def test_layers_tied_to_servers_are_refused() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     data["tasks"] = data["tasks"][:1]
     with pytest.raises(OffbenchError, match="'made-by-hand' ties layers to servers"):
         compose("made", [parse(data)], [0])

@@ -4,15 +4,16 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import examples
+import handmade
 import pytest
 from hypothesis import given
+from pydantic import Field
 from strategies import instances
 
 from offbench import OffbenchError, load
-from offbench.model.instance import parse, shipped
+from offbench.model.instance import Instance, Layer, Task, parse, shipped
 
 Json = dict[str, Any]
 Write = Callable[[str, Any], Path]
@@ -89,10 +90,10 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("unknown end", lambda d: d["links"][3].update(between=["edge-1", "cloud-2"]), ["links[3].between: 'cloud-2'", "did you mean 'cloud-1'?"]),  # noqa: E501
     ("kind with server", lambda d: d["links"][3].update(between=["edge-1", "cloud"]), ["links[3].between: ", "'edge-1' and 'cloud'", "two kinds or two server names"]),  # noqa: E501
     ("missing link", lambda d: d["links"].pop(2), ["links: ", "'phone' and 'cloud-1'", "'client' and 'cloud'"]),
-    ("link twice", lambda d: d["links"].append(examples.link("edge", "cloud")), ["links[5].between: ", "already", "links[4]"]),  # noqa: E501
-    ("pair twice", lambda d: d["links"].append(examples.link("cloud-1", "edge-1")), ["links[5].between: ", "already", "links[3]"]),  # noqa: E501
-    ("server with itself", lambda d: d["links"].append(examples.link("edge-1", "edge-1")), ["links[5].between: ", "itself"]),  # noqa: E501
-    ("client with itself", lambda d: d["links"].append(examples.link("client", "client")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("link twice", lambda d: d["links"].append(handmade.link("edge", "cloud")), ["links[5].between: ", "already", "links[4]"]),  # noqa: E501
+    ("pair twice", lambda d: d["links"].append(handmade.link("cloud-1", "edge-1")), ["links[5].between: ", "already", "links[3]"]),  # noqa: E501
+    ("server with itself", lambda d: d["links"].append(handmade.link("edge-1", "edge-1")), ["links[5].between: ", "itself"]),  # noqa: E501
+    ("client with itself", lambda d: d["links"].append(handmade.link("client", "client")), ["links[5].between: ", "itself"]),  # noqa: E501
     ("one end", lambda d: d["links"][3].update(between=["edge-1"]), ["links[3].between"]),
     ("three ends", lambda d: d["links"][3].update(between=["edge-1", "edge-2", "phone"]), ["links[3].between"]),
     ("two rates", lambda d: d["links"][0].update(rate_mb_per_s=1), ["links[0]: ", "rate_mb_per_s", "shannon"]),
@@ -132,7 +133,7 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
 
 @pytest.mark.parametrize(("break_it", "fragments"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
 def test_broken_rule_is_told_with_its_place(write: Write, break_it: Mutation, fragments: list[str]) -> None:
-    instance = json.loads(json.dumps(examples.phone()))
+    instance = json.loads(json.dumps(handmade.phone()))
     break_it(instance)
     text = re.sub(f'"{RAW}([^"]*)"', r"\1", json.dumps(instance))
     message = refusal(write("bad.json", text))
@@ -141,7 +142,7 @@ def test_broken_rule_is_told_with_its_place(write: Write, break_it: Mutation, fr
 
 
 def test_the_good_instance_is_good(write: Write) -> None:
-    assert load(write("good.json", examples.phone())).name == "made-by-hand"
+    assert load(write("good.json", handmade.phone())).name == "made-by-hand"
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"resnet"'])
@@ -158,7 +159,7 @@ def test_empty_file_is_wrong_json(write: Write) -> None:
 
 
 def test_key_that_stands_twice_is_refused(write: Write) -> None:
-    text = json.dumps(examples.phone()).replace('"pool": 4', '"pool": 4, "pool": 5')
+    text = json.dumps(handmade.phone()).replace('"pool": 4', '"pool": 4, "pool": 5')
     assert "'pool' stands twice" in refusal(write("bad.json", text))
 
 
@@ -197,18 +198,18 @@ def test_shipped_instance_loads_by_name_from_anywhere(tmp_path: Path, monkeypatc
 def test_file_in_the_folder_wins_over_a_shipped_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write("vgg19", examples.phone())
+    write("vgg19", handmade.phone())
     monkeypatch.chdir(tmp_path)
     assert load("vgg19").name == "made-by-hand"
 
 
 def test_error_of_parsed_json_names_its_source() -> None:
     with pytest.raises(OffbenchError, match=r"^the request: format: "):
-        parse({**examples.phone(), "format": "x"}, "the request")
+        parse({**handmade.phone(), "format": "x"}, "the request")
 
 
 def test_defaults_are_those_of_the_format() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     for field in ("coordination", "scales", "source"):
         del data[field]
     del data["tasks"][0]["arrival_s"]
@@ -220,7 +221,7 @@ def test_defaults_are_those_of_the_format() -> None:
 
 
 def test_names_win_over_kinds_in_links() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     table = instance.link_table()
     assert table[1, 3].rate_mb_per_s == 5
     assert table[2, 3].rate_mb_per_s == 0.5
@@ -228,7 +229,7 @@ def test_names_win_over_kinds_in_links() -> None:
 
 
 def test_facts_cannot_be_changed() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     with pytest.raises(ValueError, match="frozen"):
         instance.name = "other"  # type: ignore[misc]
 
@@ -240,12 +241,131 @@ def test_text_of_an_instance_reads_as_the_same(data: Json) -> None:
 
 
 def test_text_of_an_instance_has_a_line_for_each_thing() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     lines = instance.to_text().splitlines()
     for name in ("phone", "edge-2", "conv", "join"):
         assert sum(f'"name": "{name}"' in line for line in lines) == 1
 
 
 def test_names_beyond_ascii_survive_a_file(write: Write) -> None:
-    instance = parse({**examples.phone(), "name": "Gerät 設備"})
+    instance = parse({**handmade.phone(), "name": "Gerät 設備"})
     assert load(write("good.json", instance.to_text())) == instance
+
+
+# Written down, so that no change of the code voids what is known of the instances unnoticed.
+HASHES = {
+    "alexnet": "09581ff55671d9f67bd40ff91d6e11cb26d7f36b16ed4ad602b6f52a2d00e8bd",
+    "alexnet-x10": "5d5e7ddb3704fc4080be2a3f565507a31d09899f7d5804da7e97b29cff5aa88e",
+    "googlenet": "b5219478887947c1443d1f8f7d974b27bc54bc173a1921f6f1adbe1dd38c92cf",
+    "inception-nested": "0e6186f4d0c544e9dd3b1b4b44eb2278b765e3a9ef5fd603d9ac454fccf6f681",
+    "mixed-4": "02317fff7f3591f1306275f82bdb17bdf95db4fe5154f8acd337b1f7f8dd3f7c",
+    "resnet": "fec19e27441058c86291e37e5351ae7789b606eaccafdfde68cd2838d5055afa",
+    "resnet-x10": "0f7ab2511246f2ead804c058584bd3405101beef21145104bcc4cbf8c72243f0",
+    "tiny-chains": "27b0e0af8c47f7bd115bd11fa664f5a370e215acb51aa704c774e08f5e678c94",
+    "tiny-graphs": "3b4dfb9e57de3117dc7157de2874e8de0afaa3687338e74d3dd4d1377ad5407c",
+    "tiny-wireless": "c9e7bff03fdeac4b5a771d4bd82fe3bdf47c47d274e3f8b7bc1f56a6fc9f7cfd",
+    "vgg19": "127b27bca44340cc722742cc147abc0c6cfc60b69300b7130d65530f40730747",
+}
+
+
+def test_hashes_of_the_shipped_instances_are_what_they_were() -> None:
+    assert {name: load(name).hash for name in shipped()} == HASHES
+
+
+class GrownLayer(Layer):
+    """A layer of a format to come."""
+
+    weights_mb: float = 0.0
+    seconds: dict[str, float] | None = None
+
+
+class GrownTask(Task):
+    """A task of a format to come."""
+
+    layers: tuple[GrownLayer, ...]
+    deadline_s: float | None = None
+
+
+class Grown(Instance):
+    """An instance of a format to come."""
+
+    format: Literal["offbench/1", "offbench/9"]  # type: ignore[assignment]
+    tasks: tuple[GrownTask, ...]
+    limits: dict[str, float] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize("name", ["tiny-graphs", "tiny-wireless", "mixed-4"])
+def test_format_that_grows_changes_no_hash(name: str) -> None:
+    data = json.loads(load(name).to_text())
+    assert Grown.model_validate(data).hash == HASHES[name]
+    data["format"] = "offbench/9"
+    data["limits"] = {}
+    data["tasks"][0]["deadline_s"] = None
+    data["tasks"][0]["layers"][0]["weights_mb"] = 0
+    assert Grown.model_validate(data).hash == HASHES[name]
+    layer(data)["weights_mb"] = 1
+    assert Grown.model_validate(data).hash != HASHES[name]
+
+
+def test_stated_default_counts_as_absent() -> None:
+    data = handmade.phone()
+    del data["coordination"], data["scales"]
+    before = parse(data).hash
+    data["coordination"] = {"indicators": "costs", "root": 2, "lambdas": [0.33, 0.33, 0.34]}
+    data["scales"] = None
+    data["source"] = ""
+    for task in data["tasks"]:
+        task.setdefault("arrival_s", 0)
+        for each in task["layers"]:
+            each.setdefault("allowed", None)
+    for server in data["servers"]:
+        server.setdefault("radio", None)
+    for link in data["links"]:
+        link.setdefault("transmit_power_w", -0.0)
+    assert parse(data).hash == before
+    data["coordination"]["root"] = 3
+    assert parse(data).hash != before
+
+
+def test_writing_of_numbers_and_order_of_keys_change_no_hash() -> None:
+    data = handmade.phone()
+    layer(data)["output_mb"] = 0
+    layer(data)["gcycles"] = 1
+    before = parse(data).hash
+    layer(data)["output_mb"] = -0.0
+    layer(data)["gcycles"] = 1.0
+    turned = {name: data[name] for name in reversed(data)}
+    turned["tasks"] = [{name: task[name] for name in reversed(task)} for task in data["tasks"]]
+    assert parse(turned).hash == before
+
+
+FACTS: list[tuple[str, Mutation]] = [
+    ("work", lambda d: layer(d).update(gcycles=7.25)),
+    ("output", lambda d: layer(d).update(output_mb=7.25)),
+    ("arrival", lambda d: d["tasks"][0].update(arrival_s=7.25)),
+    ("pool", lambda d: d["servers"][0].update(pool=99)),
+    ("price", lambda d: d["links"][0].update(price_per_gb=7.25)),
+    ("weights", lambda d: d["weights"].update(delay=0, energy=0, cost=1)),
+    ("scales", lambda d: d.update(scales={"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 7.25})),
+    ("name of a layer", lambda d: d["tasks"][0]["layers"][-1].update(name="another")),
+]
+
+
+@pytest.mark.parametrize("change", [change for _, change in FACTS], ids=[name for name, _ in FACTS])
+def test_every_fact_changes_the_hash(change: Mutation) -> None:
+    data = handmade.phone()
+    before = parse(data).hash
+    change(data)
+    assert parse(data).hash != before
+
+
+def test_instance_shows_itself_in_a_short_line() -> None:
+    from rich.pretty import pretty_repr
+
+    one = load("alexnet")
+    assert repr(one) == str(one) == "<Instance 'alexnet': 1 task, 11 subtasks, 11 servers>"
+    assert repr(load("mixed-4")).startswith("<Instance 'mixed-4': 4 tasks, ")
+    assert repr(one.tasks) == "(<Task 'alexnet': 11 layers>,)"
+    assert str(one.tasks[0]) == "<Task 'alexnet': 11 layers>"
+    assert pretty_repr(one) == "Instance(name='alexnet', tasks=1, subtasks=11, servers=11)"
+    assert len(repr(one.model_copy(update={"name": "a\nb"})).splitlines()) == 1

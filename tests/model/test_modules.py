@@ -1,10 +1,9 @@
-from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import networkx as nx
 import numpy as np
 import pytest
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,12 +146,6 @@ def modules_by_definition(inputs: Inputs) -> dict[int, tuple[int, frozenset[int]
     return found
 
 
-def with_inner(modules: Iterable[Module]) -> Iterator[Module]:
-    for module in modules:
-        yield module
-        yield from with_inner(module.modules)
-
-
 @given(drawn_inputs())
 def test_modules_are_those_of_the_definition(inputs: Inputs) -> None:
     full = made(*(layer(f"l{k}", 1, 1, tuple(f"l{j}" for j in sources)) for k, sources in enumerate(inputs)))
@@ -161,7 +154,8 @@ def test_modules_are_those_of_the_definition(inputs: Inputs) -> None:
         -1 if module.fork is None else module.fork: (
             len(inputs) if module.join is None else module.join, frozenset(module.inside)
         )
-        for module in with_inner(nesting.modules[0])
+        for outer in nesting.modules[0]
+        for module in outer.within()
     }  # fmt: skip
     assert found == modules_by_definition(inputs)
     assert nesting.depth.tolist() == [sum(k in inside for _, inside in found.values()) for k in range(len(inputs))]
@@ -178,3 +172,35 @@ def test_contracted_graph_is_a_chain_and_every_depth_is_an_instance(inputs: Inpu
     layers = nesting.contract().tasks[0].layers
     assert all(each.inputs == (before.name,) for before, each in pairwise(layers))
     assert nesting.contract(nesting.deepest).tasks == full.tasks
+
+
+# As deep as one likes
+
+
+def nested_deep(depth: int) -> Instance:
+    """Return modules inside one another: fork i reads fork i - 1, a layer beside it does too, join i closes both."""
+    down = [layer("f0", 1, 1)]
+    for i in range(1, depth):
+        down += [layer(f"a{i}", 1, 1, (f"f{i - 1}",)), layer(f"f{i}", 1, 1, (f"f{i - 1}",))]
+    down += [layer(f"{side}{depth}", 1, 1, (f"f{depth - 1}",)) for side in "ab"]
+    up = [layer(f"j{depth - 1}", 1, 1, (f"a{depth}", f"b{depth}"))]
+    up += [layer(f"j{i}", 1, 1, (f"a{i + 1}", f"j{i + 1}")) for i in reversed(range(depth - 1))]
+    return made(*down, *up)
+
+
+def test_modules_may_lie_as_deep_as_they_like() -> None:
+    depth = 5000
+    one, other = (Nesting(nested_deep(depth)) for _ in range(2))
+    assert one.deepest == depth
+    ((outer,),) = one.modules
+    assert sum(1 for _ in outer.within()) == depth
+    assert len(outer.inside) == one.instance.subtasks - 2
+    assert outer == other.modules[0][0]
+    assert outer != outer.modules[0]
+    assert hash(outer) == hash(other.modules[0][0])
+    assert (
+        repr(outer)
+        == f"<Module 0 to {one.instance.subtasks - 1}: {one.instance.subtasks - 2} layers, 4999 modules inside>"
+    )
+    assert repr(one.modules) == f"[({outer!r},)]"
+    assert len(one.contract().tasks[0].layers) == 3

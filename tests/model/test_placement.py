@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,7 +57,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
 def test_broken_rule_is_told_with_its_place(write: Callable[[str, Any], Path], data: Any, fragments: list[str]) -> None:
     path = write("placement.json", data)
     with pytest.raises(OffbenchError) as caught:
-        load_placement(path, parse(examples.phone()))
+        load_placement(path, parse(handmade.phone()))
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert len(message.splitlines()) == 1
@@ -66,7 +66,7 @@ def test_broken_rule_is_told_with_its_place(write: Callable[[str, Any], Path], d
 
 
 def test_placement_file_becomes_indices(write: Callable[[str, Any], Path]) -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     placement = load_placement(write("placement.json", {"servers": GOOD, "order": ORDER}), instance)
     assert placement.servers.tolist() == [0, 1, 3, 2, 2, 0, 3]
     assert placement.order is not None
@@ -75,7 +75,7 @@ def test_placement_file_becomes_indices(write: Callable[[str, Any], Path]) -> No
 
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(OffbenchError, match="no such file"):
-        load_placement(tmp_path / "none.json", parse(examples.phone()))
+        load_placement(tmp_path / "none.json", parse(handmade.phone()))
 
 
 @given(st.booleans().flatmap(lambda ordered: placed(ordered=ordered)))

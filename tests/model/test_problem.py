@@ -4,7 +4,7 @@ import json
 from math import log2
 from typing import Any
 
-import examples
+import handmade
 import plain
 import pytest
 from hypothesis import given
@@ -25,14 +25,14 @@ def scales(instance: Json) -> Json:
 def test_scales_by_hand() -> None:
     # On the client a runs 8 s (24 J); on the edge 2 s, with 4 MB at 2 MB/s (2 s, 2 J) and $0.004.
     # b's input can come from anywhere, a's from the client alone.
-    instance = examples.instance(
+    instance = handmade.instance(
         [
-            examples.server("client", "client", ghz=1, power=3),
-            examples.server("edge-1", "edge", ghz=4, price=3.6, power=1),
-            examples.server("edge-2", "edge", ghz=2, price=1.8, power=1),
+            handmade.server("client", "client", ghz=1, power=3),
+            handmade.server("edge-1", "edge", ghz=4, price=3.6, power=1),
+            handmade.server("edge-2", "edge", ghz=2, price=1.8, power=1),
         ],
-        [examples.link("client", "edge", 2, 1, 1), examples.link("edge", "edge", 0.25, 2)],
-        [examples.task("t", examples.layer("a", 8, 6), examples.layer("b", 4, 0, ("a",)), input_mb=4)],
+        [handmade.link("client", "edge", 2, 1, 1), handmade.link("edge", "edge", 0.25, 2)],
+        [handmade.task("t", handmade.layer("a", 8, 6), handmade.layer("b", 4, 0, ("a",)), input_mb=4)],
     )
     assert scales(instance) == {
         # b on edge-2 with its 6 MB from edge-1: 4/2 + 6/0.25.
@@ -46,10 +46,10 @@ def test_scales_by_hand() -> None:
 
 
 def test_scale_takes_the_slowest_input_but_pays_for_all() -> None:
-    instance = examples.instance(
-        [examples.server("client", "client"), examples.server("edge", "edge")],
-        [examples.link("client", "edge", 1, 1000, 2)],
-        [examples.task("t", examples.layer("a", 0, 3), examples.layer("b", 0, 5), examples.layer("c", 1, 0, ("a", "b")))],  # noqa: E501
+    instance = handmade.instance(
+        [handmade.server("client", "client"), handmade.server("edge", "edge")],
+        [handmade.link("client", "edge", 1, 1000, 2)],
+        [handmade.task("t", handmade.layer("a", 0, 3), handmade.layer("b", 0, 5), handmade.layer("c", 1, 0, ("a", "b")))],  # noqa: E501
     )  # fmt: skip
     assert scales(instance) == {"delay_s": 6, "energy_j": 16, "cost_usd": 8, "balance": 0}
 
@@ -71,11 +71,11 @@ def test_pinned_layers_change_no_scale(instance: Json) -> None:
 
 def test_stated_scales_stand() -> None:
     stated = {"delay_s": 1.5, "energy_j": 0, "cost_usd": 9, "balance": 3.5}
-    assert scales({**examples.phone(), "scales": stated}) == stated
+    assert scales({**handmade.phone(), "scales": stated}) == stated
 
 
 def test_scales_that_are_not_finite_are_refused() -> None:
-    instance = examples.phone()
+    instance = handmade.phone()
     del instance["scales"]
     instance["tasks"][0]["layers"][0]["gcycles"] = 1e308
     instance["servers"][0]["compute_ghz"] = 0.1
@@ -85,10 +85,10 @@ def test_scales_that_are_not_finite_are_refused() -> None:
 
 def slow_link(input_mb: float, **more: Any) -> Json:
     """Return an instance with a link on which 1 MB takes longer than a number can say."""
-    return examples.instance(
-        [examples.server("client", "client"), examples.server("edge", "edge")],
-        [examples.link("client", "edge", 1e-310, power=1)],
-        [examples.task("t", examples.layer("a", 1), input_mb=input_mb)],
+    return handmade.instance(
+        [handmade.server("client", "client"), handmade.server("edge", "edge")],
+        [handmade.link("client", "edge", 1e-310, power=1)],
+        [handmade.task("t", handmade.layer("a", 1), input_mb=input_mb)],
         **more,
     )
 
@@ -107,7 +107,7 @@ def test_slowest_link_carries_nothing_in_no_time() -> None:
 
 @pytest.mark.parametrize("scale", [1e-310, 5e-324])
 def test_minute_scale_is_refused(scale: float) -> None:
-    instance = examples.phone()
+    instance = handmade.phone()
     instance["scales"]["delay_s"] = scale
     instance["coordination"] = {"indicators": "costs"}
     with pytest.raises(OffbenchError, match="scales too small"):
@@ -123,37 +123,37 @@ def transfer(instance: Json) -> tuple[float, float]:
 def test_wireless_rate_by_hand() -> None:
     # Signal 0.1 W * 1e-6 of edge-1; edge-2 on the same channel disturbs as much; 1e-9 W of noise.
     rate = 20e6 * log2(1 + 1e-7 / (1e-9 + 1e-7)) / 8e6
-    assert transfer(examples.phone()) == pytest.approx((2 / rate, 0.2 * 2 / rate))
+    assert transfer(handmade.phone()) == pytest.approx((2 / rate, 0.2 * 2 / rate))
 
 
 def test_wireless_rate_without_disturbance_by_hand() -> None:
-    instance = examples.phone()
+    instance = handmade.phone()
     instance["servers"][2]["radio"]["channel"] = 2
     rate = 20e6 * log2(1 + 1e-7 / 1e-9) / 8e6
     assert transfer(instance) == pytest.approx((2 / rate, 0.2 * 2 / rate))
 
 
 def test_wireless_link_that_carries_nothing_is_refused() -> None:
-    instance = examples.phone()
+    instance = handmade.phone()
     instance["servers"][1]["radio"]["gain"] = 1e-30
     with pytest.raises(OffbenchError, match="'edge-1' carries nothing"):
         P1(parse(instance))
 
 
 def test_allowed_is_that_of_the_instance() -> None:
-    allowed = P1(parse(examples.phone())).allowed
+    allowed = P1(parse(handmade.phone())).allowed
     assert allowed[1].tolist() == [True, True, False, False]
     assert allowed[[0, 2, 3, 4, 5, 6]].all()
 
 
 def test_everything_on_a_server_but_what_may_not_run_there() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     assert problem.everything_on(1).tolist() == [1] * 7
     assert problem.everything_on(3).tolist() == [3, 0, 3, 3, 3, 3, 3]
 
 
 def test_subtask_is_named_by_its_place() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     assert problem.subtask_name(2) == "tasks[0].layers[2] ('fc')"
     assert problem.subtask_name(3) == "tasks[1].layers[0] ('fork')"
 
@@ -172,10 +172,10 @@ def test_p2_pins_the_given_servers_and_leaves_scales_alone(example: tuple[Json, 
 @pytest.mark.parametrize("servers", [[0] * 6, [0] * 8, 0, [[0] * 7], Placement([0] * 3)])
 def test_p2_refuses_another_number_of_servers(servers: Any) -> None:
     with pytest.raises(OffbenchError, match="7 subtasks"):
-        P2(parse(examples.phone()), servers)
+        P2(parse(handmade.phone()), servers)
 
 
 @pytest.mark.parametrize("server", [2, -1, 4])
 def test_p2_refuses_forbidden_servers_by_subtask(server: int) -> None:
     with pytest.raises(OffbenchError, match=rf"\('pool'\).*{server}"):
-        P2(parse(examples.phone()), [0, server, 0, 0, 0, 0, 0])
+        P2(parse(handmade.phone()), [0, server, 0, 0, 0, 0, 0])

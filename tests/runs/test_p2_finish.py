@@ -2,7 +2,7 @@
 
 import json
 
-import examples
+import handmade
 import plain
 import pytest
 from typer.testing import CliRunner
@@ -16,9 +16,9 @@ from offbench.model.problem import P1
 
 def one_slot() -> Instance:
     """A long task comes first on the only slot, though a short one waits: 8 + 9 s, or 1 + 9 s the other way round."""
-    tasks = [examples.task(name, examples.layer("a", work)) for name, work in (("long", 8), ("short", 1))]
-    servers = [examples.server("client", "client")]
-    return parse(examples.instance(servers, [], tasks, weights=examples.DELAY_ALONE))
+    tasks = [handmade.task(name, handmade.layer("a", work)) for name, work in (("long", 8), ("short", 1))]
+    servers = [handmade.server("client", "client")]
+    return parse(handmade.instance(servers, [], tasks, weights=handmade.DELAY_ALONE))
 
 
 @pytest.mark.parametrize("p2", ["spt", "search", "srpt", "cp-sat"])

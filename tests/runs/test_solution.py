@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import pytest
 
 import offbench
@@ -43,12 +43,12 @@ class Nothing(Solver):
 def found() -> Solution:
     """Return a solution with a dispatch order."""
     servers = Placement([0, 1, 3, 2, 2, 0, 3])
-    return solve(parse(examples.phone()), "srpt", placement=servers, seed=5)
+    return solve(parse(handmade.phone()), "srpt", placement=servers, seed=5)
 
 
 def infeasible() -> Solution:
     """Return a solution without a placement, for a reason."""
-    data = examples.phone()
+    data = handmade.phone()
     del data["servers"][1:3]
     del data["links"][3]
     data["tasks"][0]["layers"][1]["allowed"] = ["phone"]
@@ -82,7 +82,7 @@ def test_versions_are_told() -> None:
 
 
 def test_gap_is_relative_to_the_objective(write: Callable[[str, Any], Path]) -> None:
-    solution = solve(parse(examples.phone()), str(write("bounded.py", BOUNDED)))
+    solution = solve(parse(handmade.phone()), str(write("bounded.py", BOUNDED)))
     data = strictly(solution)
     assert data["status"] == "feasible"
     assert data["lower_bound"] == pytest.approx(solution.objective - 1)
@@ -161,7 +161,7 @@ def test_infeasible_solution_as_json() -> None:
 
 
 def test_solution_without_a_placement_as_json(write: Callable[[str, Any], Path]) -> None:
-    solution = solve(parse(examples.phone()), str(write("nothing.py", NOTHING)))
+    solution = solve(parse(handmade.phone()), str(write("nothing.py", NOTHING)))
     data = strictly(solution)
     assert (data["status"], data["stopped"], data["objective"]) == ("no-placement", "finished", None)
     assert data["lower_bound"] == -3

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import pytest
 
 from offbench import P1, OffbenchError, Placement, Search, evaluate, load, solve
@@ -74,7 +74,7 @@ def test_client_only_is_told_for_comparison() -> None:
 
 
 def test_p2_takes_the_servers_of_a_placement() -> None:
-    instance = parse(examples.phone())
+    instance = parse(handmade.phone())
     placement = Placement([0, 1, 3, 2, 2, 0, 3], [3, 0, 5, 4, 1, 6, 2])
     solution = solve(instance, "fcfs", placement=placement)
     assert solution.placement is not None

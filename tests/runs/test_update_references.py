@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import pytest
 
 from offbench import P1, OffbenchError, Placement, evaluate
@@ -32,7 +32,7 @@ BY = origin("a test", "elsewhere")
 
 @pytest.fixture
 def instance() -> Instance:
-    return parse(examples.phone())
+    return parse(handmade.phone())
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_begins_with_what_is_there(instance: Instance, reference: Reference) -> 
 
 
 def test_begins_anew_where_the_instance_has_changed(instance: Instance, reference: Reference) -> None:
-    changed = parse({**examples.phone(), "scales": None})
+    changed = parse({**handmade.phone(), "scales": None})
     old = with_placement(reference, instance, by_objective(instance)[0], BY)
     assert begin(changed, old) == begin(changed)
     assert merge(old, begin(changed)) == begin(changed)

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import offbench.search.registry
 import offbench.solvers
-from offbench import OffbenchError, Solver
-from offbench.search.registry import catalogue, configure, describe, find, parameter_type
+from offbench import OffbenchError, Solver, solve
+from offbench.cli import app
+from offbench.errors import OffbenchWarning
+from offbench.search.registry import catalogue, configure, describe, find, names_with, parameter_type
 
 Write = Callable[[str, Any], Path]
 
@@ -174,10 +177,192 @@ def test_solver_without_its_library_is_listed_as_missing_and_breaks_nothing(fold
     assert "no_such_library" in in_one_line(caught)
 
 
-def test_file_with_a_slip_breaks_no_other_solver(folder: Path, write: Write) -> None:
-    write("half_written.py", "def (\n")
-    assert "greedy" in catalogue()
+def refused(name: str) -> str:
+    """Return why a solver of the folder can't be used; it must be listed, with the same reason."""
+    entry = catalogue()[name]
+    assert not entry.usable
+    with pytest.raises(OffbenchError) as caught:
+        find(name)
+    assert entry.fault in in_one_line(caught)
+    assert find("greedy").name == "greedy"  # breaks no other
+    return entry.fault
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [(b"def (\n", "line 1"), (b"x = 'caf\xe9'\n", "utf-8"), (b"x = 1\0\n", "null bytes")],
+    ids=["a slip", "another encoding", "a null byte"],
+)
+def test_file_that_is_no_python_is_listed_with_the_reason(folder: Path, content: bytes, fragment: str) -> None:
+    (folder / "half_written.py").write_bytes(content)
+    assert fragment in refused("half-written")
+
+
+def test_part_of_a_solver_that_is_no_python_is_told(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "__init__.py").write_text("from .parts import part\n" + MINE)
+    (folder / "deep" / "parts.py").write_text("\n\ndef (\n")
+    assert refused("deep").startswith("can't be read: parts.py: line 3")
+
+
+# Solvers that extend others
+
+EXTENDED = "from offbench.solvers.greedy import Greedy\n\n\nclass Mine(Greedy):\n    depth: int = 3\n"
+BASES = [
+    ("from offbench.solvers.greedy import Greedy", "Greedy"),
+    ("from offbench.solvers.greedy import Greedy as Shortsighted", "Shortsighted"),
+    ("import offbench.solvers.greedy", "offbench.solvers.greedy.Greedy"),
+    ("import offbench.solvers.greedy as g", "g.Greedy"),
+    ("from offbench.solvers import greedy", "greedy.Greedy"),
+    ("from .greedy import Greedy", "Greedy"),
+    ("from offbench.solvers.greedy import Greedy\nBase = Greedy", "Base"),
+    ("if True:\n    from offbench.solvers.greedy import Greedy", "Greedy"),
+    ("from offbench.solvers.greedy import Greedy\nclass Half(Greedy):\n    name = 'half'", "Half"),
+    ("import abc\nfrom offbench.solvers.greedy import Greedy", "Greedy, abc.ABC"),
+]
+
+
+@pytest.mark.parametrize(("imports", "base"), BASES)
+def test_subclass_of_a_shipped_solver_is_a_solver(folder: Path, write: Write, imports: str, base: str) -> None:
+    write("mine.py", f"{imports}\n\n\nclass Mine({base}):\n    depth: int = 3\n")
+    entry = catalogue()["mine"]
+    assert (entry.where, entry.usable, entry.solves) == ("mine.py", True, "P1")
+    solver = find("mine")
+    assert (solver.name, solver.__name__) == ("mine", "Mine")
+    assert describe(solver) == entry.description == catalogue()["greedy"].description  # it has none of its own
     assert find("greedy").name == "greedy"
+
+
+def test_subclass_solves_what_its_base_solves(folder: Path, write: Write) -> None:
+    write("mine.py", EXTENDED.replace("greedy", "dispatch_rules").replace("Greedy", "FirstComeFirstServed"))
+    assert catalogue()["mine"].solves == find("mine").solves == "P2"
+
+
+def test_subclass_may_have_the_name_of_its_base(folder: Path, write: Write) -> None:
+    write("mine.py", EXTENDED.replace("Mine", "Greedy").replace("depth", "'Mine.'\n    depth"))
+    assert catalogue()["mine"].description == describe(find("mine")) == "Mine."
+
+
+def test_subclass_is_a_solver_by_path_too(write: Write) -> None:
+    solver = find(str(write("mine.py", EXTENDED)))
+    assert (solver.name, solver.__name__) == ("mine", "Mine")
+
+
+def test_subclass_needs_what_its_base_needs(folder: Path, write: Write) -> None:
+    write("ghost.py", "import no_such_library\n" + MINE)
+    write("mine.py", EXTENDED.replace("greedy", "ghost").replace("import Greedy", "import Mine as Greedy"))
+    assert catalogue()["mine"].missing == ("no_such_library",)
+
+
+def test_class_with_no_solve_method_is_no_solver_but_its_subclass_is(folder: Path, write: Write) -> None:
+    half = "from offbench import Solver\n\n\nclass Half(Solver):\n    pass\n\n\n"
+    write("mine.py", half + MINE.replace("(Solver)", "(Half)"))
+    targets = [entry.target for entry in catalogue().values() if entry.where == "mine.py"]
+    assert targets == ["offbench.solvers.mine:Mine"]
+    assert find("mine").__name__ == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("x = 1\n", "no class in it is seen as a Solver"),
+        ("from offbench import Solver\nclass Half(Solver):\n    pass\n", "no class in it"),
+        (MINE.replace("from offbench import Solver", "from their_package import Solver"), "its base Solver isn't seen"),
+        (EXTENDED.replace("import Greedy", "import Gredy"), "its base Greedy isn't seen"),
+    ],
+    ids=["no solver", "no solve method", "a base from elsewhere", "a base that isn't there"],
+)
+def test_file_of_the_folder_that_shows_no_solver_is_told(folder: Path, write: Write, text: str, fragment: str) -> None:
+    write("bad.py", text)
+    entry = catalogue()["bad"]
+    assert fragment in entry.fault
+    with pytest.raises(OffbenchError, match="'bad'") as caught:
+        find("bad")
+    in_one_line(caught)
+
+
+# What a class states of itself
+
+
+@pytest.mark.parametrize("annotation", ["", ": ClassVar", ": ClassVar[Any]", ": 'ClassVar[Any]'"])
+def test_what_a_class_states_is_read_with_and_without_annotation(folder: Path, write: Write, annotation: str) -> None:
+    stated = {
+        "name": "other", "solves": "P2", "presets": {"deep-other": ("Deep.", {"deep": True})}, "is_baseline": True,
+        "finds_front": True,
+    }  # fmt: skip
+    lines = "".join(f"    {name}{annotation} = {value!r}\n" for name, value in stated.items())
+    write("mine.py", "from typing import Any\n" + MINE.replace("    tries", f"{lines}    tries", 1))
+    for name in ("other", "deep-other"):
+        entry, solver = catalogue()[name], find(name)
+        assert (entry.solves, entry.is_baseline, entry.finds_front) == ("P2", True, True)
+        assert (solver.name, solver.solves, solver.is_baseline, solver.finds_front) == (name, "P2", True, True)
+    assert {"other", "deep-other"} <= set(names_with("is_baseline")) & set(names_with("finds_front"))
+    assert "mine" not in catalogue()
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment"),
+    [
+        ("solves = PROBLEM", "solves: must be a literal"),
+        ("name: ClassVar[str] = 'a' + str(1)", "name: must be a literal"),
+        ("presets = dict(a=1)", "presets: must be a literal"),
+        ("solves = 'P3'", "solves: must be one of P1, P2, P1 and P2, not 'P3'"),
+        ("name = 3", "name: must be a text, not 3"),
+        ("presets = {'a': {'deep': True}}", "presets: must be a dict"),
+        ("is_baseline = 'yes'", "is_baseline: must be True or False, not 'yes'"),
+        ("solves: str = 'P2'", "solves: must be a ClassVar"),
+    ],
+)
+def test_what_a_class_states_in_another_way_is_refused_aloud(
+    folder: Path, write: Write, line: str, fragment: str
+) -> None:
+    write("mine.py", MINE.replace("    tries", f"    {line}\n    tries", 1))
+    fault = refused("mine")
+    assert fragment in fault
+    assert "line 15: " in fault
+
+
+@pytest.mark.parametrize(
+    ("line", "fragment"),
+    [
+        ("solves = 'P' + '3'", "must be one of P1, P2"),
+        ("presets = {'deep': ('It.', {'depth': 1})}", "no parameter 'depth'"),
+    ],
+)
+def test_what_a_class_states_is_checked_by_path_too(write: Write, line: str, fragment: str) -> None:
+    path = write("my_file.py", MINE.replace("    tries", f"    {line}\n    tries", 1))
+    with pytest.raises(OffbenchError, match=fragment) as caught:
+        find(str(path))
+    in_one_line(caught)
+
+
+def test_baselines_and_what_finds_the_front_are_found_without_an_import() -> None:
+    code = """
+import sys
+from offbench.search.registry import names_with
+assert names_with("is_baseline") == ["best-cloud", "best-edge", "client-only", "greedy"], names_with("is_baseline")
+assert names_with("finds_front") == ["nsga2"], names_with("finds_front")
+assert not [name for name in sys.modules if name.startswith(("offbench.solvers.", "deap"))]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_subclass_of_a_baseline_is_none(folder: Path, write: Write) -> None:
+    write("mine.py", EXTENDED)
+    assert "mine" in catalogue()
+    assert "mine" not in names_with("is_baseline")
+
+
+def test_name_that_is_taken_is_told(folder: Path, write: Write) -> None:
+    write("a.py", OTHER)
+    write("b.py", OTHER)
+    write("c.py", MINE + MINE.replace("Mine", "Yours"))
+    found = catalogue()
+    assert found["the-other"].where == "a.py"
+    assert found["the-other"].note == "b.py has a solver of this name too, which is not used"
+    assert found["c"].note == "c.py, class Yours, has a solver of this name too, which is not used"
+    with pytest.warns(OffbenchWarning, match=r"'the-other' is the one of a\.py: b\.py has"):
+        assert find("the-other").__name__ == "Other"
 
 
 # By path
@@ -255,8 +440,10 @@ def installed(
         points.append(EntryPoint(name, value, "offbench.solvers"))
 
     monkeypatch.setattr(offbench.search.registry, "entry_points", entry_points)
+    offbench.search.registry._points.cache_clear()
     monkeypatch.syspath_prepend(tmp_path)
     yield install
+    offbench.search.registry._points.cache_clear()
     for module in modules:
         sys.modules.pop(module, None)
 
@@ -269,10 +456,54 @@ def test_entry_point_is_a_solver(installed: Callable[[str, str, str], None]) -> 
     assert find("foreign").__name__ == "Mine"
 
 
-def test_entry_point_takes_no_name_of_our_own(installed: Callable[[str, str, str], None]) -> None:
+def test_entry_point_takes_no_name_of_our_own_and_is_told(installed: Callable[[str, str, str], None]) -> None:
     installed("greedy", "foreign_package:Mine", MINE)
-    assert find("greedy").__module__ == "offbench.solvers.greedy"
+    with pytest.warns(OffbenchWarning, match=r"solver 'greedy' is the one of greedy\.py: entry point of .* not used"):
+        assert find("greedy").__module__ == "offbench.solvers.greedy"
+    assert "entry point of" in catalogue()["greedy"].note
     assert "foreign_package" not in sys.modules  # other packages aren't even asked
+
+
+def test_warning_is_one_line_of_the_command_line(installed: Callable[[str, str, str], None]) -> None:
+    installed("greedy", "foreign_package:Mine", MINE)
+    for arguments in (["solvers"], ["solve", "tiny-chains", "--solver", "greedy", "--quiet"]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0
+        told = [line for line in result.stderr.splitlines() if "entry point" in line]
+        assert len(told) == 1
+        assert told[0].startswith("offbench: ")
+
+
+def test_entry_points_name_is_the_one_that_is_shown(installed: Callable[[str, str, str], None]) -> None:
+    text = FOREIGN.replace('"foreign"', '"what-it-calls-itself"')
+    installed("foreign", "foreign_package:Mine", text)
+    installed("again", "foreign_package:Mine", text)
+    assert {"foreign", "again"} <= catalogue().keys()
+    assert "what-it-calls-itself" not in catalogue()
+    for name in ("foreign", "again"):
+        solver = find(name)
+        assert (solver.name, describe(solver)) == (name, "One line about it.")
+        assert solve("tiny-chains", name).solver == name
+        assert configure(solver, name, {"tries": "7"}).model_dump()["tries"] == 7
+
+
+def test_entry_point_of_a_class_that_its_package_has_from_elsewhere(
+    installed: Callable[[str, str, str], None], write: Write
+) -> None:
+    write("foreign_parts.py", MINE)
+    installed("foreign", "foreign_package:Mine", "from foreign_parts import Mine\n")
+    installed("extended", "extending_package:Mine", EXTENDED)
+    for name in ("foreign", "extended"):
+        assert catalogue()[name].usable
+        assert find(name).name == name
+    sys.modules.pop("foreign_parts")
+
+
+def test_presets_of_an_entry_point_are_found(installed: Callable[[str, str, str], None]) -> None:
+    presets = '    presets: ClassVar[dict] = {"foreign-deep": ("It goes deep.", {"deep": True})}\n'
+    installed("foreign", "foreign_package:Mine", FOREIGN.replace("    tries", f"{presets}    tries", 1))
+    assert catalogue()["foreign-deep"].description == "It goes deep."
+    assert find("foreign-deep")().model_dump()["deep"] is True
 
 
 @pytest.mark.parametrize(
@@ -289,7 +520,7 @@ def test_bad_entry_point_breaks_nothing_until_it_is_used(
 ) -> None:
     installed("foreign", value, text)
     found = catalogue()
-    assert found["foreign"].missing or "can't be loaded" in found["foreign"].description
+    assert found["foreign"].missing or "can't be loaded" in found["foreign"].fault
     assert find("greedy").name == "greedy"
     with pytest.raises(OffbenchError) as caught:
         find("foreign")

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 def searching(**budget: Any) -> Search:
     """Return a search on the example."""
-    return Search(P1(parse(examples.phone())), Budget(**budget))
+    return Search(P1(parse(handmade.phone())), Budget(**budget))
 
 
 def assert_monotone(search: Search) -> None:
@@ -85,7 +85,7 @@ def test_rows_beyond_the_limit_do_not_count() -> None:
 
 
 def test_target_ends_the_search_with_the_proposal_that_reaches_it() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     good, bad = sorted((evaluate(problem, [s] * 7).objective, s) for s in (0, 1))
     search = Search(problem, Budget(target=good[0]))
     assert search.propose([bad[1]] * 7) == bad[0]
@@ -167,7 +167,7 @@ def test_forbidden_proposal_is_refused_and_leaves_the_incumbent() -> None:
 
 
 def test_p2_takes_no_other_servers() -> None:
-    search = Search(P2(parse(examples.phone()), [0] * 7))
+    search = Search(P2(parse(handmade.phone()), [0] * 7))
     with pytest.raises(OffbenchError, match=r"\('join'\)"):
         search.propose([0, 0, 0, 0, 0, 0, 1])
 
@@ -234,7 +234,7 @@ def test_next_objectives_are_those_of_the_instance_without_the_rest(instance: Js
     servers = [name for row in data.draw(servers_for(instance)) for name in row]
     decided = data.draw(st.integers(0, len(servers) - 1))
     layer = [layer for task in instance["tasks"] for layer in task["layers"]][decided]
-    short = examples.cut(instance, decided + 1, plain.prepare(instance).scales)
+    short = handmade.cut(instance, decided + 1, plain.prepare(instance).scales)
     expected = []
     for name in names:
         flat = iter([*servers[:decided], name])
@@ -260,7 +260,7 @@ def test_partial_scores_end_with_the_search() -> None:
 
 
 def test_seed_is_the_only_source_of_randomness() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     draws = [Search(problem, seed=seed).rng.random(4).tolist() for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
@@ -309,7 +309,7 @@ LOOPS = {
 @pytest.mark.parametrize("body", LOOPS.values(), ids=LOOPS)
 def test_stubborn_solver_ends_within_a_second_of_its_limit(write: Callable[[str, Any], Path], body: str) -> None:
     path = write("stubborn.py", HEAD + body)
-    solution = solve(parse(examples.phone()), str(path), time_limit=1)
+    solution = solve(parse(handmade.phone()), str(path), time_limit=1)
     assert 1 <= solution.seconds < 2
     assert solution.stopped == "time-limit"
     assert solution.status == "feasible"
@@ -320,14 +320,14 @@ def test_no_alarm_goes_off_after_the_run(write: Callable[[str, Any], Path]) -> N
     import signal
 
     before = signal.getsignal(signal.SIGALRM)
-    solve(parse(examples.phone()), str(write("quick.py", HEAD)), time_limit=0.1)
+    solve(parse(handmade.phone()), str(write("quick.py", HEAD)), time_limit=0.1)
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     assert signal.getsignal(signal.SIGALRM) == before
 
 
 def test_time_to_import_a_solver_counts(write: Callable[[str, Any], Path]) -> None:
     path = write("slow.py", "import time\ntime.sleep(0.6)\n" + HEAD)
-    solution = solve(parse(examples.phone()), str(path), time_limit=0.3)
+    solution = solve(parse(handmade.phone()), str(path), time_limit=0.3)
     assert (solution.stopped, solution.status) == ("time-limit", "no-placement")
     assert solution.seconds >= 0.3
 
@@ -350,7 +350,7 @@ def test_time_limit_of_a_library_is_the_runs(body: str, stopped: str, write: Cal
 
 def test_interrupted_run_keeps_its_incumbent(write: Callable[[str, Any], Path]) -> None:
     path = write("interrupted.py", HEAD + "        raise KeyboardInterrupt\n")
-    solution = solve(parse(examples.phone()), str(path), time_limit=10)
+    solution = solve(parse(handmade.phone()), str(path), time_limit=10)
     assert solution.stopped == "interrupted"
     assert solution.placement is not None
     assert solution.placement.servers.tolist() == [1] * 7
@@ -359,13 +359,13 @@ def test_interrupted_run_keeps_its_incumbent(write: Callable[[str, Any], Path]) 
 def test_solver_that_claims_too_high_a_bound_is_void(write: Callable[[str, Any], Path]) -> None:
     path = write("liar.py", HEAD + "        search.bound(search.objective + 1)\n")
     with pytest.raises(BoundError):
-        solve(parse(examples.phone()), str(path), time_limit=10)
+        solve(parse(handmade.phone()), str(path), time_limit=10)
 
 
 def test_error_of_a_solver_is_not_hidden(write: Callable[[str, Any], Path]) -> None:
     path = write("broken.py", HEAD + "        raise LookupError('inside')\n")
     with pytest.raises(LookupError, match="inside"):
-        solve(parse(examples.phone()), str(path), time_limit=10)
+        solve(parse(handmade.phone()), str(path), time_limit=10)
 
 
 @pytest.mark.parametrize(("limits", "progress"), [({}, 0), ({"max_evaluations": 8}, 0.25), ({"time_limit": 1e9}, 0)])

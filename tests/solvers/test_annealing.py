@@ -3,23 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
-from agreement.brute_force import best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from strategies import instances
 
 import offbench.instances
+from experiments._shared.brute_force import best, placements
 from offbench import P1, Budget, Search, SearchEnded, evaluate_many, load, solve
-from offbench.evaluation.delta import blocks_of
+from offbench.evaluation.delta import segments_of
 from offbench.files.json import read_json
 from offbench.model.instance import parse
-from offbench.solvers._shared.heat_bath import HeatBath
-from offbench.solvers._shared.walk import walk
+from offbench.solvers._shared.heat_bath import HeatBath, choices_of
+from offbench.solvers._shared.walk import Moves, Walker, walk
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 
@@ -46,16 +46,14 @@ def test_stays_where_it_is_probable() -> None:
     layers, temperature, rng = problem.n_subtasks, 0.2, np.random.default_rng(1)
     order = np.arange(layers)
     servers = problem.everything_on(0)
-    choices, n_choices = np.argsort(~problem.allowed, axis=1, kind="stable"), problem.allowed.sum(axis=1)
+    segments, choices = segments_of(problem), choices_of(problem)
     seen: dict[tuple[int, ...], int] = {}
     for _ in range(3_000):
         chance = rng.random((30, 3))  # steps, far enough apart to count as independent
         chance[:, 1] = 0  # move a subtask
-        walk(
-            *problem.packed, problem.allowed, *blocks_of(problem), problem.free, choices, n_choices, servers, order,
-            True, chance, rng.gumbel(size=30 * 12), temperature, 10**9, 2, 1.0, servers.copy(), order.copy(),
-            np.empty(1),
-        )  # fmt: skip
+        walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1))
+        moves = Moves(2, 1.0, temperature, chance, rng.gumbel(size=30 * 12))
+        walk(*problem.packed, segments, choices, moves, walker, True, 10**9)
         key = tuple(servers.tolist())
         seen[key] = seen.get(key, 0) + 1
     rows = np.array(np.meshgrid(*[np.flatnonzero(row) for row in problem.allowed])).reshape(layers, -1).T
@@ -84,7 +82,7 @@ def test_compiled_bath_stays_where_it_is_probable() -> None:
     assert chisquare(seen, weight / weight.sum() * seen.sum()).pvalue > 1e-3
 
 
-def test_budget_of_evaluations_holds_for_those_scored_block_by_block() -> None:
+def test_budget_of_evaluations_holds_for_those_scored_segment_by_segment() -> None:
     solution = solve("alexnet", "annealing", max_evaluations=30_000)
     assert 20_000 < solution.evaluations <= 30_000
     assert solution.stopped == "max-evaluations"
@@ -115,11 +113,11 @@ def test_temperature_falls_to_the_cold_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_orders_are_searched_where_subtasks_wait() -> None:
     """A long layer and a short one on a slot: the short one first, though it comes second."""
-    made = examples.instance(
-        [examples.server("client", "client", ghz=1)],
+    made = handmade.instance(
+        [handmade.server("client", "client", ghz=1)],
         [],
-        [examples.task(name, examples.layer("a", gcycles)) for name, gcycles in (("long", 8), ("short", 1))],
-        weights=examples.DELAY_ALONE,
+        [handmade.task(name, handmade.layer("a", gcycles)) for name, gcycles in (("long", 8), ("short", 1))],
+        weights=handmade.DELAY_ALONE,
     )
     solution = solve(parse(made), "annealing", max_evaluations=2_000)
     assert solution.evaluation is not None

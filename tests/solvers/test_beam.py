@@ -4,15 +4,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import examples
+import handmade
 import plain
 import pytest
-from agreement.brute_force import assignments, best, placements
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import instances
 
 import offbench.instances
+from experiments._shared.brute_force import assignments, best, placements
 from offbench import P1, solve
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate_many
@@ -63,7 +63,7 @@ def test_only_allowed_servers_are_used(made: Json, seed: int) -> None:
 
 
 def test_pinned_layers_stay_where_they_are() -> None:
-    made = examples.phone()
+    made = handmade.phone()
     for layer, server in zip(made["tasks"][1]["layers"], ("cloud-1", "phone", "edge-2", "phone"), strict=True):
         layer["allowed"] = [server]
     solution = solve(parse(made), "beam", max_evaluations=300)
@@ -92,8 +92,8 @@ def test_it_claims_no_bound() -> None:
 
 
 def test_one_subtask_on_one_server() -> None:
-    made = examples.instance(
-        [examples.server("client", "client", power=1)], [], [examples.task("t", examples.layer("a", 1))]
+    made = handmade.instance(
+        [handmade.server("client", "client", power=1)], [], [handmade.task("t", handmade.layer("a", 1))]
     )
     solution = solve(parse(made), "beam", max_evaluations=50)
     assert solution.placement is not None
@@ -102,11 +102,11 @@ def test_one_subtask_on_one_server() -> None:
 
 
 def test_one_subtask_goes_where_it_is_best() -> None:
-    made = examples.instance(
-        [examples.server("client", "client", ghz=1), examples.server("edge", "edge", ghz=4)],
-        [examples.link("client", "edge", rate=10)],
-        [examples.task("t", examples.layer("a", 4), input_mb=1)],
-        weights=examples.DELAY_ALONE,
+    made = handmade.instance(
+        [handmade.server("client", "client", ghz=1), handmade.server("edge", "edge", ghz=4)],
+        [handmade.link("client", "edge", rate=10)],
+        [handmade.task("t", handmade.layer("a", 4), input_mb=1)],
+        weights=handmade.DELAY_ALONE,
     )
     solution = solve(parse(made), "beam", max_evaluations=50)
     assert solution.placement is not None

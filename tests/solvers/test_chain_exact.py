@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from examples import instance, layer, link, server, task
-from flat_chains import OPTIMA, READINGS, flat_chain, repeated_chain, weights_with_balance
+from handmade import instance, layer, link, server, task
 
+from experiments._shared.flat_chains import OPTIMA, READINGS, flat_chain, repeated_chain, weights_with_balance
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate_many
 from offbench.model.instance import Instance, Weights, load, parse

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-import examples
+import handmade
 import plain
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_each_is_the_best_constant_placement(drawn: Json) -> None:
 
 @pytest.mark.parametrize("solver", ["client-only", "best-edge", "best-cloud"])
 def test_layer_that_may_not_run_there_runs_where_it_first_may(solver: str) -> None:
-    data = examples.phone()
+    data = handmade.phone()
     data["tasks"][0]["layers"][1]["allowed"] = ["edge-2"]
     solution = solve(parse(data), solver)
     assert solution.placement is not None

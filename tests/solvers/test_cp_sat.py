@@ -1,9 +1,9 @@
 """cp-sat: tasks that may change places, against brute force on identical tasks."""
 
 import pytest
-from agreement.brute_force import best
-from benchmarks.drawn import alexnets
 
+from experiments._shared.brute_force import best
+from experiments._shared.drawn import alexnets
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
-from benchmarks.drawn import perturbed
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 from torch import Tensor, nn
 
+from experiments._shared.drawn import perturbed
 from offbench import P1, Placement, Search, evaluate, load, solve
 from offbench.environment import Episodes
 from offbench.evaluation.evaluator import prefix_objectives

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-import examples
+import handmade
 import plain
 import pytest
 from hypothesis import given, settings
@@ -31,8 +31,8 @@ def delay_s(solution: Solution) -> float:
 
 def on_client(*tasks: Json, pool: int = 1) -> tuple[Json, list[list[str]]]:
     """Return an instance of a client alone, judged by delay, and the only placement on it."""
-    servers = [examples.server("client", "client", pool=pool)]
-    instance = examples.instance(servers, [], list(tasks), weights=examples.DELAY_ALONE)
+    servers = [handmade.server("client", "client", pool=pool)]
+    instance = handmade.instance(servers, [], list(tasks), weights=handmade.DELAY_ALONE)
     return instance, [["client"] * len(task["layers"]) for task in tasks]
 
 
@@ -80,7 +80,7 @@ def test_srpt_lets_no_slot_idle_while_a_subtask_waits_for_it(example: Placed) ->
 def test_srpt_serves_the_short_task_first() -> None:
     # Long first: 10 + 11 = 21 s. Short first: 1 + 11 = 12 s.
     instance, servers = on_client(
-        examples.task("long", examples.layer("a", 10)), examples.task("short", examples.layer("a", 1))
+        handmade.task("long", handmade.layer("a", 10)), handmade.task("short", handmade.layer("a", 1))
     )
     assert delay_s(run("fcfs", instance, servers)) == 21
     assert delay_s(run("srpt", instance, servers)) == 12
@@ -90,8 +90,8 @@ def test_srpt_goes_by_what_is_left_of_a_task() -> None:
     # long: 1 s, then 10 s; short: 2 s, then 2 s. By the next layer alone the long task would begin; by the
     # work left the short one: done at 4 s, the long one at 15 s.
     instance, servers = on_client(
-        examples.task("long", examples.layer("a", 1), examples.layer("b", 10, 0, ("a",))),
-        examples.task("short", examples.layer("a", 2), examples.layer("b", 2, 0, ("a",))),
+        handmade.task("long", handmade.layer("a", 1), handmade.layer("b", 10, 0, ("a",))),
+        handmade.task("short", handmade.layer("a", 2), handmade.layer("b", 2, 0, ("a",))),
     )
     solution = run("srpt", instance, servers)
     assert delay_s(solution) == 4 + 15
@@ -102,8 +102,8 @@ def test_srpt_goes_by_what_is_left_of_a_task() -> None:
 def test_srpt_counts_no_work_that_is_done() -> None:
     # When the slot becomes free at 5 s, 1 s of the first task is left, of 6; the second has 3 s.
     instance, servers = on_client(
-        examples.task("first", examples.layer("a", 5), examples.layer("b", 1, 0, ("a",))),
-        examples.task("second", examples.layer("a", 3), arrival_s=1),
+        handmade.task("first", handmade.layer("a", 5), handmade.layer("b", 1, 0, ("a",))),
+        handmade.task("second", handmade.layer("a", 3), arrival_s=1),
     )
     # The first is done at 6 s, the second at 9 s, 8 s after it came.
     assert delay_s(run("srpt", instance, servers)) == 6 + 8
@@ -111,14 +111,14 @@ def test_srpt_counts_no_work_that_is_done() -> None:
 
 def test_srpt_counts_work_in_seconds_on_the_given_servers() -> None:
     # 8 gcycles left on the fast edge are 1 s; 4 on the client are 4 s. Both wait for the client first.
-    instance = examples.instance(
-        [examples.server("client", "client"), examples.server("edge", "edge", ghz=8)],
-        [examples.link("client", "edge", rate=1)],
+    instance = handmade.instance(
+        [handmade.server("client", "client"), handmade.server("edge", "edge", ghz=8)],
+        [handmade.link("client", "edge", rate=1)],
         [
-            examples.task("here", examples.layer("a", 1), examples.layer("b", 4, 0, ("a",))),
-            examples.task("there", examples.layer("a", 1), examples.layer("b", 8, 0, ("a",))),
+            handmade.task("here", handmade.layer("a", 1), handmade.layer("b", 4, 0, ("a",))),
+            handmade.task("there", handmade.layer("a", 1), handmade.layer("b", 8, 0, ("a",))),
         ],
-        weights=examples.DELAY_ALONE,
+        weights=handmade.DELAY_ALONE,
     )
     # there: 1 s and 1 s; here: from 1 s on, 5 s.
     assert delay_s(run("srpt", instance, [["client", "client"], ["client", "edge"]])) == 2 + 6
@@ -127,7 +127,7 @@ def test_srpt_counts_work_in_seconds_on_the_given_servers() -> None:
 def test_srpt_does_not_wait_for_a_shorter_task() -> None:
     # The short task comes at 1 s, but the slot is free at 0 s: long 0-10 s, short 10-11 s.
     instance, servers = on_client(
-        examples.task("long", examples.layer("a", 10)), examples.task("short", examples.layer("a", 1), arrival_s=1)
+        handmade.task("long", handmade.layer("a", 10)), handmade.task("short", handmade.layer("a", 1), arrival_s=1)
     )
     assert delay_s(run("srpt", instance, servers)) == 10 + 10
 
@@ -145,7 +145,7 @@ def test_no_rule_beats_the_best_order(example: Placed) -> None:
 def test_best_order_can_beat_both_rules() -> None:
     # The short task comes just after the long one: waiting for it costs 1 s and saves 9.
     instance, servers = on_client(
-        examples.task("long", examples.layer("a", 10)), examples.task("short", examples.layer("a", 1), arrival_s=1)
+        handmade.task("long", handmade.layer("a", 10)), handmade.task("short", handmade.layer("a", 1), arrival_s=1)
     )
     best, order = plain.brute_force_orders(instance, servers)
     scale_s = 10

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 from numpy.typing import NDArray
 from scipy.stats import binomtest, chisquare
 

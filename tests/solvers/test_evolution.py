@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import plain
 import pytest
@@ -47,11 +47,11 @@ def test_operators_stay_within_allowed(made: dict[str, Any], seed: int) -> None:
     evaluate_many(problem, np.array([one.servers, other.servers]))  # refuses what isn't allowed
 
 
-@pytest.mark.parametrize("blockwise", [False, True])
-def test_a_stretch_ends_where_something_is_free(blockwise: bool) -> None:
+@pytest.mark.parametrize("by_segment", [False, True])
+def test_a_stretch_ends_where_something_is_free(by_segment: bool) -> None:
     """Of GoogLeNet with one module free, 60 and 69: no exchange between pinned subtasks alone."""
     problem = P1(pinned("googlenet", [60, 69]))
-    ends = ends_of(problem, blockwise)
+    ends = ends_of(problem, by_segment)
     stretches = [set(range(a, b)) & {60, 69} for a, b in itertools.pairwise(ends.tolist())]
     assert all(stretches)
     assert set.union(*stretches) == {60, 69}
@@ -83,7 +83,7 @@ def pinned(name: str, free: list[int]) -> Instance:
 
 
 def test_orders_survive_the_crossover() -> None:
-    """Blocks change hands with their part of the dispatch order, which stays one."""
+    """Segments change hands with their part of the dispatch order, which stays one."""
     problem = P1(load("googlenet"))
     search = Search(problem, Budget(), 1)
     toolbox = Genetic(population=20).toolbox(problem, search)
@@ -115,8 +115,8 @@ def test_memetic_reaches_the_proven_optimum() -> None:
 @pytest.mark.parametrize("parameters", [{}, {"local_search": True}, {"elite": 100}])
 def test_evolves_where_all_individuals_are_the_same(parameters: dict[str, object]) -> None:
     """The hall of fame holds one of them then; generations stay as large all the same."""
-    servers = [examples.server("client", "client", ghz=1)]
-    made = examples.instance(servers, [], [examples.task("t", examples.layer("a", 1))])
+    servers = [handmade.server("client", "client", ghz=1)]
+    made = handmade.instance(servers, [], [handmade.task("t", handmade.layer("a", 1))])
     assert solve(parse(made), "genetic", parameters=parameters, max_evaluations=500).evaluations == 500
 
 

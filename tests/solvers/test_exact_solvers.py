@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from agreement.brute_force import best
-from agreement.tiny import tiny_instance, tiny_servers
-from flat_chains import flat_chain
 from pyomo.contrib.solver.common.results import Results, TerminationCondition
 
+from experiments._shared.brute_force import best
+from experiments._shared.flat_chains import flat_chain
+from experiments._shared.tiny import tiny_instance, tiny_servers
 from offbench import solve
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import examples
+import handmade
 import plain
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 def prefix_objective(instance: Json, scales: Json, chosen: list[str]) -> float:
     """Return Q, in plain Python, of the first subtasks alone."""
-    short = examples.cut(instance, len(chosen), scales)
+    short = handmade.cut(instance, len(chosen), scales)
     names = iter(chosen)
     servers = [[next(names) for _ in task["layers"]] for task in short["tasks"]]
     return float(plain.evaluate(plain.prepare(short), servers)["objective"])
@@ -38,7 +38,7 @@ def test_no_other_server_would_have_been_better_for_a_subtask(instance: Json) ->
 
 
 def test_greedy_equals_the_same_rule_in_plain_python() -> None:
-    instance = examples.phone()
+    instance = handmade.phone()
     scales = plain.prepare(instance).scales
     everywhere = [server["name"] for server in instance["servers"]]
     chosen: list[str] = []
@@ -55,11 +55,11 @@ def test_greedy_equals_the_same_rule_in_plain_python() -> None:
 
 def test_greedy_does_not_look_ahead() -> None:
     # a takes 1 s on the client and 1.5 + 0.5 s on the edge, so it stays; its 9 MB then tie b to the client.
-    instance = examples.instance(
-        [examples.server("client", "client", ghz=1), examples.server("edge", "edge", ghz=2)],
-        [examples.link("client", "edge", rate=1)],
-        [examples.task("t", examples.layer("a", 1, 9), examples.layer("b", 18, 0, ("a",)), input_mb=1.5)],
-        weights=examples.DELAY_ALONE,
+    instance = handmade.instance(
+        [handmade.server("client", "client", ghz=1), handmade.server("edge", "edge", ghz=2)],
+        [handmade.link("client", "edge", rate=1)],
+        [handmade.task("t", handmade.layer("a", 1, 9), handmade.layer("b", 18, 0, ("a",)), input_mb=1.5)],
+        weights=handmade.DELAY_ALONE,
     )
     # Then b takes 18 s on the client, or 9 + 9 s on the edge: 19 s. All on the edge is 1.5 + 0.5 + 9 = 11 s.
     solution = solve(parse(instance), "greedy")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,12 +97,12 @@ def test_booked_in_the_dispatch_order_nothing_is_later(solver: str, made: dict[s
 @pytest.mark.parametrize("solver", ["heft", "peft"])
 def test_by_hand(solver: str) -> None:
     """Two branches, client and edge: the long one goes to the fast edge, the short one stays, 1 s to send either."""
-    made = examples.instance(
-        [examples.server("client", "client", ghz=1), examples.server("edge", "edge", ghz=4)],
-        [examples.link("client", "edge", rate=1)],
-        [examples.task("t", examples.layer("a", 1, 1), examples.layer("long", 8, 1, ("a",)),
-                       examples.layer("short", 2, 1, ("a",)), examples.layer("end", 1, 0, ("long", "short")))],
-        weights=examples.DELAY_ALONE,
+    made = handmade.instance(
+        [handmade.server("client", "client", ghz=1), handmade.server("edge", "edge", ghz=4)],
+        [handmade.link("client", "edge", rate=1)],
+        [handmade.task("t", handmade.layer("a", 1, 1), handmade.layer("long", 8, 1, ("a",)),
+                       handmade.layer("short", 2, 1, ("a",)), handmade.layer("end", 1, 0, ("long", "short")))],
+        weights=handmade.DELAY_ALONE,
     )  # fmt: skip
     # a on the edge at 0.25, long there 0.25-2.25, short on the client 1.25-3.25 or behind long 2.25-2.75: the
     # latter is sooner; end on the edge at 3.

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement.brute_force import dispatch_orders
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import instances
 
+from experiments._shared.brute_force import dispatch_orders
 from offbench import P1, Placement, evaluate
 from offbench.model.instance import parse
 from offbench.solvers._shared.moves import Reorder, move, order_of, swap

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-import examples
+import handmade
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -40,7 +40,7 @@ def test_every_draw_is_allowed_and_the_incumbent_improves(data: Json, seed: int)
 
 
 def test_allowed_servers_are_equally_likely() -> None:
-    problem = P1(parse(examples.phone()))
+    problem = P1(parse(handmade.phone()))
     search = Watched(problem, Budget(max_evaluations=20_000), seed=1)
     with pytest.raises(SearchEnded):
         Random(batch=20_000).solve(problem, search)
@@ -53,7 +53,7 @@ def test_allowed_servers_are_equally_likely() -> None:
 
 
 def test_random_on_its_way_to_all_placements_finds_the_best() -> None:
-    data = examples.phone()
+    data = handmade.phone()
     data["tasks"] = [{**data["tasks"][0], "layers": data["tasks"][0]["layers"][:2]}]
     data["tasks"][0]["layers"][1]["allowed"] = ["phone", "edge-1"]
     problem = P1(parse(data))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from examples import DELAY_ALONE, instance, layer, link, server, task
+from handmade import DELAY_ALONE, instance, layer, link, server, task
 
 import offbench as ob
 from offbench import P1, OffbenchError, Search

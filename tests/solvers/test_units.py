@@ -3,13 +3,13 @@
 from typing import Any, ClassVar
 
 import pytest
-from agreement.brute_force import best
-from examples import DELAY_ALONE, layer, link, server, task
-from examples import instance as made
+from handmade import DELAY_ALONE, layer, link, server, task
+from handmade import instance as made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import instances, placed
 
+from experiments._shared.brute_force import best
 from offbench import Placement, Solver, solve
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance, parse

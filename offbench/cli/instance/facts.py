@@ -21,7 +21,8 @@ def task_facts(task: "Task", client_ghz: float) -> dict[str, Any]:
     edges = graph.number_of_edges()
     work = sum(layer.gcycles for layer in task.layers)
     path = critical_path(task, graph)
-    on_path = sum(layer.gcycles for layer in task.layers if layer.name in set(path))
+    longest = set(path)
+    on_path = sum(layer.gcycles for layer in task.layers if layer.name in longest)
     return {
         "name": task.name,
         "layers": len(task.layers),

@@ -14,15 +14,28 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# Modules inside one another are told so deep, and those further inside counted: no terminal is wide enough for more.
+_DEEPEST = 10
+
 
 def module_facts(instance: "Instance") -> list[Json]:
-    """Return for each task its outermost modules, each with its branches and the modules inside it."""
+    """Return for each task its outermost modules, each with its branches and the modules inside it.
+
+    Where they lie deeper than can be shown, ``deeper`` says how many are inside the last one that is told.
+    """
     from offbench.model.modules import Nesting
 
     return [
-        {"task": task.name, "modules": [_facts(task, module) for module in modules]}
+        {"task": task.name, "modules": [_told(task, module) for module in modules]}
         for task, modules in zip(instance.tasks, Nesting(instance).modules, strict=True)
     ]
+
+
+def _told(task: "Task", module: "Module", depth: int = 1) -> Json:
+    facts = _facts(task, module)
+    if depth < _DEEPEST:
+        return facts | {"modules": [_told(task, inner, depth + 1) for inner in module.modules], "deeper": 0}
+    return facts | {"modules": [], "deeper": sum(1 for _ in module.within()) - 1}
 
 
 def _facts(task: "Task", module: "Module") -> Json:
@@ -35,13 +48,13 @@ def _facts(task: "Task", module: "Module") -> Json:
         "fork": fork,
         "join": None if join is None else join.name,
         "layers": [layers[j].name for j in inside],
+        "own": [layers[j].name for j in module.layers],
         "gcycles": sum(layers[j].gcycles for j in inside),
         "direct": join is not None and fork in join.inputs,
         "branches": [
             {"layers": [layer.name for layer in branch], "chain": _is_chain(branch, nested)}
             for branch in _branches([layers[j] for j in inside])
         ],
-        "modules": [_facts(task, inner) for inner in module.modules],
     }
 
 
@@ -78,6 +91,8 @@ def show_modules(tasks: list[Json]) -> Iterator["RenderableType"]:
         if modules:
             yield _table(", ".join(names), modules)
             yield _drawing(", ".join(names), modules)
+            if deeper := sum(module["deeper"] for _, module in _numbered(modules, "")):
+                yield f"and {deeper:,} more, inside modules that lie {_DEEPEST} deep"
         else:
             yield f"{', '.join(names)}: no modules, a chain"
 
@@ -121,6 +136,6 @@ def _draw(tree: "Tree", modules: list[Json]) -> None:
             node.add("(direct)")
         for branch in module["branches"]:
             inner = [each for each in module["modules"] if each["layers"][0] in branch["layers"]]
-            nested = {name for each in inner for name in each["layers"]}
+            own = set(module["own"])
             arrow = " → " if branch["chain"] else ", "
-            _draw(node.add(arrow.join(name for name in branch["layers"] if name not in nested)), inner)
+            _draw(node.add(arrow.join(name for name in branch["layers"] if name in own)), inner)

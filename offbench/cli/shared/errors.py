@@ -2,13 +2,15 @@
 
 import os
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, OffbenchWarning
 
 FAILED = 1
 MISTAKE = 2
@@ -23,7 +25,7 @@ class OneLineErrors(TyperGroup):
         from offbench.cli.shared.interrupt import exit_code_of, signals_interrupt
 
         try:
-            with signals_interrupt():
+            with signals_interrupt(), _warnings_in_one_line():
                 result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a broken pipe can still be caught
             return result
@@ -40,8 +42,8 @@ class OneLineErrors(TyperGroup):
             _no_more_output()
             raise typer.Exit(FAILED) from None
         except OSError as error:  # what no command foresaw: a disk that is full, a name that is too long
-            if _from_solver(error):
-                raise
+            if _tell_solvers(error):
+                raise typer.Exit(FAILED) from None
             # Files are named wherever one is written; what prints has no name.
             say(f"{error.filename or 'the output'}: {error.strerror or error}")
             try:
@@ -49,21 +51,46 @@ class OneLineErrors(TyperGroup):
             except OSError:
                 _no_more_output()
             raise typer.Exit(MISTAKE) from None
-
-
-def _from_solver(error: BaseException) -> bool:
-    """Tell whether an error passed through a solver: then it is no user's mistake."""
-    step = error.__traceback__
-    while step is not None:
-        if str(step.tb_frame.f_globals.get("__name__")).startswith(("offbench.solvers", "offbench_solver_")):
-            return True
-        step = step.tb_next
-    return False
+        except Exception as error:
+            if not _tell_solvers(error):
+                raise
+            raise typer.Exit(FAILED) from None
 
 
 def _no_more_output() -> None:
     """Let what is still to be printed go nowhere, or Python complains of it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell_solvers(error: Exception) -> bool:
+    """Show what a solver raised as its author needs it: where in the solver, and one line; False if none did."""
+    from offbench.runs.blame import in_solver, told
+
+    lines = in_solver(error)
+    if lines is None:
+        return False
+    print("".join(lines), end="", file=sys.stderr)
+    say(told(error))
+    return True
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print what is meant for the user (`OffbenchWarning`) as the command line prints errors, once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OffbenchWarning)
+        others = warnings.showwarning
+        told: set[str] = set()
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, OffbenchWarning) and str(message) not in told:
+                told.add(str(message))
+                say(str(message))
+            elif not issubclass(category, OffbenchWarning):
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def say(message: str) -> None:

@@ -1,0 +1,1 @@
+"""What several studies share, and tests use too: made instances, brute force, runs in processes of their own."""

@@ -1,0 +1,153 @@
+"""How compiled functions are made: kept on disk where that can be had, compiled in every run where not.
+
+Numba looks for a folder for each function when it is decorated, and refuses the function where it finds none that can
+be written. Without a folder these functions are compiled all the same, and a note says so.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from pickle import UnpicklingError
+from types import FunctionType
+from typing import Any
+
+from numba import njit
+from numba.core import cgutils, types
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
+
+FastMath = bool | set[str]
+
+
+def compiled(function: Callable[..., Any] | None = None, *, fastmath: FastMath = False) -> Any:
+    """Compile a function for the types that it is called with; what it does must not need the interpreter.
+
+    Parameters
+    ----------
+    function
+        What is compiled.
+    fastmath
+        What the compiler may take for granted of floating-point numbers, as numba has it.
+    """
+    if function is None:
+        return partial(compiled, fastmath=fastmath)
+    made: Any = njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    try:
+        made._cache = _Kept(function)
+    except RuntimeError:  # no folder can be written
+        made._cache = _NotKept()
+    return made
+
+
+def inlined(function: Callable[..., Any] | None = None, *, fastmath: FastMath = False) -> Any:
+    """Compile a function into those that call it."""
+    if function is None:
+        return partial(inlined, fastmath=fastmath)
+    return njit(forceinline=True, error_model="numpy", fastmath=fastmath)(function)
+
+
+def _borrow(_, value):
+    def generate(context, builder, _, values):
+        return _uncounted(context, builder, value, values[0])
+
+    return value(value), generate
+
+
+borrowed: Any = intrinsic(_borrow)
+"""Of an array, or of a tuple with arrays in it, the same without counts of references; for compiled functions.
+
+Of an array that travels in a tuple, numba counts a reference up and down wherever a loop reads it. Borrow what is an
+argument of the function: its caller keeps it.
+"""
+
+
+def _uncounted(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    if isinstance(kind, types.BaseTuple):
+        kinds: Any = kind  # numba's tuples of types iterate, which its own types don't say
+        parts = cgutils.unpack_tuple(builder, value)
+        return context.make_tuple(
+            builder, kind, [_uncounted(context, builder, *part) for part in zip(kinds, parts, strict=True)]
+        )
+    if isinstance(kind, types.Array):
+        view = cgutils.create_struct_proxy(kind)(context, builder, value=value)
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        view.parent = cgutils.get_null_value(view.parent.type)
+        return view._getvalue()
+    return value
+
+
+class _Kept(FunctionCache):
+    """Numba's cache, but nothing breaks where it can't be read or written, and it sees changes in inlined functions."""
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except OSError:
+            return None
+        except (EOFError, UnpicklingError):  # cut short, as when the machine went down
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except (OSError, EOFError, UnpicklingError):
+            _tell()
+
+    def _index_key(self, sig, codegen):
+        return *super()._index_key(sig, codegen), _sources(self._py_func)
+
+
+class _NotKept(NullCache):
+    def save_overload(self, sig, cres):
+        _tell()
+
+
+@cache
+def _tell() -> None:
+    """Say once, not in the output, that compiling takes its time in every run."""
+    print(
+        "offbench: no folder for compiled code can be written, so it is compiled anew in every run, which takes some "
+        "seconds; NUMBA_CACHE_DIR can name one",
+        file=sys.stderr,
+    )
+
+
+def _sources(function: FunctionType) -> str:
+    """Return a digest of all that is compiled into a function: the files of what it calls, and global constants."""
+    facts: set[str] = set()
+    pending, seen = [function], {function}
+    while pending:
+        one = pending.pop()
+        facts.add(_digest(one.__code__.co_filename))
+        for name, value in _globals_of(one):
+            if isinstance(value, Dispatcher):
+                if value.py_func not in seen:
+                    seen.add(value.py_func)
+                    pending.append(value.py_func)
+            elif isinstance(value, bool | int | float | str | tuple):
+                facts.add(f"{one.__module__}.{name} = {value!r}")
+            elif isinstance(value, type) and hasattr(value, "_fields"):
+                facts.add(f"{one.__module__}.{name}: {value._fields!r}")
+    return sha256("\n".join(sorted(facts)).encode()).hexdigest()
+
+
+def _globals_of(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    known = function.__globals__
+    return ((name, known[name]) for name in function.__code__.co_names if name in known)
+
+
+@cache
+def _digest(path: str) -> str:
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:  # no plain file, as in an archive
+        return ""

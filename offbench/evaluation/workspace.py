@@ -1,0 +1,116 @@
+"""What compiled functions work on: a problem, and the numbers of one placement that is being scored.
+
+A call of a compiled function from Python costs about 0.1 us for each array that it takes, as much as scoring several
+subtasks. So a problem travels as two flat arrays, and `unpack` lays named fields over them. Fields are borrowed
+(`compiled.borrowed`): unpack what is an argument of the function.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from offbench.evaluation.compiled import borrowed, inlined
+from offbench.model.problem import Arrays
+
+# The type checker sees Python here; numba has its own types.
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, arg-type"
+
+_SCALARS, _FIELDS = 3, len(Arrays._fields)
+
+
+class Workspace(NamedTuple):
+    """The numbers of one placement. Those of a subtask stand at its index."""
+
+    at: Any
+    """server of each source of data: the subtasks, then the tasks' inputs, which are at the client"""
+    end: Any
+    """when each source is complete, s: the tasks' inputs on arrival"""
+    execution: Any
+    """how long a subtask runs, s"""
+    ready: Any
+    """when its last input is there, s"""
+    sent: Any
+    """when its critical input was complete, s"""
+    start: Any
+    """when it starts, s"""
+    delay: Any
+    """s"""
+    energy: Any
+    """J"""
+    cost: Any
+    """$"""
+    coordination: Any
+    """H"""
+    waits_for: Any
+    """how many of its inputs aren't complete"""
+    slot_free: Any
+    """when each slot is free, s"""
+    heap_time: Any
+    """ready times in a binary heap of ready subtasks"""
+    heap: Any
+    """the subtasks in it"""
+    count: Any
+    """how many subtasks are on each server"""
+    more_than: Any
+    """how many servers of a kind have more than so many subtasks, shape ``(3, subtasks)``"""
+
+
+@inlined
+def unpack(ints, floats):
+    """Return the `Arrays` that `problem.Problem.packed` holds."""
+    ints, floats = borrowed(ints), borrowed(floats)
+    end = ints[_SCALARS:_FIELDS]  # of each array, first those of integers
+    servers = np.int64(end[7]) - np.int64(end[6])
+    return Arrays(
+        client=np.int64(ints[0]),
+        root=np.int64(ints[1]),
+        benefits=ints[2] > 0,
+        task_start=ints[_FIELDS : end[0]],
+        waits_for=ints[end[0] : end[1]],
+        input_start=ints[end[1] : end[2]],
+        input_of=ints[end[2] : end[3]],
+        reader_start=ints[end[3] : end[4]],
+        reader_of=ints[end[4] : end[5]],
+        slot_start=ints[end[5] : end[6]],
+        kind=ints[end[6] : end[7]],
+        peers=ints[end[7] : end[8]],
+        gcycles=floats[: end[9]],
+        arrival_s=floats[end[9] : end[10]],
+        input_mb=floats[end[10] : end[11]],
+        input_gb=floats[end[11] : end[12]],
+        ghz=floats[end[12] : end[13]],
+        usd_per_s=floats[end[13] : end[14]],
+        client_power_w=floats[end[14] : end[15]],
+        link=floats[end[15] : end[16]].reshape((servers, servers, 3)),
+        scale=floats[end[16] : end[17]],
+        weights=floats[end[17] : end[18]],
+        lambdas=floats[end[18] : end[19]],
+    )
+
+
+@inlined
+def room(p):
+    """Return a workspace, the tasks' inputs in it."""
+    n = p.gcycles.size
+    sources = n + p.arrival_s.size
+    w = Workspace(
+        at=np.empty(sources, np.uint32),
+        end=np.empty(sources),
+        execution=np.empty(n),
+        ready=np.empty(n),
+        sent=np.empty(n),
+        start=np.empty(n),
+        delay=np.empty(n),
+        energy=np.empty(n),
+        cost=np.empty(n),
+        coordination=np.empty(n),
+        waits_for=np.empty(n, np.uint32),
+        slot_free=np.empty(p.slot_start[-1]),
+        heap_time=np.empty(n + 1),
+        heap=np.empty(n + 1, np.uint32),
+        count=np.empty(p.kind.size, np.uint32),
+        more_than=np.empty((3, n), np.uint32),
+    )
+    w.at[n:] = p.client
+    w.end[n:] = p.arrival_s
+    return w

@@ -1,0 +1,60 @@
+"""Whose fault it is: what a solver raises bears its name, and none ends the program."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from offbench.errors import OffbenchError
+from offbench.search.budget import Infeasible, SearchEnded, SolverError
+
+# What a solver may well raise, or lets pass.
+_IN_ORDER = (SearchEnded, Infeasible, KeyboardInterrupt, OffbenchError)
+
+# What stands between a run and the solver's own code.
+_BETWEEN = (__name__, "offbench.runs.chosen", "offbench.runs.solve")
+
+
+@contextmanager
+def blaming(solver: str, instance: str) -> Iterator[None]:
+    """Note in an exception of the body which solver raised it, and on which instance.
+
+    Raises
+    ------
+    SolverError
+        In place of a `SystemExit` or of another exception that is no `Exception`: ``except Exception`` of whoever
+        runs solvers would let it pass, and the program would end.
+    """
+    try:
+        yield
+    except _IN_ORDER:
+        raise
+    except SystemExit as error:
+        code = "" if error.code is None else repr(error.code)
+        raise SolverError(f"solver '{solver}' called sys.exit({code})") from error
+    except Exception as error:
+        error.add_note(f"raised by solver '{solver}' on instance '{instance}'")
+        raise
+    except BaseException as error:
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise SolverError(f"solver '{solver}' raised {said}, which is no Exception") from error
+
+
+def told(error: BaseException) -> str:
+    """Return an exception, and whose it is, in one line."""
+    if isinstance(error, SolverError):
+        return str(error)
+    return "; ".join([f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())])
+
+
+def in_solver(error: BaseException) -> list[str] | None:
+    """Return the lines of the traceback from the solver's own first frame on; None where no solver raised *error*."""
+    if isinstance(error, SolverError) and error.__cause__ is not None:
+        error = error.__cause__
+    own, step = None, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__") in _BETWEEN:
+            own = step.tb_next
+        step = step.tb_next
+    if own is None:
+        return None
+    return ["Traceback (most recent call last):\n", *traceback.format_tb(own)]

@@ -1,0 +1,194 @@
+"""The process that solvers are tried in: ``python -m offbench.runs.conformance.child``, asked by ``worker``."""
+
+import faulthandler
+import operator
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offbench.errors import OffbenchError
+from offbench.runs.conformance.own_code import locate, own_files
+from offbench.runs.serve import Say, serve
+from offbench.search.registry import configure, find
+
+if TYPE_CHECKING:
+    from offbench.runs.solution import Solution
+
+_LONGEST = 300  # characters of an exception's text
+_DUMP_S = 0.5  # before its end a process that doesn't stop tells where it is
+
+
+def main() -> None:
+    """Answer requests until one is to end."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})  # before there are threads, for all of them
+    child = Child()
+    serve(child.greet, child.answer)
+
+
+class Child:
+    """Imports solvers and runs them."""
+
+    def __init__(self) -> None:
+        self._stderr = os.fdopen(os.dup(2), "w")
+        self._own: dict[str, list[str]] = {}
+        faulthandler.enable(self._stderr)
+
+    def greet(self) -> dict[str, Any]:
+        """Load the evaluator."""
+        from offbench.evaluation.evaluator import warm_up
+
+        warm_up()
+        return {}
+
+    def answer(self, request: dict[str, Any], say: Say) -> dict[str, Any] | None:
+        """Do what is asked for; None to end."""
+        does: dict[str, Callable[[], dict[str, Any]]] = {
+            "import": lambda: self._import(request["solver"]),
+            "run": lambda: self._run(request, say),
+        }
+        if request["do"] not in does:
+            return None
+        before = Path.cwd()
+        faulthandler.dump_traceback_later(max(0.1, request["hard_s"] - _DUMP_S), file=self._stderr)
+        try:
+            reply = does[request["do"]]()
+        except BaseException as error:
+            reply = self._fault(error, request["solver"])
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        return reply | {"changed": self._restore(before)}
+
+    def _import(self, name: str) -> dict[str, Any]:
+        try:
+            solver = find(name)
+        except OffbenchError as error:
+            return {"mistake": str(error)}
+        self._own[name] = own_files(solver)
+        configure(solver, name, {}).warm_up()
+        return {"solves": solver.solves, "own": self._own[name]}
+
+    def _run(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
+        from offbench.model.instance import parse
+        from offbench.model.placement import Placement
+        from offbench.runs.solve import solve
+
+        instance, servers = parse(request["instance"]), request["servers"]
+        with _alarm(request["alarm"]), _interrupts(request["press"]) as pressed:
+            solution = solve(
+                instance, request["solver"], seed=request["seed"], time_limit=request["time_limit"],
+                max_evaluations=request["max_evaluations"],
+                placement=None if servers is None else Placement(servers),
+                on_start=(lambda search: say({"started": True})) if request["press"] else None,
+            )  # fmt: skip
+        return {"over": True} if pressed else _facts(solution)
+
+    def _fault(self, error: BaseException, solver: str) -> dict[str, Any]:
+        where, asked = locate(error.__traceback__, self._own.get(solver, []))
+        if isinstance(error, OffbenchError):
+            # From the solver's own lines it is the reason why it has no placement.
+            return {"fault": _text(error), "where": where} if asked or not where else {"refused": _text(error)}
+        return {"fault": f"{type(error).__name__}: {_text(error)}", "where": where}
+
+    def _restore(self, folder: Path) -> list[str]:
+        """Undo what a solver did to the process, and tell it."""
+        changed = []
+        try:
+            moved = Path.cwd() != folder
+        except OSError:  # it is gone
+            moved = True
+        if moved:
+            changed.append("changes the working directory")
+            os.chdir(folder)
+        for stream, number in (("stdout", 1), ("stderr", 2)):
+            try:
+                os.fstat(number)
+                closed = getattr(sys, stream).closed
+            except OSError:
+                closed = True
+            if closed:
+                changed.append(f"closes sys.{stream}")
+                os.dup2(self._stderr.fileno(), number)
+                setattr(sys, stream, os.fdopen(os.dup(number), "w"))
+        return changed
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception as another:
+        text = f"its text can't be made: {type(another).__name__}"
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _facts(solution: "Solution") -> dict[str, Any]:
+    """Return what a run found; a number that is none is a fault."""
+    placement = solution.placement
+    order = None if placement is None or placement.order is None else placement.order.tolist()
+    return {
+        "stopped": solution.stopped,
+        "reason": _text(Exception(solution.reason)),
+        "servers": None if placement is None else placement.servers.tolist(),
+        "order": order,
+        "objective": float(solution.objective),
+        "lower_bound": _number("lower_bound", solution.lower_bound),
+        "seconds": _number("seconds", solution.seconds),
+        "evaluations": _count(solution.evaluations),
+        "trace": [[_number("trace", value) for value in point] for point in solution.trace],
+    }
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"search.{name} has {value!r}, which is no number") from None
+
+
+def _count(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"search.evaluations is {value!r}, which is no whole number") from None
+
+
+@contextmanager
+def _alarm(wanted: bool) -> Iterator[None]:
+    """Let the watchdog's alarm come or not; a solver must stop by itself where there is none."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    if wanted:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # so that one that is still to come is forgotten
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+@contextmanager
+def _interrupts(wanted: bool) -> Iterator[list[bool]]:
+    """Let Ctrl-C come or not; append to the list if it came when the run was over."""
+    late: list[bool] = []
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler if wanted else signal.SIG_IGN)
+        try:
+            yield late
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        if not wanted:
+            raise
+        late.append(True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The proven optimum of a small problem: all servers, in all dispatch orders."""
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from offbench.evaluation.evaluator import evaluate_many
+from offbench.model.problem import Ints, Problem
+
+MOST_SUBTASKS = 8
+MOST_SERVERS = 10_000
+"""combinations of servers that are gone through, in each dispatch order"""
+
+
+def optimum(problem: Problem) -> float | None:
+    """Return the least objective there is.
+
+    Parameters
+    ----------
+    problem
+        P1 or P2.
+
+    Returns
+    -------
+    float or None
+        None where there are too many placements.
+    """
+    choices = [np.flatnonzero(row) for row in problem.allowed]
+    count = math.prod(len(choice) for choice in choices)
+    if len(choices) > MOST_SUBTASKS or count > MOST_SERVERS:
+        return None
+    servers = np.array(list(product(*choices)), dtype=np.int64)
+    first_come = float(evaluate_many(problem, servers).min())
+    in_order = (float(evaluate_many(problem, servers, np.tile(o, (count, 1))).min()) for o in dispatch_orders(problem))
+    return min(first_come, *in_order)
+
+
+def dispatch_orders(problem: Problem) -> Iterator[Ints]:
+    """Yield each order in which the subtasks can be dispatched: none before what it reads."""
+    from networkx import DiGraph, all_topological_sorts
+
+    graph: DiGraph[int] = DiGraph()
+    for task in problem.instance.tasks:
+        first = len(graph)
+        numbers = {layer.name: first + j for j, layer in enumerate(task.layers)}
+        graph.add_nodes_from(numbers.values())
+        graph.add_edges_from((numbers[name], numbers[layer.name]) for layer in task.layers for name in layer.inputs)
+    for order in all_topological_sorts(graph):
+        yield np.array(order, dtype=np.int64)

@@ -1,0 +1,199 @@
+"""The processes that solvers are tried in: what comes back, how they are ended."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+import psutil
+
+from offbench.errors import OffbenchError
+from offbench.runs.conformance import limits
+from offbench.runs.conformance.own_code import is_own
+from offbench.runs.conformance.verdict import Fault, Refused
+from offbench.runs.process import Died, Process, TooLarge
+
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
+# What faulthandler begins with.
+_DUMPS = ("Fatal Python error", "Timeout (")
+
+
+class Ended(Fault):
+    """A trial that had to be ended."""
+
+
+class Worker:
+    """A process that tries solvers, begun anew after a trial that ended it.
+
+    Parameters
+    ----------
+    at_most_mb
+        Memory that it may take.
+    """
+
+    def __init__(self, at_most_mb: float) -> None:
+        self._at_most_mb = at_most_mb
+        self._process: Process | None = None
+        self._greeted = False
+        self._asked: set[str] = set()
+        self._imported: dict[str, dict[str, Any]] = {}
+
+    def start(self, solver: str | None = None) -> Process:
+        """Begin a process where there is none, and a solver's import, without waiting for them."""
+        if self._process is None:
+            self._process = Process("offbench.runs.conformance.child").__enter__()
+            self._greeted, self._asked, self._imported = False, set(), {}
+        if solver is not None and solver not in self._asked:
+            self._asked.add(solver)
+            self._process.post({"do": "import", "solver": solver, "hard_s": limits.IMPORT_S})
+        return self._process
+
+    def imported(self, solver: str) -> dict[str, Any]:
+        """Import a solver; return what it solves, and which files are its own.
+
+        Raises
+        ------
+        OffbenchError
+            If it can't be imported.
+        Fault
+            If its import ends the process, or doesn't end.
+        """
+        process = self.start(solver)
+        if not self._greeted:
+            process.receive(limits.START_S)
+            self._greeted = True
+        if solver not in self._imported:
+            self._imported[solver] = self._receive(solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s")
+        return self._imported[solver]
+
+    def run(self, solver: str, request: Mapping[str, Any], hard_s: float, allowed: str) -> dict[str, Any]:
+        """Return what a run found.
+
+        Parameters
+        ----------
+        solver, request
+            What is run.
+        hard_s
+            When it is ended.
+        allowed
+            What it is told that it did not keep.
+
+        Raises
+        ------
+        Ended
+            If it had to be ended.
+        Fault
+            If it raised something, ended its process, or changed it.
+        Refused
+            If it has no placement.
+        """
+        self.imported(solver)
+        self.start().post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
+        return self._receive(solver, hard_s, allowed, press=request["press"])
+
+    def _receive(self, solver: str, hard_s: float, allowed: str, press: bool = False) -> dict[str, Any]:
+        assert self._process is not None
+        try:
+            answer = self._pressed(hard_s) if press else self._process.receive(hard_s, self._at_most_mb)
+        except TimeoutError:
+            raise Ended(f"didn't stop {allowed}, and was ended", where=self._dismissed(solver)) from None
+        except TooLarge:
+            gigabytes = self._at_most_mb / 1000
+            raise Ended(
+                f"took more than {gigabytes:.1f} GB of memory, and was ended", where=self._dismissed(solver)
+            ) from None
+        except Died as end:
+            crashed = any(begin in end.told for begin in _DUMPS)
+            raise Fault(
+                f"its process ended with {end.how}" if crashed else str(end), where=self._dismissed(solver)
+            ) from None
+        if "mistake" in answer:
+            raise OffbenchError(answer["mistake"])
+        if "fault" in answer:
+            raise Fault(answer["fault"], where=_shown(answer["where"], solver))
+        if answer["changed"]:
+            raise Fault(" and ".join(answer["changed"]))
+        if "refused" in answer:
+            raise Refused(answer["refused"])
+        return answer
+
+    def _pressed(self, hard_s: float) -> dict[str, Any]:
+        """Press Ctrl-C a moment after the run's start, again where it is lost; return the answer."""
+        assert self._process is not None
+        deadline = monotonic() + hard_s
+        answer = self._process.receive(hard_s, self._at_most_mb)
+        for patience_s in (limits.PRESS_AFTER_S, limits.PRESS_AGAIN_S, limits.PRESS_AGAIN_S):
+            if "started" not in answer:
+                return answer
+            with suppress(TimeoutError):
+                return self._process.receive(min(patience_s, deadline - monotonic()), self._at_most_mb)
+            self._process.interrupt()
+        return self._process.receive(deadline - monotonic(), self._at_most_mb)
+
+    def end(self) -> None:
+        """Let the process end by itself.
+
+        Raises
+        ------
+        Fault
+            If it doesn't, or something that it started goes on.
+        """
+        if self._process is None:
+            return
+        self._process.post({"do": "end"})
+        ended = self._process.ended(limits.END_S)
+        left = self._process.left()
+        psutil.wait_procs(left, timeout=limits.END_S)
+        names = sorted(_command(process) for process in left if process.is_running())
+        self.kill()
+        if names:
+            raise Fault(f"leaves a process behind: {names[0]}")
+        if not ended:
+            raise Fault("leaves a thread behind that keeps its process from ending")
+
+    def kill(self) -> None:
+        """End the process, and all that it started."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.__exit__(None, None, None)
+
+    def _dismissed(self, solver: str) -> str:
+        """End the process; return where in a solver's own code it was, if it told that."""
+        assert self._process is not None
+        told, own = self._process.told, self._imported.get(solver, {}).get("own", [])
+        self.kill()
+        begin = max(told.rfind(mark) for mark in _DUMPS)
+        frames = _FRAME.findall(told[begin:]) if begin >= 0 else []
+        return next((_shown(f"{file}:{line}", solver) for file, line in frames if is_own(file, own)), "")
+
+
+def _command(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(Path(word).name if k == 0 else word for k, word in enumerate(process.cmdline()[:3]))
+    return "one that has ended since"
+
+
+def _shown(where: str, solver: str) -> str:
+    """Return file and line as a user would write them."""
+    if not where:
+        return ""
+    file, _, line = where.rpartition(":")
+    near = os.path.relpath(file)
+    return f"{file if near.startswith(os.pardir) else near}:{line}"
+
+
+class Crew:
+    """Two workers: of the second a solver's trials are new where the first has seen some."""
+
+    def __enter__(self) -> Self:
+        at_most_mb = limits.MEMORY_SHARE * psutil.virtual_memory().available / 1e6
+        self.first, self.second = Worker(at_most_mb), Worker(at_most_mb)
+        self.first.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.first.kill()
+        self.second.kill()

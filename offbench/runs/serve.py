@@ -1,0 +1,65 @@
+"""The child's side of `offbench.runs.process`: reads requests, a line of JSON each, and answers them.
+
+What a solver prints goes to standard error, and the answers where it can't mistake them for its own. The process ends
+with the one that started it, so that nothing outlives that.
+"""
+
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from offbench.runs.process import PARENT, TOKEN
+
+Say = Callable[[Mapping[str, Any]], None]
+
+_PR_SET_PDEATHSIG = 1  # of Linux
+
+
+def serve(
+    greet: Callable[[], Mapping[str, Any]], answer: Callable[[dict[str, Any], Say], Mapping[str, Any] | None]
+) -> None:
+    """Greet, then answer requests until one is answered by None.
+
+    Parameters
+    ----------
+    greet
+        Loads what takes time; its result is sent first.
+    answer
+        Takes a request and a function that sends something before the answer; returns the answer.
+    """
+    _end_with_parent()
+    token = os.environ[TOKEN]
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin, requests), daemon=True).start()
+
+    def say(message: Mapping[str, Any]) -> None:
+        # A line of its own, also where a solver has written half a one.
+        answers.write(f"\n{token} {json.dumps(message)}\n".encode())
+        answers.flush()
+
+    say(greet())
+    while (reply := answer(json.loads(requests.get()), say)) is not None:
+        say(reply)
+
+
+def _read(lines: IO[str], requests: "queue.SimpleQueue[str]") -> None:
+    for line in lines:
+        requests.put(line)
+    os._exit(0)  # at once, whatever a solver is doing: nobody waits for its answer
+
+
+def _end_with_parent() -> None:
+    """Have the system end this process with its parent, also while compiled code lets no thread run."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(os.environ[PARENT]):  # it ended before
+        os._exit(0)

@@ -1,1 +1,0 @@
-"""Solvers that prove optimality, held against brute force on random tiny instances."""

@@ -1,0 +1,115 @@
+"""What a solver raises: none ends the program, and its author is told where."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from offbench import OffbenchError, solve, solve_two_step
+from offbench.cli import app
+from offbench.search.budget import SolverError
+
+Write = Callable[[str, Any], Path]
+
+RAISES = """
+import sys
+from offbench import Solver
+
+class Own(BaseException):
+    pass
+
+class Raising(Solver):
+    '''Proposes, then raises.'''
+    def solve(self, problem, search):
+        search.propose(problem.everything_on(0))
+        self.deeper()
+
+    def deeper(self):
+        {statement}
+"""
+LINE = 15
+
+
+def raising(write: Write, statement: str) -> str:
+    return str(write("raising.py", RAISES.format(statement=statement)))
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("sys.exit(0)", "solver 'raising' called sys.exit(0)"),
+        ("sys.exit()", "solver 'raising' called sys.exit()"),
+        ("sys.exit('no more')", "solver 'raising' called sys.exit('no more')"),
+        ("raise GeneratorExit", "solver 'raising' raised GeneratorExit, which is no Exception"),
+        ("raise Own('mine')", "solver 'raising' raised Own: mine, which is no Exception"),
+    ],
+)
+def test_what_would_end_the_program_is_an_error_that_says_so(write: Write, statement: str, told: str) -> None:
+    solver = raising(write, statement)
+    with pytest.raises(SolverError) as caught:
+        solve("alexnet", solver)
+    assert str(caught.value) == told
+    with pytest.raises(SolverError):
+        solve_two_step("googlenet", solver)
+    result = CliRunner().invoke(app, ["solve", "--solver", solver, "--max-evaluations", "5", "alexnet"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    *_, last = result.stderr.splitlines()
+    assert last == f"offbench: {told}"
+    assert f'raising.py", line {LINE}, in deeper' in result.stderr
+
+
+@pytest.mark.parametrize("place", ["module", "warm_up", "validator"])
+def test_exit_before_the_search_is_no_other(write: Write, place: str) -> None:
+    source = {
+        "module": "import sys\nsys.exit(0)",
+        "warm_up": RAISES.format(statement="pass") + "    def warm_up(self):\n        sys.exit(0)\n",
+        "validator": RAISES.format(statement="pass") + "    def model_post_init(self, context):\n        sys.exit(0)\n",
+    }[place]
+    with pytest.raises(SolverError, match=r"called sys.exit\(0\)"):
+        solve("alexnet", str(write("raising.py", source)))
+
+
+@pytest.mark.parametrize("two_step", [False, True])
+def test_solvers_own_exception_is_raised_as_it_is_with_a_note(write: Write, two_step: bool) -> None:
+    run = solve_two_step if two_step else solve
+    with pytest.raises(ZeroDivisionError) as caught:
+        run("alexnet", raising(write, "1 / 0"))
+    instance = "alexnet-initial" if two_step else "alexnet"
+    assert caught.value.__notes__ == [f"raised by solver 'raising' on instance '{instance}'"]
+
+
+@pytest.mark.parametrize("command", [["solve"], ["solve", "--two-step"]])
+def test_author_sees_the_own_frames_and_one_line(write: Write, command: list[str]) -> None:
+    options = ["--solver", raising(write, "1 / 0"), "--max-evaluations", "5", "alexnet"]
+    result = CliRunner().invoke(app, [*command, *options])
+    assert result.exit_code == 1
+    first, *frames, last = result.stderr.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert [line.rpartition(", ")[2] for line in frames if line.startswith("  File")] == ["in solve", "in deeper"]
+    assert f'raising.py", line {LINE}, in deeper' in frames[-3] + frames[-2] + frames[-1]
+    assert last.startswith("offbench: ZeroDivisionError: division by zero; raised by solver 'raising' on instance")
+
+
+def test_error_of_our_own_is_not_laid_to_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("offbench.model.instance.load", broken)
+    result = CliRunner().invoke(app, ["solve", "--solver", "greedy", "alexnet"])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_users_own_exit_is_let_through(write: Write) -> None:
+    def leave(search: object) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        solve("alexnet", "greedy", on_start=leave)
+
+
+def test_mistake_that_a_solver_tells_is_one(write: Write) -> None:
+    statement = "from offbench import OffbenchError; raise OffbenchError('not for chains')"
+    with pytest.raises(OffbenchError, match="not for chains"):
+        solve("alexnet", raising(write, statement))
