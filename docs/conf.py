@@ -27,7 +27,6 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_heading_anchors = 3
 
-smartquotes = False  # -- begins an option
 highlight_language = "text"  # commands are typed, and not in Python
 default_role = "py:obj"  # `Search` in a docstring leads to the class where there is one, and is code where not
 nitpicky = True

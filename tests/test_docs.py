@@ -93,7 +93,7 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
 
 
 def options_of(command: Any) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return {name for option in command.params for name in option.opts if name.startswith("-")} | {"--help"}
 
 
 def all_options() -> set[str]:

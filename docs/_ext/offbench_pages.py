@@ -60,7 +60,7 @@ def modules(room: str) -> str:
     for path in sorted(folder.rglob("*.py")):
         name = ".".join(("offbench", room, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
         public = [each for each in offbench.__all__ if getattr(offbench, each).__module__ == name]
-        lines += [f"## `{name}`", ""] if name != f"offbench.{room}" else []
+        lines += [f"## `{name.removeprefix(f'offbench.{room}.')}`", ""] if name != f"offbench.{room}" else []
         lines += ["```{eval-rst}", f".. automodule:: {name}"]
         if path.stem != "__init__":  # that one only hands on what its modules have
             lines += ["   :members:", f"   :exclude-members: {', '.join(public) or '-'}"]
@@ -128,10 +128,16 @@ def expand(text: str, page: Path) -> str:
         name, argument = found[1], found[2]
         if name == "file":
             carried = HOME / argument
-            return mark_wide(lead(carried.read_text(encoding="utf-8"), carried.parent, page.parent))
+            text = re.sub(r"`[^`]*`|--[a-z][\w-]*", _keep_dashes, carried.read_text(encoding="utf-8"))
+            return mark_wide(lead(text, carried.parent, page.parent))
         return PARTS[name](*filter(None, [argument]))
 
     return re.sub(r"^<!-- offbench: (\S+) ?(\S*) -->$", part, lead(text, page.parent, page.parent), flags=re.MULTILINE)
+
+
+def _keep_dashes(found: re.Match[str]) -> str:
+    """Write an option as code, so that what it begins with doesn't become a dash."""
+    return found[0] if found[0].startswith("`") else f"`{found[0]}`"
 
 
 def lead(text: str, here: Path, there: Path) -> str:
@@ -184,6 +190,8 @@ def _help(command: "click.Command", name: str) -> str:
 
 
 def _read(app: "Sphinx", page: str, source: list[str]) -> None:
+    if "<!-- offbench: " in source[0]:
+        app.env.note_reread()  # what it is made from may have changed
     source[0] = expand(source[0], Path(app.env.doc2path(page)))
 
 
