@@ -91,7 +91,7 @@ def show(name: str, row: OneRun) -> None:
     """Print a row of the table."""
     gap = share = None
     if row.objective is not None and row.bound is not None and row.client_only is not None:
-        gap = max(0.0, relative_gap(row.objective, row.bound))
+        gap = max(0.0, relative_gap(row.objective, row.bound, client_only=row.client_only) or 0.0)
         share = certified(row.objective, row.client_only, row.bound)
     target = TARGETS.get(name)
     cells = (

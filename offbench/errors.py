@@ -12,6 +12,14 @@ class OffbenchError(Exception):
         super().__init__(" ".join(message.splitlines()))  # names in files may have line breaks
 
 
+class InvalidPlacement(OffbenchError):  # noqa: N818 - what it is about, as `Infeasible`
+    """A placement with a server that isn't allowed, or with an order that isn't one.
+
+    Where a solver proposes it, that is the solver's fault; an `OffbenchError` of its own says that it isn't for a
+    problem.
+    """
+
+
 class OffbenchWarning(UserWarning):
     """Something that works, but perhaps not as the user thinks; the command line prints it in one line."""
 

@@ -103,7 +103,7 @@ def _descend(problem: P1, search: Search, servers: Servers, among: Servers) -> t
             others = np.concatenate([move(problem, servers, int(k)), swap(problem, servers, int(k))])
             values = search.propose_many(others)
             best = int(values.argmin())
-            if values[best] < objective - 1e-12:
+            if values[best] < objective - 1e-12 * abs(objective):
                 servers, objective, failed = others[best], float(values[best]), 0
             else:
                 failed += 1

@@ -49,7 +49,7 @@ def _bounds(rows: list[Row], way: str) -> Iterator[float]:
         # Behind a proven initial solution, what bounds the one stage that follows bounds all two-step results.
         stages = row.get("stages", [])
         known = way == "two-step" and len(stages) == 2 and None not in (stages[0]["bound"], stages[1]["bound"])
-        if known and is_optimal(stages[0]["objective"], stages[0]["bound"]):
+        if known and is_optimal(stages[0]["objective"], stages[0]["bound"], client_only=row.get("client_only") or 0.0):
             yield stages[1]["bound"]
 
 

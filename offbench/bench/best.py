@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement
 from offbench.evaluation.references import Reference
@@ -17,6 +17,11 @@ REFERENCE = "references.json"
 
 class Contradiction(Exception):  # noqa: N818 - a finding about the results
     """A lower bound above a feasible objective of the same instance: one of the two is wrong."""
+
+    def __init__(self, message: str, culprits: Sequence[str]) -> None:
+        super().__init__(message)
+        self.culprits = culprits
+        """what has the bound and what has the objective: keys of runs, or `REFERENCE`"""
 
 
 def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.DataFrame":
@@ -47,30 +52,45 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
         known = references.get(str(instance_hash))
         objectives, bounds = _numbers(runs, "objective"), _numbers(runs, "lower_bound")
         if known is not None:
-            objectives = [(known.best_objective, f"{REFERENCE} ({known.objective_from.by})"), *objectives]
+            by = f"{REFERENCE} ({known.objective_from.by})"
+            objectives = [_Told(known.best_objective, by, REFERENCE), *objectives]
         if known is not None and known.best_bound is not None and known.bound_from is not None:
-            bounds = [(known.best_bound, f"{REFERENCE} ({known.bound_from.by})"), *bounds]
-        objective, objective_by = min(objectives, default=(math.nan, ""), key=lambda pair: pair[0])
-        bound, bound_by = max(bounds, default=(math.nan, ""), key=lambda pair: pair[0])
-        if contradict(objective, bound):
-            raise Contradiction(
-                f"{instance}: the bound {bound!r} by {bound_by} lies above the objective {objective!r} by "
-                f"{objective_by}: one of them is wrong, and no statistic means anything"
-            )
+            bounds = [_Told(known.best_bound, f"{REFERENCE} ({known.bound_from.by})", REFERENCE), *bounds]
+        objective, objective_by, objective_of = min(objectives, default=_NOTHING, key=lambda told: told.value)
+        bound, bound_by, bound_of = max(bounds, default=_NOTHING, key=lambda told: told.value)
         told = runs["client_only"].dropna()
         client_only = known.client_only if known is not None else told.iloc[0] if len(told) else math.nan
+        size = 0.0 if math.isnan(client_only) else float(client_only)
+        if contradict(objective, bound, client_only=size):
+            raise Contradiction(
+                f"{instance}: the bound {bound!r} by {bound_by} lies above the objective {objective!r} by "
+                f"{objective_by}: one of them is wrong, and no statistic means anything",
+                [bound_of, objective_of],
+            )
         lines[instance] = {
             "best_known": objective, "best_known_by": objective_by, "bound": bound, "bound_by": bound_by,
-            "client_only": client_only, "proven": is_optimal(objective, bound),
+            "client_only": client_only, "proven": is_optimal(objective, bound, client_only=size),
         }  # fmt: skip
     columns = ["best_known", "best_known_by", "bound", "bound_by", "client_only", "proven"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("instance")
 
 
-def _numbers(runs: "pd.DataFrame", column: str) -> list[tuple[float, str]]:
+class _Told(NamedTuple):
+    """A number, and who tells it."""
+
+    value: float
+    by: str
+    of: str
+    """the key of the run, or `REFERENCE`"""
+
+
+_NOTHING = _Told(math.nan, "", "")
+
+
+def _numbers(runs: "pd.DataFrame", column: str) -> list[_Told]:
     """Return the numbers of a column with the run that each is of."""
     return [
-        (float(value), f"{solver}, seed {seed} (run {key})")
+        _Told(float(value), f"{solver}, seed {seed} (run {key})", str(key))
         for value, solver, seed, key in zip(runs[column], runs["solver"], runs["seed"], runs["key"], strict=True)
         if not math.isnan(value)
     ]

@@ -1,17 +1,20 @@
 """The process that runs a job: ``python -m offbench.bench.child``, asked by `offbench.runs.process`."""
 
 import os
+import signal
 import sys
 import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.runs.serve import Say, serve
 
 
 def main() -> None:
     """Answer requests until there are no more."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, lambda number, frame: None)  # schedulers tell every process; ours is ended by who asked
     serve(_greet, _answer)
 
 
@@ -33,11 +36,12 @@ def _answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
             _rehearse(request["rehearse"])
         else:
             answer = {"solution": _solve(request)}
-    except OffbenchError as error:
-        answer = {"status": "refused", "message": str(error)}
     except BaseException as error:
-        message = f"{type(error).__name__}: {error}"
-        answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
+        if isinstance(error, OffbenchError) and not isinstance(error, InvalidPlacement):
+            answer = {"status": "refused", "message": str(error)}
+        else:
+            message = f"{type(error).__name__}: {error}"
+            answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
     return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
 
 

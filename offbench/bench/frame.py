@@ -1,13 +1,15 @@
 """Rows as one tidy table: what everything after the runs works on."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.bench.store import Store
+from offbench.errors import OffbenchError, nearest
+from offbench.evaluation.client_only import elsewhere_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,8 @@ class Results:
     """of these, the ones that were made"""
     notes: tuple[str, ...]
     """what a reader has to know: damaged files, rows left out"""
+    elsewhere: tuple[str, ...] = ()
+    """instances in which not everything may run on the client, from which gaps are counted"""
 
 
 def results(store: Store) -> Results:
@@ -66,7 +70,37 @@ def results(store: Store) -> Results:
         )
     table = frame(chosen)
     table["instance_hash"] = table["instance_hash"].map(store.hash_now)
-    return Results(table, made, tuple(notes))
+    return Results(table, made, tuple(notes), tuple(_elsewhere(store, made)))
+
+
+def without(found: Results, names: Sequence[str]) -> Results:
+    """Return the results without some runs, named by their keys, or by solvers all of whose runs are meant.
+
+    Raises
+    ------
+    OffbenchError
+        If a name is neither.
+    """
+    known = [*dict.fromkeys(found.table["solver"]), *found.table["key"]]
+    for name in names:
+        if name not in known:
+            raise OffbenchError(f"'{name}' is neither a solver nor the key of a run here{nearest(name, known)}")
+    out = found.table["key"].isin(names) | found.table["solver"].isin(names)
+    notes = [f"{int(out.sum())} runs are left out as asked: {', '.join(names)}"] if names else []
+    return replace(
+        found,
+        table=found.table[~out].reset_index(drop=True),
+        rows=tuple(row for row in found.rows if row.job.key not in names and row.job.solver not in names),
+        notes=(*found.notes, *notes),
+    )
+
+
+def _elsewhere(store: Store, rows: Iterable[Row]) -> Iterator[str]:
+    """Tell of each instance how much of "everything on the client" isn't there."""
+    hashes = {row.job.instance: row.job.instance_hash for row in rows}
+    for name, hash_ in sorted(hashes.items()):
+        if store.has_instance(hash_) and (note := elsewhere_note(store.instance(hash_))):
+            yield f"{name}: {note}"
 
 
 def frame(rows: Iterable[Row | Job]) -> "pd.DataFrame":

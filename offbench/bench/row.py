@@ -95,7 +95,11 @@ class Row(Fact):
             raise ValueError(
                 f"objective: a run that is {self.status} {'has one' if self.objective is None else 'has none'}"
             )
-        if self.objective is not None and self.lower_bound is not None and contradict(self.objective, self.lower_bound):
+        if (
+            self.objective is not None
+            and self.lower_bound is not None
+            and contradict(self.objective, self.lower_bound, client_only=self.client_only or 0.0)
+        ):
             raise ValueError(f"lower_bound: {self.lower_bound!r} lies above the objective {self.objective!r}")
         return self
 

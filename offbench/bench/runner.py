@@ -11,7 +11,7 @@ from offbench.bench.plan import Plan
 from offbench.bench.process import run_job
 from offbench.bench.row import Row, not_installed
 from offbench.bench.store import Store
-from offbench.bench.workers import Backend, Execute, Workers, workers
+from offbench.bench.workers import ENDING, Backend, Execute, Workers, workers
 from offbench.errors import OffbenchError
 
 # Workers may be lost, and their runs are made again; if that happens as often in a row, something else is wrong.
@@ -179,15 +179,16 @@ def _work(
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold Ctrl-C back until the body is done."""
+    """Hold Ctrl-C, and what asks this process to end, back until the body is done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in ENDING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    if came:
+        signal.raise_signal(came[0])

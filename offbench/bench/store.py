@@ -25,8 +25,9 @@ from pydantic import Field, ValidationError
 from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.errors import OffbenchError
-from offbench.files.atomic import write_whole
+from offbench.files.atomic import write_whole, writing
 from offbench.files.json import one_line, read_json
+from offbench.files.text import read_text
 from offbench.model.instance import Fact, Instance, parse
 
 # Beyond its hard limit, how long a run may take to start and be written before its claim is stale.
@@ -39,7 +40,7 @@ class PlanFile(Fact):
     jobs: tuple[Job, ...] = Field(default=())
 
 
-class Claim(Fact):
+class Claimant(Fact):
     """Who is at a run."""
 
     host: str
@@ -163,16 +164,26 @@ class Store:
 
     def _set_aside(self, path: Path, why: str) -> None:
         aside = self.folder / "damaged" / f"{path.stem}-{time.time_ns()}.json"
-        aside.parent.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
-            path.rename(aside)
-            self.damaged.append(f"{path}: damaged ({why}); set aside as {aside}")
+        with suppress(FileNotFoundError):  # another process has done it
+            try:
+                aside.parent.mkdir(exist_ok=True)
+                path.rename(aside)
+                then = f"set aside as {aside}"
+            except FileNotFoundError:
+                raise
+            except OSError as error:  # a folder that can only be read
+                then = f"can't be set aside: {error.strerror}"
+            self.damaged.append(f"{path}: damaged ({why}); {then}")
 
     def keep_instance(self, instance: Instance) -> None:
         """Keep what is solved, for the report."""
         path = self.folder / "instances" / f"{instance.hash}.json"
         if not path.is_file():
             _write(path, instance.to_text())
+
+    def has_instance(self, instance_hash: str) -> bool:
+        """Tell whether an instance was kept."""
+        return (self.folder / "instances" / f"{instance_hash}.json").is_file()
 
     def instance(self, instance_hash: str) -> Instance:
         """Return an instance that was kept."""
@@ -202,7 +213,7 @@ class Store:
     def keep_suite(self, text: str) -> bool:
         """Keep the suite file; tell whether another one was replaced."""
         path = self.folder / "suite.toml"
-        before = path.read_text(encoding="utf-8") if path.is_file() else None
+        before = read_text(path) if path.is_file() else None
         if before != text:
             _write(path, text)
         return before not in (None, text)
@@ -228,16 +239,16 @@ class Store:
             _write(self.folder / "plan.json", PlanFile(jobs=tuple(merged.values())).model_dump_json())
 
     def claim(self, job: Job) -> bool:
-        """Claim a run for this process; False if another one is at it."""
+        """Claimant a run for this process; False if another one is at it."""
         path = self.folder / "claims" / job.key
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         started = psutil.Process().create_time()
         until = time.time() + job.hard_limit_s + _SLACK_S
-        mine = Claim(host=platform.node(), pid=os.getpid(), process_started=started, until=until)
+        mine = Claimant(host=platform.node(), pid=os.getpid(), process_started=started, until=until)
         for _ in range(2):
             try:
-                with path.open("x", encoding="utf-8") as file:
-                    file.write(mine.model_dump_json())
+                self._claim(path, mine)
                 return True
             except FileExistsError:
                 theirs = self._claim_at(path)
@@ -245,6 +256,19 @@ class Store:
                     return False
                 path.unlink(missing_ok=True)  # stale
         return False
+
+    @staticmethod
+    def _claim(path: Path, mine: Claimant) -> None:
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(mine.model_dump_json())
+        except FileExistsError:
+            raise
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)  # no claim, but its empty file
+            with writing(path):
+                raise error
 
     def release(self, job: Job) -> None:
         """Give up the claim of a run."""
@@ -256,9 +280,9 @@ class Store:
         return {key for key, claim in found.items() if claim is not None and claim.holds}
 
     @staticmethod
-    def _claim_at(path: Path) -> Claim | None:
+    def _claim_at(path: Path) -> Claimant | None:
         try:
-            return Claim.model_validate_json(path.read_bytes())
+            return Claimant.model_validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
 
@@ -275,5 +299,6 @@ def _head(key: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)

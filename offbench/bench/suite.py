@@ -1,6 +1,5 @@
 """What a suite file says: instances x solvers x seeds under one budget (TOML)."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,6 +9,7 @@ from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, fi
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check
 from offbench.files.shipped import folders_of
+from offbench.files.text import read_toml
 from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
@@ -178,13 +178,7 @@ def read_suite(path: Path) -> Suite:
     OffbenchError
         If it can't be read or breaks a rule; the message names file, field and rule.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise OffbenchError(f"{path}: can't be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise OffbenchError(f"{path}: not valid TOML: {error}") from None
-    return check(Suite, data, str(path))
+    return check(Suite, read_toml(path), str(path))
 
 
 def instances_of(suite: Suite, folder: Path) -> list[Instance]:

@@ -70,7 +70,12 @@ def analyse(
     compared = _compared(table)
     wide = blocks(compared, "to_best_known") if len(compared) else None
     ranking = friedman(wide) if wide is not None and wide.shape[1] > 1 else None
-    found = [_outcomes(table), _known(known), _gaps(table), _summary(table, compared, ranking)]
+    found = [
+        _outcomes(table),
+        _known(known, results.elsewhere),
+        _gaps(table, results.elsewhere),
+        _summary(table, compared, ranking),
+    ]
     if wide is not None and ranking is not None:
         found += [_ranks(ranking), _pairs(compared, wide)]
     found.append(_times(results, table, known, target))
@@ -98,12 +103,12 @@ def _outcomes(table: "pd.DataFrame") -> TitledTable:
     return TitledTable("runs", "What became of the planned runs", frame)
 
 
-def _known(known: "pd.DataFrame") -> TitledTable:
+def _known(known: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
     frame = known.reset_index()
-    return TitledTable("known", "The best that is known, by anybody", frame)
+    return TitledTable("known", "The best that is known, by anybody", frame, elsewhere)
 
 
-def _gaps(table: "pd.DataFrame") -> TitledTable:
+def _gaps(table: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
     import pandas as pd
 
     lines = []
@@ -135,6 +140,7 @@ def _gaps(table: "pd.DataFrame") -> TitledTable:
         f"medians over seeds; {FAILURES}",
         "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
         "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
+        *elsewhere,
     )
     return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Literal
 
 from offbench.bench.job import Job
@@ -16,6 +17,8 @@ Backend = Literal["loky", "dask", "ray"]
 Execute = Callable[[Job, dict[str, Any], int], Row]
 """makes a run of a job, an instance as parsed JSON, and the number of runs at once on a machine"""
 
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""signals that ask a process to end"""
 
 # How long a cluster may take to answer.
 _REACH_S = 10
@@ -44,11 +47,16 @@ class Workers:
 
 
 def _in_worker(boss: int, execute: Execute, job: Job, instance: dict[str, Any], jobs: int) -> Row:
-    """Make a run; a terminal's Ctrl-C reaches workers too, but ending them is for the process that has them."""
+    """Make a run; what a terminal or a scheduler sends reaches workers too, but their end is for who has them."""
     # With one job joblib runs it in that process itself, whose Ctrl-C must work.
     if os.getpid() != boss and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in ENDING:
+            signal.signal(number, _no_matter)
     return execute(job, instance, jobs)
+
+
+def _no_matter(number: int, frame: FrameType | None) -> None:
+    """Do nothing; unlike `SIG_IGN`, this isn't handed on to the processes that a run begins."""
 
 
 @contextmanager

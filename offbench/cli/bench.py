@@ -1,13 +1,12 @@
 """`offbench bench`: run a suite, or go on with it."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offbench.cli.shared.arguments import Json
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from offbench.bench.runner import Progress, Tally
     from offbench.bench.store import Store
     from offbench.bench.workers import Backend
+    from offbench.cli.shared.interrupt import Ending
 
 RESULTS = Path("results")
 
@@ -59,6 +59,8 @@ def bench(
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
     from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+    from offbench.cli.shared.files import check_folder
+    from offbench.files.text import read_text
 
     chosen = _backend(backend, address)
     if jobs is not None and jobs < 1:
@@ -73,6 +75,11 @@ def bench(
     made = plan(wanted, file.parent, required=named)
     store = Store(output or RESULTS / wanted.name)
     check_folder(store.folder)
+    if (store.folder / "plan.json").is_file() and not (store.folder / "suite.toml").is_file():
+        raise OffbenchError(
+            f"{store.folder}: holds runs of no suite (it has no suite.toml), such as `offbench reproduce` makes; "
+            "name another folder with --output"
+        )
     at_once = jobs or (1 if chosen == "loky" else -1)
     if not quiet:
         for solver, why in made.absent.items():
@@ -82,12 +89,12 @@ def bench(
         for damage in store.damaged:
             say(damage)
         return
-    if store.keep_suite(file.read_text(encoding="utf-8")):
+    if store.keep_suite(read_text(file)):
         say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
-    outcome = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
+    outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)
     if outcome.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if outcome.failed:
         raise typer.Exit(FAILED)
 
@@ -100,15 +107,6 @@ def _backend(name: str, address: str | None) -> "Backend":
                 raise OffbenchError("--address: is of a cluster; give --backend dask or ray")
             return backend
     raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder of results that can't be written, before the work."""
-    at = folder
-    while not at.exists():
-        at = at.parent
-    if not at.is_dir() or not os.access(at, os.W_OK):
-        raise OffbenchError(f"{folder}: can't be written: {at} is no folder, or there is no permission")
 
 
 def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:
@@ -145,7 +143,7 @@ def _tell_older(made: "Plan", store: "Store") -> None:
 
 def run_plan(
     made: "Plan", store: "Store", jobs: int, backend: "Backend", address: str | None, rerun: bool, quiet: bool
-) -> "Tally":
+) -> "tuple[Tally, Ending]":
     """Run a plan, with a progress bar; Ctrl-C keeps what is done."""
     from offbench.bench.forecast import state
     from offbench.bench.runner import run
@@ -155,13 +153,13 @@ def run_plan(
     if not quiet:
         _tell_older(made, store)
     known = store.seconds()
-    with one_interrupt(), bar(made.suite.name, quiet) as progress:
+    with one_interrupt() as ending, bar(made.suite.name, quiet) as progress:
 
         def watch(runs: "Progress") -> None:
             if progress is not None:
                 progress.follow(lambda: state(runs, known))
 
-        return run(made, store, jobs, backend, address, rerun, watch)
+        return run(made, store, jobs, backend, address, rerun, watch), ending
 
 
 def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:

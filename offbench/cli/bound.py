@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from offbench.evaluation.references import Reference
     from offbench.model.placement import Placement
     from offbench.model.problem import Problem
+
+_ON_CLIENT = "everything on the client"
 
 
 def bound(
@@ -49,7 +51,7 @@ def bound(
     from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
-    with one_interrupt():
+    with one_interrupt() as ending:
         found = _bounds(problem, time_limit, quiet)
     result = _result(problem, given, found)
     if json:
@@ -63,7 +65,7 @@ def bound(
             f"{row['objective']!r} of {row['what']}: one of them is wrong"
         )
     if found.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if found.best is None:
         say(f"{facts.name}: no bound within {time_limit:g} s")
     if wrong or found.best is None:
@@ -94,6 +96,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
 
 
 def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> dict[str, Any]:
+    from offbench.evaluation.client_only import elsewhere, elsewhere_note
     from offbench.evaluation.references import lookup
 
     reference = lookup(problem.instance) if given is None else None
@@ -115,6 +118,7 @@ def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> d
         "by": found.best.relaxation.name if found.best is not None else None,
         "seconds": sum(outcome.seconds for outcome in found.outcomes),
         "placements": list(_placements(problem, given, reference, bound)),
+        "client_only": {"elsewhere": elsewhere(problem.instance), "note": elsewhere_note(problem.instance)},
         "reference": None if reference is None else reference.model_dump(mode="json", exclude={"placement"}),
     }
 
@@ -123,18 +127,19 @@ def _placements(
     problem: "Problem", given: "Placement | None", reference: "Reference | None", bound: float | None
 ) -> "Iterator[dict[str, Any]]":
     """Yield the placements to hold the bound against, with their gaps."""
+    from offbench.evaluation.client_only import client_only
     from offbench.evaluation.evaluator import evaluate
 
+    client = client_only(problem).objective
     if given is not None:  # everything on the client is no placement of this P2
-        yield _gaps("the given placement", evaluate(problem, given).objective, None, bound)
+        yield _gaps("the given placement", evaluate(problem, given).objective, client, bound) | {"certified": None}
         return
-    client_only = evaluate(problem, problem.everything_on(problem.arrays.client)).objective
-    yield _gaps("everything on the client", client_only, client_only, bound)
+    yield _gaps(_ON_CLIENT, client, client, bound)
     if reference is not None:
-        yield _gaps("the best known placement", reference.best_objective, client_only, bound)
+        yield _gaps("the best known placement", reference.best_objective, client, bound)
 
 
-def _gaps(what: str, objective: float, client_only: float | None, bound: float | None) -> dict[str, Any]:
+def _gaps(what: str, objective: float, client: float, bound: float | None) -> dict[str, Any]:
     from offbench.evaluation.gaps import absolute_gap, certified, contradict, relative_gap
 
     none = {"absolute_gap": None, "relative_gap": None, "certified": None, "contradicted": False}
@@ -144,9 +149,9 @@ def _gaps(what: str, objective: float, client_only: float | None, bound: float |
         "what": what,
         "objective": objective,
         "absolute_gap": absolute_gap(objective, bound),
-        "relative_gap": relative_gap(objective, bound),
-        "certified": None if client_only is None else certified(objective, client_only, bound),
-        "contradicted": contradict(objective, bound),
+        "relative_gap": relative_gap(objective, bound, client_only=client),
+        "certified": certified(objective, client, bound),
+        "contradicted": contradict(objective, bound, client_only=client),
     }
 
 
@@ -169,9 +174,12 @@ def _tables(result: dict[str, Any]) -> "Iterator[Table | str]":
         column.justify = "right"
     for row in result["placements"]:
         numbers = (_number(row["objective"], ".9g"), _number(row["absolute_gap"], ".4g"))
-        table.add_row(row["what"], *numbers, _number(row["relative_gap"], "z.2%"), _number(row["certified"], "z.2%"))
+        marked = f"{row['what']}{'*' if row['what'] == _ON_CLIENT and result['client_only']['note'] else ''}"
+        table.add_row(marked, *numbers, _number(row["relative_gap"], "z.2%"), _number(row["certified"], "z.2%"))
     yield table
     if result["problem"] == "P1":
+        if result["client_only"]["note"]:
+            yield f"* {result['client_only']['note']}"
         yield "certified: at most this share of the possible improvement over everything on the client is missed."
     yield from _known(result)
 

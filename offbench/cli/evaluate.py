@@ -25,6 +25,7 @@ def evaluate(
     given = load_placement(placement, facts)
     load_evaluator()
 
+    from offbench.evaluation.client_only import client_only, elsewhere_note, marked
     from offbench.evaluation.evaluator import evaluate as score
     from offbench.model.problem import P1
 
@@ -36,9 +37,10 @@ def evaluate(
 
     from offbench.runs.summary import comparison, whereabouts
 
-    client_only = score(problem, problem.everything_on(facts.client))
+    note = elsewhere_note(facts)
     show(
         f"{placement} on {facts.name}",
-        comparison({placement.stem: evaluation, "client-only": client_only}),
+        comparison({placement.stem: evaluation, marked("client-only", facts): client_only(problem)}),
+        *([f"* {note}"] if note else []),
         whereabouts(facts, given, evaluation),
     )

@@ -1,13 +1,12 @@
 """`offbench pareto`: the front of delay, energy and cost."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument
-from offbench.cli.shared.errors import INTERRUPTED, say
+from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -62,10 +61,8 @@ def pareto(
     others = solvers or [
         entry.name for entry in catalogue().values() if "P1" in entry.solves and entry.usable and entry.name != finder
     ]
-    with one_interrupt():
-        from contextlib import redirect_stdout
-
-        with redirect_stdout(sys.stderr), bar(facts.name, quiet) as progress:
+    with one_interrupt() as ending:
+        with console.prints_apart(), bar(facts.name, quiet) as progress:
             watch: dict[str, Any] = {}
             if progress is not None:
                 watch = {"on_run": progress.begin, "on_search": progress.watch}
@@ -88,18 +85,20 @@ def pareto(
     for refusal in found.refusals if not quiet else ():
         say(refusal)
     if found.interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
 
 
 def _make_folder(folder: Path) -> None:
     """Make a folder, or take an empty one, so that placements of two fronts never mix."""
-    try:
+    from offbench.cli.shared.files import check_folder
+    from offbench.files.atomic import writing
+
+    check_folder(folder)
+    with writing(folder):
         folder.mkdir(exist_ok=True)
         if any(folder.iterdir()):
             raise OffbenchError(f"{folder}: isn't empty; name a new folder")
         (folder / "placements").mkdir()
-    except OSError as error:
-        raise OffbenchError(f"{folder}: can't be written: {error.strerror}") from None
 
 
 def _write(found: "Pareto", folder: Path, quiet: bool) -> None:

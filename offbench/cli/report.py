@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from offbench.cli.results.folder import Folder, Target, analysed
+from offbench.cli.results.folder import Exclude, Folder, Target, analysed
 from offbench.cli.shared.errors import say
 
 
@@ -19,17 +19,20 @@ def report(
         Path | None, typer.Option(metavar="DIR", help="Write the charts as PDF and PNG here, too.")
     ] = None,
     target: Target = 0.01,
+    exclude: Exclude = None,
 ) -> None:
     """Write one HTML file that opens from disk.
 
     Gap table, curves over time, profiles, ranks, where layers went, Gantt charts, machines and versions.
     """
-    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.files import check_folder, check_writable, write
 
     file = output or results / "report.html"
     if results.is_dir():
         check_writable(file)
-    store, found, analysis = analysed(results, target, 100)
+    if figures is not None:
+        check_folder(figures)
+    store, found, analysis = analysed(results, target, 100, exclude)
 
     from offbench.report.page import report as page
 

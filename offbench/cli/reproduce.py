@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.shared.arguments import Json
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -34,21 +34,26 @@ def reproduce(
     rerun: Annotated[
         str | None, typer.Option(metavar="failed", help="Run again what ended in an error or was killed.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of more runs than these, which is refused otherwise.")
+    ] = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
 ) -> None:
     """Run a figure's experiment and hold the paper's claims against it.
 
-    The same command goes on where it was stopped, and figures share runs. Data and figures are written; for each
-    claim, in our words, it prints what we observe and whether it holds.
+    The same command goes on where it was stopped, and figures share runs. Data and figures are written, but not over
+    those of more runs; for each claim, in our words, it prints what we observe and whether it holds.
     """
     from dataclasses import replace
     from math import inf
 
     from offbench.bench.plan import together
     from offbench.bench.store import Store
-    from offbench.cli.bench import check_folder, forecast_of, run_plan, tell
+    from offbench.cli.bench import forecast_of, run_plan, tell
+    from offbench.cli.shared.files import check_folder
     from offbench.paper.experiments import FIGURES, FULL, QUICK, chosen, experiments
+    from offbench.paper.fuller import count, refuse_emptier, runs_there
 
     if figure is None and not report:
         raise OffbenchError(f"figure: name one of {', '.join(FIGURES)} or all, or give --report")
@@ -69,25 +74,38 @@ def reproduce(
     known = experiments(scope)
     wanted = chosen(figure) if figure is not None else []
     store = Store(output or Path("results") / ("paper-quick" if quick else "paper"))
+    if (store.folder / "suite.toml").is_file():
+        raise OffbenchError(
+            f"{store.folder}: holds the runs of a suite (suite.toml); name another folder with --output"
+        )
+    there: dict[str, int] = {}
     if wanted:
         at_once = jobs or _cores()
-        plan = together(str(figure), [known[name].plan(scope) for name in wanted])
+        plans = {name: known[name].plan(scope) for name in wanted}
+        plan = together(str(figure), list(plans.values()))
         check_folder(store.folder)
+        if not overwrite and not dry_run:  # what it would come to at best
+            there = runs_there(store, wanted, scope)
+            refuse_emptier(store.folder, there, {name: count(each.jobs) for name, each in plans.items()})
         if dry_run:
             forecast_of(plan, store, at_once, rerun is not None, json)
             return
         if not quiet and not json:
             forecast_of(plan, store, at_once, rerun is not None, False)
-        outcome = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
+        outcome, ending = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
         if not json or outcome.interrupted:
             tell(outcome, store, False, quiet)
         if outcome.interrupted:
-            raise typer.Exit(INTERRUPTED)
+            raise typer.Exit(ending.exit_code)
     elif not (store.folder / "plan.json").is_file():
         raise OffbenchError(f"{store.folder}: has no runs; `offbench reproduce all` makes them")
     shown = wanted or list(FIGURES)
-    found = _results(list(FIGURES) if report else wanted, scope, store, quiet)
-    _write([found[name] for name in (FIGURES if report else shown)], scope, quick, store.folder, report, quiet)
+    written = list(FIGURES) if report else wanted
+    found = _results(written, scope, store, quiet)
+    if not overwrite:
+        there = runs_there(store, [name for name in written if name not in there], scope) | there
+        refuse_emptier(store.folder, there, {name: found[name].runs.made for name in written})
+    _write([found[name] for name in written], scope, quick, store.folder, report, quiet)
     _show([found[name] for name in shown], json)
     if wanted and outcome.failed:
         raise typer.Exit(FAILED)
@@ -126,6 +144,7 @@ def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, rep
     from offbench.paper.results import write_all, write_figure
 
     label = " (quick)" if quick else ""
+    before = {path for path in folder.rglob("*") if path.is_file()}
     paths = [path for one in found if one.rows for path in write_figure(one, folder, label)]
     if report:
         from offbench.paper.report import claims_markdown, page
@@ -134,7 +153,10 @@ def _write(found: "list[Result]", scope: "Scope", quick: bool, folder: Path, rep
         paths += write_all(found, folder, claims_markdown(findings, scope, quick))
         write(folder / "report.html", page(found, scope, quick), quiet)
     if not quiet:
+        replaced = sorted(str(path.relative_to(folder)) for path in paths if path in before)
         say(f"wrote {len(paths)} files into {folder}: data/, figures/{', claims.md' if report else ''}")
+        if replaced:
+            say(f"of these it replaced {', '.join(replaced)}")
 
 
 def _show(found: "list[Result]", json: bool) -> None:

@@ -1,15 +1,13 @@
 """`offbench solve`: run one solver on one instance."""
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
-from offbench.errors import OffbenchError
+from offbench.cli.shared.errors import FAILED, say
+from offbench.errors import InvalidPlacement, OffbenchError
 
 if TYPE_CHECKING:
     from offbench.runs.solution import Solution
@@ -65,8 +63,8 @@ def solve(
 ) -> None:
     """Run one solver on one instance.
 
-    The best placement found is compared with everything on the client. Ctrl-C ends the run; the
-    incumbent is printed and written all the same.
+    The best placement found is compared with everything on the client. Ctrl-C or SIGTERM ends the run;
+    the incumbent is printed and written all the same.
     """
     from offbench.cli.shared.files import check_writable
 
@@ -92,7 +90,7 @@ def solve(
 
     from offbench.cli.shared.interrupt import one_interrupt
 
-    with one_interrupt():
+    with one_interrupt() as ending:
         solution = _run(instance, solver, placement, two_step, request, log_dir, quiet)
         try:
             if output is not None:
@@ -100,7 +98,7 @@ def solve(
         finally:
             _print(solution, json, quiet)
     if solution.stopped == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if solution.placement is None:
         raise typer.Exit(FAILED)
 
@@ -129,7 +127,7 @@ def _run(
     log_dir: Path | None,
     quiet: bool,
 ) -> "Solution":
-    from offbench.cli.shared.console import load_evaluator
+    from offbench.cli.shared.console import load_evaluator, prints_apart
     from offbench.model.instance import load
     from offbench.model.placement import load_placement
     from offbench.search.registry import locate
@@ -149,10 +147,9 @@ def _run(
     from offbench.search.search import Search
 
     solution = None
+    title = solver or str(request["policy"])
     try:
-        # What a solver prints must not land among the results.
-        title = solver or str(request["policy"])
-        with redirect_stdout(sys.stderr), logging(log_dir) as listener, bar(title, quiet) as progress:
+        with prints_apart(), logging(log_dir) as listener, bar(title, quiet) as progress:
 
             def watch(search: Search) -> None:
                 if listener is not None:
@@ -167,8 +164,8 @@ def _run(
                 if progress is not None:
                     request["on_stage"] = progress.begin
                 solution = solve_two_step(facts, str(solver), **request)
-    except BoundError as error:
-        say(f"solver '{solver}': {error}; the run is void")
+    except (BoundError, InvalidPlacement) as error:
+        say(f"solver '{title}': {error}; the run is void")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         if solution is None:

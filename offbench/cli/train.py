@@ -1,17 +1,14 @@
 """`offbench train`: train a solver once, for many instances."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from offbench.cli.shared.arguments import Json, LogDirOption, SeedOption, SettingsOption, parse_settings
-from offbench.cli.shared.errors import INTERRUPTED, say
+from offbench.cli.shared.errors import say
+from offbench.cli.shared.interrupt import one_interrupt
 
 if TYPE_CHECKING:
     from offbench.learning.checkpoint import Checkpoint
@@ -45,7 +42,7 @@ def train(
     Ctrl-C ends the training with a checkpoint. With --resume it goes on from the last one, whatever ended it, and
     ends exactly where it would have ended.
     """
-    from offbench.cli.shared.console import load_evaluator
+    from offbench.cli.shared.console import load_evaluator, prints_apart
     from offbench.model.instance import load
 
     parameters = parse_settings(settings)
@@ -63,7 +60,7 @@ def train(
             raise KeyboardInterrupt
         watched[0].stop = True
 
-    with interrupt_calls(stop), logging(log_dir) as listener, bar(solver, quiet) as progress:
+    with one_interrupt(stop) as ending, prints_apart(), logging(log_dir) as listener, bar(solver, quiet) as progress:
 
         def watch(now: "Watched") -> None:
             watched.append(now)
@@ -80,26 +77,7 @@ def train(
     _print(checkpoint, output, interrupted, json, quiet)
     if interrupted:
         say(f"interrupted; the same command with --resume goes on from step {checkpoint.steps:,}")
-        raise typer.Exit(INTERRUPTED)
-
-
-@contextmanager
-def interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C call *stop*, and the next one end the body as ever."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        stop()
-
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # ignored, or somebody else's
-        yield
-        return
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        raise typer.Exit(ending.exit_code)
 
 
 def _state(now: "Watched") -> tuple[float, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.coordination import coordination
 from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
 from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
@@ -78,24 +78,25 @@ def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evalu
 
     Raises
     ------
+    InvalidPlacement
+        If a subtask has no server, or one that isn't allowed, or the order isn't one.
     OffbenchError
-        If a subtask has no server, or one that isn't allowed, or the order isn't one; if one of the two is
-        something else.
+        If one of the two is something else, or the instance's numbers are too large.
     """
     problem = problem_of(problem)
     placement = placement_of(placement, problem.instance)
     servers, order = placement.servers, placement.order
     n = len(problem.arrays.gcycles)
     if servers.shape != (n,):
-        raise OffbenchError(f"placement: shape {servers.shape}, but the instance has {n} subtasks")
+        raise InvalidPlacement(f"placement: shape {servers.shape}, but the instance has {n} subtasks")
     if order is not None and order.shape != (n,):
-        raise OffbenchError(f"placement: an order of shape {order.shape}, but the instance has {n} subtasks")
+        raise InvalidPlacement(f"placement: an order of shape {order.shape}, but the instance has {n} subtasks")
     totals = np.empty((1, len(TOTALS)))
     parts = np.empty((n, len(PARTS)))
     orders = _NO_ORDERS if order is None else order[None]
     fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
     if fault >= 0:
-        raise OffbenchError(_explain(problem, servers, order, fault))
+        raise InvalidPlacement(_explain(problem, servers, order, fault))
     values = totals[0].tolist()
     _require_finite(problem, values[_OBJECTIVE])
     values[_FINAL_IMBALANCE] = int(values[_FINAL_IMBALANCE])
@@ -123,8 +124,10 @@ def evaluate_many(
 
     Raises
     ------
-    OffbenchError
+    InvalidPlacement
         If a row has a subtask on a server that isn't allowed, or an order that isn't one.
+    OffbenchError
+        If the instance's numbers are too large.
     """
     problem = problem_of(problem)
     population = population_of(assignments, problem.instance)
@@ -140,16 +143,16 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
     placements = indices(assignments)
     n = problem.n_subtasks
     if placements.ndim != 2 or placements.shape[1] != n:
-        raise OffbenchError(f"assignments: shape {placements.shape}, expected (rows, {n})")
+        raise InvalidPlacement(f"assignments: shape {placements.shape}, expected (rows, {n})")
     booked = _NO_ORDERS if orders is None else indices(orders)
     if orders is not None and booked.shape != placements.shape:
-        raise OffbenchError(f"orders: shape {booked.shape}, expected {placements.shape}")
+        raise InvalidPlacement(f"orders: shape {booked.shape}, expected {placements.shape}")
     totals = np.empty((len(placements), len(TOTALS)))
     fault = score(*problem.packed, problem.allowed, placements, booked, n, totals, _NO_PARTS)
     if fault >= 0:
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
-        raise OffbenchError(f"row {row}: {_explain(problem, placements[row], order, k)}")
+        raise InvalidPlacement(f"row {row}: {_explain(problem, placements[row], order, k)}")
     _require_finite(problem, totals[:, _OBJECTIVE].sum())  # finite only if all are
     return totals
 
@@ -173,17 +176,17 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
 
     Raises
     ------
-    OffbenchError
+    InvalidPlacement
         If a row is too long, or has a subtask on a server that isn't allowed.
     """
     decided = prefixes.shape[1]
     if decided > problem.n_subtasks:
-        raise OffbenchError(f"{decided} subtasks decided, but the instance has {problem.n_subtasks}")
+        raise InvalidPlacement(f"{decided} subtasks decided, but the instance has {problem.n_subtasks}")
     totals = np.empty((len(prefixes), len(TOTALS)))
     fault = score(*problem.packed, problem.allowed, prefixes, _NO_ORDERS, decided, totals, _NO_PARTS)
     if fault >= 0:
         row, k = divmod(fault, problem.n_subtasks)
-        raise OffbenchError(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
+        raise InvalidPlacement(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
     return totals[:, _OBJECTIVE]
 
 

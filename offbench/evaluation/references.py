@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from offbench.errors import OffbenchError, nearest
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import certified, contradict, is_optimal, relative_gap
 from offbench.files.json import check, layout, read_json
@@ -56,17 +57,18 @@ class Reference(Fact):
     proven: bool
     """whether the two meet (`gaps.is_optimal`)"""
     client_only: Number
-    """objective of everything on the client"""
+    """objective of everything on the client; what may not run there stands where it first may"""
     objective_from: Origin
     bound_from: Origin | None
     placement: PlacementFile
 
     @property
     def relative_gap(self) -> float | None:
-        """Between objective and bound; None without a bound."""
+        """Between objective and bound; None without a bound, or next to 0."""
         if self.best_bound is None:
             return None
-        return max(0.0, relative_gap(self.best_objective, self.best_bound))
+        gap = relative_gap(self.best_objective, self.best_bound, client_only=self.client_only)
+        return gap if gap is None else max(0.0, gap)
 
     @property
     def certified(self) -> float | None:
@@ -157,23 +159,25 @@ def faults_of(reference: Reference, instance: Instance) -> Iterator[str]:
         yield str(error)
     else:
         yield from _differs("best_objective", reference.best_objective, "the placement's is", objective)
-    client_only = evaluate(problem, problem.everything_on(instance.client)).objective
-    yield from _differs("client_only", reference.client_only, "everything on the client has", client_only)
+    found = client_only(problem).objective
+    yield from _differs("client_only", reference.client_only, "everything on the client has", found)
     if (reference.best_bound is None) != (reference.bound_from is None):
         yield "bound_from: comes with best_bound"
-    if reference.best_bound is not None and contradict(reference.best_objective, reference.best_bound):
+    if reference.best_bound is not None and contradict(
+        reference.best_objective, reference.best_bound, client_only=reference.client_only
+    ):
         yield f"best_bound: {reference.best_bound!r} lies above best_objective {reference.best_objective!r}"
-    if reference.proven != meets(reference.best_objective, reference.best_bound):
+    if reference.proven != meets(reference.best_objective, reference.best_bound, reference.client_only):
         gap = reference.relative_gap
-        why = "there is no bound" if gap is None else f"the relative gap is {gap:.3g}"
+        why = "there is no bound" if reference.best_bound is None else f"the relative gap is {gap or 0:.3g}"
         yield f"proven: is {str(reference.proven).lower()}, but {why}"
 
 
-def meets(objective: float, bound: float | None) -> bool:
+def meets(objective: float, bound: float | None, client_only: float) -> bool:
     """Tell whether there is a bound that proves the objective optimal."""
-    return bound is not None and is_optimal(objective, bound)
+    return bound is not None and is_optimal(objective, bound, client_only=client_only)
 
 
 def _differs(field: str, told: float, what: str, found: float) -> Iterator[str]:
-    if abs(told - found) > _ROUNDING * max(1.0, abs(found)):
+    if abs(told - found) > _ROUNDING * abs(found):
         yield f"{field}: is {told!r}, but {what} {found!r}"

@@ -1,12 +1,17 @@
 """From a JSON file to a checked model, with errors that name file, place and rule."""
 
 import json
+from collections.abc import Sized
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from offbench.errors import OffbenchError
+from offbench.files.text import read_text
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -19,14 +24,7 @@ def read_json(path: Path) -> Any:
     OffbenchError
         If the file can't be read, isn't JSON, or names a key twice in one object.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise OffbenchError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise OffbenchError(f"{path}: can't be read: {reason}") from None
-    return parse_json(text, str(path))
+    return parse_json(read_text(path), str(path))
 
 
 def parse_json(text: str, source: str) -> Any:
@@ -56,26 +54,73 @@ def check(model: type[Model], data: Any, source: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise OffbenchError(f"{source}: {one_line(error)}") from None
+        raise OffbenchError(f"{source}: {one_line(error, data)}") from None
 
 
-def one_line(error: ValidationError) -> str:
-    """Tell the first problem of a validation error as ``place: rule``, and how many follow."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    place = dotted(first["loc"])
-    rule = _RULES.get(first["type"], first["msg"]).removeprefix("Value error, ")
-    rule = rule.replace("Input should be", "must be")
-    value = first["input"]
-    if isinstance(value, str | int | float) and first["type"] not in ("missing", "value_error"):
+def one_line(error: ValidationError, data: Any = None) -> str:
+    """Tell the first mistake of a validation error as ``place: rule``, and how many follow.
+
+    Parameters
+    ----------
+    error
+        What pydantic says.
+    data
+        What was checked; with it a value that fits none of several types counts once.
+    """
+    mistakes: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for problem in error.errors(include_url=False):
+        if not _follows(problem):
+            mistakes.setdefault(_place(problem, data), problem)
+    place, first = next(iter(mistakes.items()))
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    return (f"{dotted(place)}: " if place else "") + _rule(place, first) + more
+
+
+def _follows(problem: "ErrorDetails") -> bool:
+    """Tell whether a problem follows from others: a list is "too short" where entries of it are wrong."""
+    if problem["type"] != "too_short" or not isinstance(problem["input"], Sized):
+        return False
+    return bool(len(problem["input"]) >= problem["ctx"]["min_length"])
+
+
+def _place(problem: "ErrorDetails", data: Any) -> tuple[int | str, ...]:
+    """Return a problem's place in the data, without the names of the types that were tried there."""
+    if data is None:
+        return problem["loc"]
+    place: list[int | str] = []
+    for part in problem["loc"]:
+        if part in (data if isinstance(data, dict) else range(len(data)) if isinstance(data, list | tuple) else ()):
+            data = data[part]
+        elif problem["type"] != "missing" or part != problem["loc"][-1]:
+            continue
+        place.append(part)
+    return tuple(place)
+
+
+def _rule(place: tuple[int | str, ...], problem: "ErrorDetails") -> str:
+    kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "extra_forbidden":
+        return "unknown field"
+    if kind == "too_short":
+        return f"must have at least {_counted(context['min_length'], place)}"
+    if kind == "too_long":
+        return f"must have at most {_counted(context['max_length'], place)}, not {context['actual_length']}"
+    rule = _RULES.get(kind, problem["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    if isinstance(value, str | int | float) and kind not in ("missing", "value_error", "string_too_short"):
         rule += f", not {_short(value)}"
-    if first["type"] == "extra_forbidden":
-        rule = "unknown field"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return (f"{place}: " if place else "") + rule + more
+    return rule
+
+
+def _counted(number: int, place: tuple[int | str, ...]) -> str:
+    """Count the entries of a list by its name: ``one layer`` of ``layers``."""
+    name = next((part for part in reversed(place) if isinstance(part, str)), "")
+    noun = name[:-1] if name.endswith("s") else "entry"
+    several = f"{noun}s" if noun != "entry" else "entries"
+    return f"one {noun}" if number == 1 else f"{number} {several}"
 
 
 _RULES = {
+    "string_too_short": "must not be empty",
     "missing": "this field is missing",
     "finite_number": "must be a finite number",
     "float_type": "must be a number",

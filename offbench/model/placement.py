@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from offbench.errors import OffbenchError, nearest
+from offbench.errors import InvalidPlacement, OffbenchError, nearest
 from offbench.files.json import check, read_json
 from offbench.model.instance import Fact, Instance, Name
 
@@ -63,12 +63,12 @@ def indices(values: ArrayLike, copy: bool = False) -> NDArray[np.int64]:
 
     Raises
     ------
-    OffbenchError
+    InvalidPlacement
         If they are no whole numbers.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "iu":
-        raise OffbenchError(f"placement: servers and orders are whole numbers, not {array.dtype}")
+        raise InvalidPlacement(f"placement: servers and orders are whole numbers, not {array.dtype}")
     return np.array(array, dtype=np.int64, order="C", copy=True if copy else None)
 
 

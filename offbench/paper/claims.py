@@ -1,13 +1,14 @@
 """What the paper claims in words, as data (`claims.toml`), so that a reader can dispute the reading."""
 
-import tomllib
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from offbench.files.json import check
+from offbench.files.text import read_toml
 from offbench.model.instance import Fact, Name
 from offbench.paper.estimates import STATISTICS, Direction
 from offbench.paper.experiments import DEFAULTS, FIGURES
@@ -105,5 +106,4 @@ def parse_claims(data: Any, where: str) -> tuple[Claim, ...]:
 @cache
 def claims() -> tuple[Claim, ...]:
     """Return the claims of the paper."""
-    path = files("offbench.paper") / "claims.toml"
-    return parse_claims(tomllib.loads(path.read_text(encoding="utf-8")), "claims.toml")
+    return parse_claims(read_toml(Path(str(files("offbench.paper") / "claims.toml"))), "claims.toml")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offbench.bench.store import Store
-from offbench.files.atomic import write_whole
+from offbench.files.atomic import write_whole, writing
 from offbench.paper.claims import claims
 from offbench.paper.drawing import numbers, picture
 from offbench.paper.experiments import DDPQN, Experiment, Scope
@@ -60,8 +60,7 @@ def write_figure(found: Result, folder: Path, label: str) -> list[Path]:
 
     name = found.experiment.figure
     data = folder / "data" / f"{name}.csv"
-    data.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(data, numbers(found.rows).to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    _write(data, numbers(found.rows).to_csv(index=False, float_format="%.8g", lineterminator="\n"))
     by = ", by DDPQN" if found.experiment.agents == (DDPQN,) else ""
     title = f"Figure {name.removeprefix('fig')}: {found.experiment.title}{by}{label}"
     return [data, *save({name: lambda: picture(found.rows, title)}, folder / "figures")]
@@ -74,7 +73,12 @@ def write_all(found: Sequence[Result], folder: Path, claims_table: str) -> list[
     tables = pd.concat([one.runs.table[list(_COLUMNS)] for one in found])
     whole = tables.drop_duplicates("key").sort_values(["instance", "solver", "seed"])
     paths = [folder / "data" / "runs.csv", folder / "claims.md"]
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    write_whole(paths[0], whole.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
-    write_whole(paths[1], claims_table)
+    _write(paths[0], whole.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    _write(paths[1], claims_table)
     return paths
+
+
+def _write(path: Path, text: str) -> None:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)

@@ -52,6 +52,11 @@ class Runs:
         """How many planned runs have no row yet."""
         return int((self.table["status"] == PENDING).sum())
 
+    @property
+    def made(self) -> int:
+        """How many planned runs have one, of solvers that are installed."""
+        return int((~self.table["status"].isin([PENDING, "not-installed"])).sum())
+
 
 def runs(experiment: Experiment, scope: Scope, store: Store) -> Runs:
     """Return what a store has of an experiment.

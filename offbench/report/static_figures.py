@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offbench.bench.statistics.tests import Ranking
+from offbench.files.atomic import writing
 from offbench.report.charts import Chart
 from offbench.report.palette import Style, server_colours
 from offbench.report.schedule import Schedule
@@ -93,18 +94,26 @@ def gantt_figure(found: Schedule, title: str) -> Any:
 
 
 def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[str] = (".pdf", ".png")) -> list[Path]:
-    """Write figures, each in every format; return the files."""
+    """Write figures, each in every format; return the files.
+
+    Raises
+    ------
+    OffbenchError
+        If one can't be written.
+    """
     import matplotlib.pyplot as plt
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, make in figures.items():
         figure = make()
         for ending in endings:
             paths.append(folder / f"{name.replace('/', '-')}{ending}")
-            figure.savefig(paths[-1], dpi=200)
-            if ending == ".png":
-                _with_few_colours(paths[-1])
+            with writing(paths[-1]):
+                figure.savefig(paths[-1], dpi=200)
+                if ending == ".png":
+                    _with_few_colours(paths[-1])
         plt.close(figure)
     return paths
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
 from offbench.evaluation.references import Reference
@@ -70,7 +71,7 @@ class SolutionFacts:
     evaluation: Evaluation | None
     """of that placement, by the shared evaluator"""
     client_only: Evaluation
-    """of everything on the client, for comparison"""
+    """of everything on the client, for comparison; what may not run there stands elsewhere"""
     lower_bound: float
     """on every placement's objective; minus infinity if none is known"""
     seconds: float
@@ -96,7 +97,7 @@ class SolutionFacts:
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
             raise ValueError("a placement comes with its evaluation")
-        if contradict(self.objective, self.lower_bound):
+        if contradict(self.objective, self.lower_bound, client_only=self.client_only.objective):
             raise ValueError(f"lower bound {self.lower_bound} above objective {self.objective}")
 
     @property
@@ -106,10 +107,11 @@ class SolutionFacts:
 
     @property
     def gap(self) -> float | None:
-        """Relative gap between objective and lower bound; None if one of them is missing."""
+        """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
         if self.evaluation is None or self.lower_bound == -math.inf:
             return None
-        return max(0.0, relative_gap(self.objective, self.lower_bound))
+        gap = relative_gap(self.objective, self.lower_bound, client_only=self.client_only.objective)
+        return gap if gap is None else max(0.0, gap)
 
     @property
     def best_known(self) -> float | None:
@@ -145,7 +147,8 @@ class SolutionFacts:
         """One of optimal (proven), feasible, infeasible (the solver says so), no-placement."""
         if self.evaluation is None:
             return "infeasible" if self.reason else "no-placement"
-        return "optimal" if is_optimal(self.objective, self.lower_bound) else "feasible"
+        proven = is_optimal(self.objective, self.lower_bound, client_only=self.client_only.objective)
+        return "optimal" if proven else "feasible"
 
     @property
     def warnings(self) -> list[str]:
@@ -179,7 +182,7 @@ class SolutionFacts:
             "seconds": self.seconds,
             "evaluations": self.evaluations,
             "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
-            "client_only": self.client_only.to_dict(),
+            "client_only": {**self.client_only.to_dict(), "elsewhere": elsewhere(self.instance)},
             "shares": shares(self.instance, self.placement.servers) if self.placement is not None else None,
             "policy": self._policy(),
             "warnings": self.warnings,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offbench.errors import OffbenchError
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of
 from offbench.evaluation.references import Reference, lookup
@@ -182,11 +183,11 @@ class _Run:
             solver=solver.name if solver is not None else self._chosen.name,
             parameters=solver.model_dump(mode="json") if solver is not None else self._chosen.parameters,
             seed=self._seed,
-            stopped=self._stopped or search.ended_by or "finished",
+            stopped=self._stopped or search.ended_by or search.returned_by,
             reason=self._reason,
             placement=search.incumbent,
             evaluation=_confirmed(search),
-            client_only=_client_only(search.problem),
+            client_only=client_only(search.problem),
             lower_bound=search.lower_bound,
             seconds=self._seconds,
             evaluations=search.evaluations,
@@ -315,8 +316,3 @@ def _confirmed(search: Search) -> Evaluation | None:
             f"the incumbent's objective is {evaluation.objective!r}, but the search kept {search.objective!r}"
         )
     return evaluation
-
-
-def _client_only(problem: Problem) -> Evaluation:
-    free = P1(problem.instance) if isinstance(problem, P2) else problem
-    return evaluate(free, free.everything_on(free.arrays.client))

@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from offbench.evaluation.client_only import elsewhere_note, marked
 from offbench.evaluation.gaps import contradict
 
 if TYPE_CHECKING:
@@ -42,19 +43,35 @@ def summary(solution: SolutionFacts) -> RenderableType:
         f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
-    lines = (solution.reason, _bound(solution), _known(solution), _trained(solution), _finish(solution))
+    lines = (
+        _elsewhere(solution.instance),
+        solution.reason,
+        _bound(solution),
+        _known(solution),
+        _trained(solution),
+        _finish(solution),
+    )
     return Group(
         head,
         *stages(solution),
-        comparison({solution.solver: solution.evaluation, "client-only": solution.client_only}),
+        comparison(
+            {solution.solver: solution.evaluation, marked("client-only", solution.instance): solution.client_only}
+        ),
         *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
 
 
+def _elsewhere(instance: Instance) -> str:
+    """Tell what is no "everything on the client", which missed improvement and certified count from."""
+    note = elsewhere_note(instance)
+    return f"* {note}; missed improvement and certified count from there" if note else ""
+
+
 def _ending(stopped: str) -> str:
-    return {"finished": "itself", "interrupted": "Ctrl-C", "optimal": "proof"}.get(stopped, f"its {stopped}")
+    words = {"finished": "itself", "interrupted": "a signal (Ctrl-C, or SIGTERM)", "optimal": "proof"}
+    return words.get(stopped, f"its {stopped}")
 
 
 def stages(solution: SolutionFacts) -> Iterator[RenderableType]:
@@ -77,7 +94,7 @@ def stages(solution: SolutionFacts) -> Iterator[RenderableType]:
             "none" if bound == -inf else f"{bound:.6g}", f"{stage.objective:.6g}",
         )  # fmt: skip
     yield table
-    if len(solution.stages) > 1 and solution.stages[-1].solution.gap is not None:
+    if len(solution.stages) > 1 and solution.stages[-1].solution.lower_bound > -inf:
         last = solution.stages[-1].solution
         yield f"what is pinned in the {solution.stages[-1].name} problem leaves no Q below {last.lower_bound:.6g}"
 
@@ -85,9 +102,10 @@ def stages(solution: SolutionFacts) -> Iterator[RenderableType]:
 def _bound(solution: SolutionFacts) -> str:
     if len(solution.stages) > 1:
         return "lower bound: none on the full graph (a stage's is about the problem of that stage)"
-    if solution.gap is None:
+    if solution.lower_bound == -inf:
         return "lower bound: none (this solver proves nothing)"
-    return f"lower bound: {solution.lower_bound:.6g}, relative gap {solution.gap:.3%}"
+    gap = "" if solution.gap is None else f", relative gap {solution.gap:.3%}"
+    return f"lower bound: {solution.lower_bound:.6g}{gap}"
 
 
 def _trained(solution: SolutionFacts) -> str:
@@ -110,9 +128,12 @@ def _known(solution: SolutionFacts) -> str:
     if reference is not None:
         state = "proven optimal" if reference.proven else "not proven optimal"
         parts.append(f"best known Q: {reference.best_objective:.6g} ({state})")
-        if reference.best_bound is not None and contradict(solution.objective, reference.best_bound):
+        client_only = solution.client_only.objective
+        if reference.best_bound is not None and contradict(
+            solution.objective, reference.best_bound, client_only=client_only
+        ):
             parts.append(f"this run is below its bound, {reference.best_bound:.6g}: one of them is wrong")
-        elif contradict(reference.best_objective, solution.lower_bound):
+        elif contradict(reference.best_objective, solution.lower_bound, client_only=client_only):
             parts.append("this run's bound lies above it: one of them is wrong")
         elif solution.objective < reference.best_objective:
             parts.append("this run is better")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offbench.bounds.relaxation import Relaxation, tightest
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
+from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import contradict
 from offbench.evaluation.references import Origin, Reference, References, faults_of, meets, placement_of
@@ -48,7 +49,9 @@ def begin(instance: Instance, reference: Reference | None = None) -> Reference:
         best_bound=None,
         proven=False,
         client_only=objective,
-        objective_from=origin("everything on the client", "elsewhere"),
+        objective_from=origin(
+            f"everything on the client{', as far as allowed' * (elsewhere(instance) > 0)}", "elsewhere"
+        ),
         bound_from=None,
         placement=_as_file(placement, instance),
     )
@@ -80,7 +83,7 @@ def with_placement(reference: Reference, instance: Instance, placement: Placemen
         If it lies below the best bound.
     """
     objective = evaluate(P1(instance), placement).objective
-    if not objective < reference.best_objective - _ROUNDING * max(1.0, abs(objective)):
+    if not objective < reference.best_objective - _rounding(reference, objective):
         return reference
     return _agreeing(reference, best_objective=objective, objective_from=by, placement=_as_file(placement, instance))
 
@@ -93,21 +96,25 @@ def with_bound(reference: Reference, bound: float, by: Origin) -> Reference:
     BoundError
         If it lies above the best objective.
     """
-    if reference.best_bound is not None and not bound > reference.best_bound + _ROUNDING * max(1.0, abs(bound)):
+    if reference.best_bound is not None and not bound > reference.best_bound + _rounding(reference, bound):
         return reference
     return _agreeing(reference, best_bound=bound, bound_from=by)
+
+
+def _rounding(reference: Reference, value: float) -> float:
+    return _ROUNDING * max(abs(reference.client_only), abs(value))
 
 
 def _agreeing(reference: Reference, **changes: Any) -> Reference:
     changed = reference.model_copy(update=changes)
     objective, bound = changed.best_objective, changed.best_bound
-    if bound is not None and contradict(objective, bound):
+    if bound is not None and contradict(objective, bound, client_only=changed.client_only):
         raise BoundError(
             f"the bound {bound!r} by {changed.bound_from} lies above the objective {objective!r} by "
             f"{changed.objective_from}: one of them is wrong"
         )
     bound = bound if bound is None else min(bound, objective)
-    return changed.model_copy(update={"best_bound": bound, "proven": meets(objective, bound)})
+    return changed.model_copy(update={"best_bound": bound, "proven": meets(objective, bound, changed.client_only)})
 
 
 def merge(old: Reference | None, new: Reference) -> Reference:
@@ -217,6 +224,9 @@ def improve(
                 raise BoundError(f"{instance.name}: {name}: {error}") from None
             except KeyboardInterrupt:  # before the search began
                 interrupted = True
+            except InvalidPlacement as error:
+                failures.append(f"{run}: {type(error).__name__}: {error}")
+                continue
             except OffbenchError as error:
                 refusals.append(f"{run}: {error}")
                 continue

@@ -5,13 +5,15 @@ is measured the same way and cannot misreport.
 """
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
-from offbench.evaluation.gaps import contradict, is_optimal
+from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTALS
 from offbench.model.placement import Placement, indices
 from offbench.model.problem import Ints, Problem
@@ -23,6 +25,8 @@ Floats = NDArray[np.float64]
 
 # A population is scored in blocks of about this many subtasks, some milliseconds, so that the clock is watched.
 _BLOCK = 200_000
+# How long before the time limit a library stops at most that was given the time left, and as a share of the limit.
+_EARLY_S, _EARLY = 0.1, 0.01
 _INDICATORS = [TOTALS.index(name) for name in INDICATORS]
 
 
@@ -74,6 +78,7 @@ class Search:
         """servers that such a solver's policy chooses now, when it explores nothing"""
         self.trace: list[TracePoint] = []
         """a point for each improvement of incumbent or bound"""
+        self._asked_for_time = False
         self.front: Front | None = None
         """takes in every placement scored, where somebody wants the Pareto front"""
 
@@ -85,6 +90,11 @@ class Search:
     @property
     def remaining_s(self) -> float:
         """Seconds left, infinite without a time limit."""
+        self._asked_for_time = True
+        return self._left_s
+
+    @property
+    def _left_s(self) -> float:
         return math.inf if self.budget.time_limit is None else self.budget.time_limit - self.seconds
 
     @property
@@ -102,15 +112,42 @@ class Search:
     @property
     def ended_by(self) -> str | None:
         """What ends the search now: optimal, target, max-evaluations, time-limit; None goes on."""
-        if self.incumbent is not None and is_optimal(self.objective, self.lower_bound):
+        if self._proven:
             return "optimal"
         if self.budget.target is not None and self.objective <= self.budget.target:
             return "target"
         if self.budget.max_evaluations is not None and self.evaluations >= self.budget.max_evaluations:
             return "max-evaluations"
-        if self.remaining_s <= 0:
+        if self._left_s <= 0:
             return "time-limit"
         return None
+
+    @property
+    def returned_by(self) -> str:
+        """What ended a solver that returns now: time-limit, if it asked for what is left and that is used up.
+
+        A library that is given the time that is left stops just before its end. Else finished.
+        """
+        limit = self.budget.time_limit
+        if limit is not None and self._asked_for_time and self._left_s <= max(_EARLY_S, _EARLY * limit):
+            return "time-limit"
+        return "finished"
+
+    @property
+    def _proven(self) -> bool:
+        if self.incumbent is None or self.lower_bound == -math.inf:
+            return False
+        return is_optimal(self.objective, self.lower_bound, client_only=self.client_only)
+
+    @cached_property
+    def client_only(self) -> float:
+        """Objective of everything on the client, which no evaluation of the budget goes into."""
+        return client_only(self.problem).objective
+
+    @property
+    def tolerance(self) -> float:
+        """By how much a bound may lie below the incumbent's objective and prove it (MODEL.md section 9)."""
+        return tolerance(self.objective, client_only=self.client_only)
 
     def check(self) -> None:
         """End the solver here if the search has ended; for long stretches without a proposal.
@@ -140,7 +177,7 @@ class Search:
         ------
         SearchEnded
             If the search had ended before, or ends with this proposal.
-        OffbenchError
+        InvalidPlacement
             If a subtask stands on a server that isn't allowed (for P2: another than the given one),
             or the dispatch order isn't one.
         """
@@ -166,7 +203,7 @@ class Search:
 
         Raises
         ------
-        SearchEnded, OffbenchError
+        SearchEnded, InvalidPlacement
             As `propose`. Rows scored before the end are kept.
         """
         return self._score(assignments, orders)[:, 0]
@@ -251,6 +288,8 @@ class Search:
     def bound(self, value: float) -> None:
         """Report a lower bound on the objective of every placement; the best one counts.
 
+        Where nothing is gained by coordination Q is a sum of costs, so that a bound below 0, by rounding say, is 0.
+
         Raises
         ------
         BoundError
@@ -258,6 +297,8 @@ class Search:
         SearchEnded
             If it meets the incumbent, which proves it optimal.
         """
+        if self.problem.instance.weights.coordination == 0:
+            value = max(0.0, value)
         if value > self.lower_bound:
             self.lower_bound = float(value)
             self._compare()
@@ -270,7 +311,9 @@ class Search:
         self._record()
 
     def _compare(self) -> None:
-        if self.incumbent is not None and contradict(self.objective, self.lower_bound):
+        if self.incumbent is None or self.lower_bound == -math.inf:
+            return
+        if contradict(self.objective, self.lower_bound, client_only=self.client_only):
             raise BoundError(f"lower bound {self.lower_bound!r} lies above the feasible objective {self.objective!r}")
 
     def _record(self) -> None:

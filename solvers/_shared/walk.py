@@ -139,7 +139,7 @@ def _steps(p, w, segments, choices, moves, walker, held, hands, ordered, left):
             if ordered:
                 held.order[j] = order[j]
         here, balance = chosen_value, chosen_balance
-        if here < best_value - 1e-12:
+        if here < best_value - 1e-12 * abs(here):
             best_value = here
             walker.best[:] = held.servers
             walker.best_order[:] = held.order

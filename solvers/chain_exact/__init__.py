@@ -68,7 +68,8 @@ class ChainExact(Solver):
                 before = split.lower_bound
                 split.improve(_enough(search), search.check)
                 search.bound(min(split.lower_bound - split.rounding, _enough(search)))
-                gain = (split.lower_bound - before) / max(_enough(search) - before, 1e-12)
+                left = _enough(search) - before
+                gain = (split.lower_bound - before) / left if left > 0 else 0.0
             for room in sorted({min(room, self.labels) for room in _ROOM}):
                 _sweep(program, split.guides, search, room, split.rounding)
             more = split.wider(_TABLE_BYTES, search.check)
@@ -77,7 +78,7 @@ class ChainExact(Solver):
 
 def _enough(search: Search) -> float:
     """Return what meets the incumbent but for the tolerance of a proof: from there on nothing need be followed."""
-    return search.objective - 5e-7 * abs(search.objective)
+    return search.objective - 0.5 * search.tolerance
 
 
 def _sweep(program: Program, guides: list[Guide], search: Search, room: int, rounding: float) -> None:

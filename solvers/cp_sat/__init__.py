@@ -30,6 +30,8 @@ class CpSat(Solver):
         Relaxed(P1(load("tiny-chains")), lambda: None)
 
     def solve(self, problem: Problem, search: Search) -> None:
+        from offbench.solvers._shared.own_time import in_own_time
+
         from .engine import Settings, run
         from .model import Detail, Model, horizon_s
         from .pruning import Relaxed
@@ -38,14 +40,15 @@ class CpSat(Solver):
 
         settings = Settings(self.workers, int(search.rng.integers(2**31 - 1)), self.log)
         improve(problem, search)
+        problem = in_own_time(problem)
         relaxed = Relaxed(problem, search.check)
         search.bound(relaxed.bound)
         detail = Detail()
         precision = self.precision
         latest_s = horizon_s(problem)
         while True:
-            target = search.objective - 0.4 * max(1e-6 * abs(search.objective), 1e-9)
-            units = Units.of(problem, search.objective, precision, latest_s)
+            target = search.objective - 0.4 * search.tolerance
+            units = Units.of(problem, search.tolerance / 1e-6, precision, latest_s)
             model = Model(problem, units, relaxed, target, detail, latest_s, search.check)
             if model.empty:
                 search.bound(target)

@@ -9,7 +9,7 @@ depends on a time that is not exactly known (the queueing delay in H, whether a 
 input is critical) is relaxed by `slack` there. Costs are rounded down. So the model's value of a placement, times
 `unit`, is at most the placement's Q, and the model's bound is one on Q.
 
-Where all durations are whole multiples of 2^-20 s, nothing is rounded and `slack` is 0.
+Where all durations are whole multiples of 2^-20 s, or a little finer, nothing is rounded and `slack` is 0.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 
 from offbench.model.problem import Problem
 
-_DYADIC = 2.0**20
+_DYADIC = range(20, 31)
 # A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.
 _SAFE = 1e-3
 _MOST_TICKS = 2.0**40
@@ -47,15 +47,15 @@ class Units:
     slack: int
 
     @classmethod
-    def of(cls, problem: Problem, objective: float, precision: float, horizon_s: float) -> "Units":
+    def of(cls, problem: Problem, size: float, precision: float, horizon_s: float) -> "Units":
         """Choose units for a problem.
 
         Parameters
         ----------
         problem
             The problem.
-        objective
-            About what its Q is.
+        size
+            About how large its Q is, or what counts for as large where Q is close to 0.
         precision
             By how much of it rounding may weaken bounds, roughly.
         horizon_s
@@ -63,17 +63,18 @@ class Units:
         """
         a = problem.arrays
         n = problem.n_subtasks
-        error = max(precision * abs(objective), 1e-12)
+        error = precision * size or 1e-12  # where nothing costs anything, any unit will do
         per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
         durations = np.concatenate((
             (a.gcycles[:, None] / a.ghz).ravel(), (a.input_mb[:, None, None] / a.link[..., 0]).ravel(), a.arrival_s,
         ))  # fmt: skip
-        if (durations * _DYADIC % 1 == 0).all() and horizon_s * _DYADIC < _MOST_TICKS:
-            tick_s, slack = 1 / _DYADIC, 0
+        exact = next((2.0**bits for bits in _DYADIC if (durations * 2.0**bits % 1 == 0).all()), math.inf)
+        if horizon_s * exact < _MOST_TICKS:
+            tick_s, slack = 1 / exact, 0
         else:
             slack = 2 * n + 2
             steepest = max(per_s, float(a.weights[4] / a.scale[0]))
-            tick_s = error / (slack * max(steepest, 1e-12) * min(n, 10))
+            tick_s = error / (slack * steepest * min(n, 10)) if steepest > 0 else math.inf
             tick_s = min(max(tick_s, horizon_s / _MOST_TICKS), horizon_s / 1000)
         if per_s == 0:
             return cls(tick_s, error / n, 0, slack)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from offbench import Search, Solver
 from offbench.model.problem import Problem
 from offbench.search.solver import Solves
+from offbench.solvers._shared.own_time import in_own_time
 from offbench.solvers.milp.refinement import prove
 from offbench.solvers.milp.writing import check_path
 
@@ -21,4 +22,4 @@ class Milp(Solver):
     def solve(self, problem: Problem, search: Search) -> None:
         if self.write is not None:
             check_path(self.write)
-        prove(problem, search, self.write)
+        prove(in_own_time(problem), search, self.write)

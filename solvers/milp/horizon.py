@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 _SLACK = 1e-3
 
 
-def latest_s(times: Times, choices: list[Choices], objective: float) -> Floats:
-    """Return a time for each subtask that no completion is later than where Q is at most *objective*.
+def latest_s(times: Times, choices: list[Choices], objective: float, rounding: float) -> Floats:
+    """Return a time for each subtask that no completion is later than where Q is at most *objective*, but for rounding.
 
     All but the delay costs at least the least of each subtask, energy, cost and coordination together;
     what is left of the objective pays for the delay of all tasks, that of each subtask's own among them.
@@ -29,7 +29,7 @@ def latest_s(times: Times, choices: list[Choices], objective: float) -> Floats:
     if not math.isfinite(objective) or price == 0:
         return latest
     others = sum(_least(times, k, choices[k] if choices else None) for k in range(n))
-    total_s = (objective - others + 1e-9 * max(1.0, abs(objective))) / price
+    total_s = (objective - others + rounding) / price
     if not math.isfinite(total_s):
         return latest
     least_s = [max(times.earliest_s[k] for k in times.layers_of(i)) - a.arrival_s[i] for i in range(len(a.arrival_s))]

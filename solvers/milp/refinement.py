@@ -33,7 +33,6 @@ from offbench.solvers.milp.translate import Pairs, booked_first, choices_of, pla
 from offbench.solvers.milp.writing import write_model
 
 _SIZE = 100.0
-_SMALLEST_Q = 1e-3
 _MARGIN = 5e-7
 _OPTIONS = {
     "mip_rel_gap": 1e-7,
@@ -70,7 +69,7 @@ class Proof:
         estimators = Estimators(self.problem.arrays)
         seed = int(search.rng.integers(2**31 - 1))
         while True:
-            facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective))
+            facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective, 1e-3 * search.tolerance))
             search.check()
             model = build(facts, estimators, self.excluded)
             search.check()
@@ -81,7 +80,7 @@ class Proof:
 
     def _round(self, facts: ModelData, model: pyo.ConcreteModel, estimators: Estimators, seed: int) -> None:
         search = self.search
-        q = max(abs(search.objective), _SMALLEST_Q)
+        q = _size(search)
         highs = StreamingHighs()
         found: list[Placement] = []
 
@@ -121,7 +120,7 @@ class Proof:
         """Tighten estimators where the solutions were; if the last one needs no tightening, exclude it."""
         weight = float(self.problem.arrays.weights[4])
         n = self.problem.n_subtasks
-        tolerance = 1e-7 * max(abs(self.search.objective), _SMALLEST_Q) / (weight * n) if weight > 0 else math.inf
+        tolerance = 1e-7 * _size(self.search) / (weight * n) if weight > 0 else math.inf
         loose = False
         for placement in found[-10:]:
             evaluation = evaluate(self.problem, placement)
@@ -136,3 +135,8 @@ class Proof:
             last = found[-1]
             pairs = booked_first(facts, last, evaluate(self.problem, last))
             self.excluded.append((last.servers.tolist(), pairs))
+
+
+def _size(search: Search) -> float:
+    """Return how large Q is, or what counts for as large where it is close to 0: a proof's tolerance is 1e-6 of it."""
+    return search.tolerance / 1e-6 or 1.0

@@ -31,7 +31,7 @@ class Slow(Solver):
 """
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "killed.toml").write_text(SUITE, encoding="utf-8")
     (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
@@ -49,9 +49,9 @@ def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path
         os.killpg(first.pid, signal.SIGKILL)  # workers as well, as where the machine loses power
         first.wait()
     else:
-        os.killpg(first.pid, signal.SIGINT)  # as a terminal does
+        os.killpg(first.pid, ending)  # as a terminal or a scheduler does
         out, err = first.communicate(timeout=60)
-        assert first.returncode == 130
+        assert first.returncode == 128 + ending
         assert "goes on from here" in err and "Traceback" not in err
         assert json.loads(out)["interrupted"] is True
     done = {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")}

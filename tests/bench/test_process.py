@@ -56,6 +56,11 @@ class Compiled(Solver):
     def solve(self, problem, search):
         search.propose(problem.everything_on(0))
 
+class Wrong(Solver):
+    "Proposes a server that there isn't."
+    def solve(self, problem, search):
+        search.propose([99] * problem.n_subtasks)
+
 class Crash(Solver):
     "Its process is killed, as the system does where memory runs out; a child of it lives on."
     def solve(self, problem, search):
@@ -81,13 +86,13 @@ def test_what_a_solver_compiles_once_ends_no_run(solver: Callable[[str], str]) -
 def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> None:
     rows: list[Row] = []
     with SolverProcess() as process:
-        for name in ("greedy", solver("Chatty"), solver("Threads"), "chain-exact"):
+        for name in ("greedy", solver("Chatty"), solver("Threads"), "chain-exact", solver("Wrong")):
             one = job(solver=name)
             rows.append(row_of(one, process.facts | process.ask(request_of(one, INSTANCE), 60), jobs=3))
         two_steps = job(solver="greedy", two_step=True)
         graphs = load("tiny-graphs").model_dump(mode="json")
         rows.append(row_of(two_steps, process.facts | process.ask(request_of(two_steps, graphs), 60), jobs=1))
-    greedy, chatty, threads, refused, two = rows
+    greedy, chatty, threads, refused, wrong, two = rows
     assert two.objective == solve_two_step("tiny-graphs", "greedy").objective
     expected = solve("tiny-chains", "greedy")
     assert (greedy.status, greedy.objective, greedy.evaluations) == ("feasible", expected.objective, 1)
@@ -103,6 +108,7 @@ def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> N
     assert {name for task in threads.placement.servers for name in task} == {"client"}
     assert set(ONE_THREAD.values()) == {"1"}
     assert refused.status == "refused" and "one task" in refused.message
+    assert wrong.status == "error" and "server 99, but there are" in wrong.message  # the solver's fault, no refusal
 
 
 def test_solver_that_does_not_stop_is_ended_and_its_overshoot_recorded(solver: Callable[[str], str]) -> None:

@@ -144,11 +144,16 @@ def test_interrupt_keeps_what_is_done(made: Plan, tmp_path: Path, monkeypatch: p
     assert run(made, store).done == 6
 
 
-def test_interrupt_waits_for_what_is_being_written() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupt_waits_for_what_is_being_written(number: signal.Signals) -> None:
     written = []
-    with pytest.raises(KeyboardInterrupt), undisturbed():
-        os.kill(os.getpid(), signal.SIGINT)
-        written.append(True)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), undisturbed():
+            os.kill(os.getpid(), number)
+            written.append(True)
+    finally:
+        signal.signal(number, before)
     assert written == [True]
 
 

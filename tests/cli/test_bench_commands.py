@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from offbench.bench import runner
 from offbench.bench.store import Store
 from offbench.cli import app
+from offbench.evaluation import references
 
 Run = Callable[..., Result]
 SUITE = """
@@ -98,6 +99,51 @@ def test_contradiction_ends_the_table_and_names_both(run: Run) -> None:
     told = run("table", "results/small")
     assert told.exit_code == 1 and told.stdout == ""
     assert f"greedy, seed {liar.job.seed} (run {liar.job.key})" in told.stderr and "one of them is wrong" in told.stderr
+    assert f"go on without one of them: --exclude {liar.job.key} or --exclude " in told.stderr
+    assert run("report", "results/small").exit_code == 1
+
+
+def test_tables_go_on_without_what_is_wrong(run: Run) -> None:
+    run("bench", "small.toml")
+    store = Store(Path("results/small"))
+    liar, honest = sorted((one for one in store.rows() if one.job.solver == "greedy"), key=lambda one: one.job.seed)
+    store.put(liar.model_copy(update={"objective": None, "status": "timeout", "placement": None, "lower_bound": 99.0}))
+    gone = run("table", "results/small", "--exclude", liar.job.key, "--json")
+    assert gone.exit_code == 0, gone.stderr
+    told = json.loads(gone.stdout)
+    assert {line["solver"]: line["runs"] for line in told["runs"]} == {"greedy": 1, "random": 2}
+    assert told["notes"][-1] == f"1 runs are left out as asked: {liar.job.key}"
+    assert {line["solver"]: line["objective"] for line in told["gaps"]}["greedy"] == honest.objective
+    told = json.loads(run("table", "results/small", "--exclude", "greedy", "--json").stdout)
+    assert {line["solver"] for line in told["runs"]} == {"random"}
+    assert run("report", "results/small", "--exclude", liar.job.key).exit_code == 0
+    # The bound stays, and whatever else it contradicts.
+    assert run("table", "results/small", "--exclude", honest.job.key).exit_code == 1
+    unknown = run("table", "results/small", "--exclude", "gredy")
+    assert (unknown.exit_code, unknown.stderr.count("\n")) == (2, 1)
+    assert "--exclude: 'gredy' is neither a solver nor the key of a run here (did you mean 'greedy'?)" in unknown.stderr
+
+
+def test_wrong_reference_can_be_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("bench", "small.toml")
+    known = references.references()
+    wrong = known.instances["tiny-chains"].model_copy(update={"best_bound": 99.0})
+    found = known.model_copy(update={"instances": {**known.instances, "tiny-chains": wrong}})
+    monkeypatch.setattr(references, "references", lambda: found)
+    told = run("table", "results/small")
+    assert told.exit_code == 1 and "--exclude references.json" in told.stderr
+    assert run("table", "results/small", "--exclude", "references.json").exit_code == 0
+
+
+def test_folder_of_the_reproduction_is_no_suites(run: Run) -> None:
+    run("bench", "small.toml")
+    Path("results/small/suite.toml").rename("elsewhere.toml")
+    refused = run("bench", "small.toml")
+    assert refused.exit_code == 2 and "results/small: holds runs of no suite" in refused.stderr
+    Path("elsewhere.toml").rename("results/small/suite.toml")
+    assert run("bench", "small.toml").exit_code == 0
+    # Both defaults are apart.
+    assert "into results/paper-networks" in run("bench", "paper", "--dry-run").stdout
 
 
 @pytest.mark.parametrize(

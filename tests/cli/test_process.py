@@ -7,24 +7,121 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 OFFBENCH = [sys.executable, "-m", "offbench"]
 
 
-def test_interrupt_reports_the_incumbent(tmp_path: Path) -> None:
-    output = tmp_path / "p.json"
-    process = subprocess.Popen(
-        [*OFFBENCH, "solve", "--solver", "random", "--time-limit", "60", "--json", "--output", str(output), "alexnet"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+
+
+def begin(*line: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
+    """Begin a command; tests in the background have Ctrl-C ignored, which children inherit."""
+    return subprocess.Popen(
+        [*OFFBENCH, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    time.sleep(6)  # past the start, which compiles the evaluator at worst elsewhere
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    """Wait until there is a file, or the process has ended without."""
+    for _ in range(2400):
+        if path.exists():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    raise TimeoutError(path)
+
+
+# A solver that proposes, says so, and then goes on without end.
+ENDLESS = """
+from pathlib import Path
+from time import sleep
+from offbench import Solver
+
+class Endless(Solver):
+    "Never ends."
+    def solve(self, problem, search):
+        search.bound(search.propose(problem.everything_on(0)) - 1)
+        Path("begun").touch()
+        while True:
+            sleep(0.05)
+"""
+
+
+def endless(folder: Path) -> str:
+    """Write that solver, and return how it is named."""
+    (folder / "endless.py").write_text(ENDLESS, encoding="utf-8")
+    return "./endless.py"
+
+
+@SIGNALS
+def test_interrupt_reports_the_incumbent(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    output = tmp_path / "p.json"
+    line = ("solve", "--solver", endless(tmp_path), "--time-limit", "600", "--json", "--output", str(output), "alexnet")
+    process = begin(*line, cwd=tmp_path)
+    wait_for(tmp_path / "begun", process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
     assert "Traceback" not in err
     found = json.loads(out)
     assert found["stopped"] == "interrupted"
     assert found["status"] == "feasible"
     assert json.loads(output.read_text(encoding="utf-8")) == found["placement"]
+
+
+@SIGNALS
+def test_interrupted_front_keeps_what_was_found(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    line = ("pareto", "--output", "front", "--time-limit", "1", "--time-limit-each", "600", "--json")
+    process = begin(*line, "--solver", endless(tmp_path), "tiny-chains", cwd=tmp_path)
+    wait_for(tmp_path / "begun", process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    assert len(json.loads(out)["points"]) >= 1
+    assert (tmp_path / "front" / "front.csv").is_file()
+
+
+@SIGNALS
+def test_interrupted_update_writes_what_was_found(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    line = ("references", "update", "--solver", endless(tmp_path), "--time-limit", "600", "--output", "own.json")
+    (tmp_path / "own.json").write_text('{"format": "offbench-references/1", "instances": {}}', encoding="utf-8")
+    process = begin(*line, "tiny-chains", cwd=tmp_path)
+    wait_for(tmp_path / "begun", process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    kept = json.loads((tmp_path / "own.json").read_text(encoding="utf-8"))["instances"]["tiny-chains"]
+    assert kept["best_bound"] is not None
+
+
+@SIGNALS
+def test_interrupted_bound_prints_what_was_found(number: signal.Signals, code: int) -> None:
+    process = begin("bound", "--time-limit", "600", "--json", "googlenet")
+    time.sleep(8)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    if out:  # past its start by then
+        assert "interrupted" in {row["ended"] for row in json.loads(out)["relaxations"]}
+    else:
+        assert err == "offbench: interrupted\n"
+
+
+def test_hangup_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As under nohup."""
+    process = subprocess.Popen(
+        [*OFFBENCH, "solve", "--solver", endless(tmp_path), "--time-limit", "8", "--json", "alexnet"],
+        stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )  # fmt: skip
+    wait_for(tmp_path / "begun", process)
+    process.send_signal(signal.SIGHUP)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, json.loads(out)["stopped"]) == (0, "time-limit")
 
 
 def test_help_and_lists_import_nothing_heavy() -> None:
@@ -37,6 +134,20 @@ def test_help_and_lists_import_nothing_heavy() -> None:
         "    assert not heavy, (line, heavy)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("servers", ["[99] * problem.n_subtasks", "[0]", "[0.5] * problem.n_subtasks"])
+def test_solver_that_proposes_what_is_none_is_no_users_mistake(servers: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        'from offbench import Solver\nclass Mine(Solver):\n    """Mine."""\n'
+        f"    def solve(self, problem, search):\n        search.propose({servers})\n",
+        encoding="utf-8",
+    )
+    line = ["solve", "--solver", "./mine.py", "--json", "alexnet"]
+    done = subprocess.run([*OFFBENCH, *line], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("offbench: solver './mine.py': ") and done.stderr.endswith("; the run is void\n")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_solver_that_crashes_is_no_users_mistake(tmp_path: Path) -> None:

@@ -60,13 +60,14 @@ def test_kill_9_and_resume_end_where_an_uninterrupted_training_ends(tmp_path: Pa
     assert state(killed) == state(whole)
 
 
-def test_ctrl_c_ends_with_a_checkpoint_that_can_be_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_ctrl_c_ends_with_a_checkpoint_that_can_be_resumed(number: signal.Signals, code: int, tmp_path: Path) -> None:
     folder, whole = tmp_path / "it", tmp_path / "whole"
     process = begin(folder, 10**9, "--save-every", "0.01", "--json")
     wait_for(folder / FILE)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in err
     assert "--resume goes on from step" in err
     facts = json.loads(out)

@@ -77,14 +77,14 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("500 digits", lambda d: layer(d).update(gcycles=RAW + 500 * "9"), ["tasks[0].layers[0].gcycles: ", "number"]),
     ("5000 digits", lambda d: layer(d).update(gcycles=RAW + 5000 * "9"), []),
     # servers
-    ("no servers", lambda d: d.update(servers=[]), ["servers: ", "at least 1"]),
+    ("no servers", lambda d: d.update(servers=[]), ["servers: ", "at least one server"]),
     ("servers no list", lambda d: d.update(servers={"phone": {}}), ["servers: ", "list"]),
     ("server no object", lambda d: d["servers"].append("edge-9"), ["servers[4]: ", "object"]),
     ("no client", lambda d: d["servers"].pop(0), ["servers: ", "'client'", "none"]),
     ("two clients", lambda d: d["servers"][1].update(kind="client"), ["servers: ", "'client'", "2", "phone, edge-1"]),
     ("unknown kind", lambda d: d["servers"][1].update(kind="fog"), ["servers[1].kind: ", "fog", "edge"]),
     ("server twice", lambda d: d["servers"][2].update(name="edge-1"), ["servers[2].name: ", "'edge-1'", "servers[1]"]),
-    ("server without name", lambda d: d["servers"][1].update(name=""), ["servers[1].name: ", "1 character"]),
+    ("server without name", lambda d: d["servers"][1].update(name=""), ["servers[1].name: ", "must not be empty"]),
     ("server named as a kind", lambda d: d["servers"][1].update(name="cloud"), ["servers[1].name: ", "'cloud'"]),
     # links
     ("unknown end", lambda d: d["links"][3].update(between=["edge-1", "cloud-2"]), ["links[3].between: 'cloud-2'", "did you mean 'cloud-1'?"]),  # noqa: E501
@@ -102,8 +102,8 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("wireless without client", lambda d: [d["links"][1].pop("rate_mb_per_s"), d["links"][1].update(shannon=d["links"][0]["shannon"])], ["links[1].shannon: ", "'edge-1' and 'edge-2'", "client"]),  # noqa: E501
     ("transmits without client", lambda d: d["links"][1].update(transmit_power_w=0.2), ["links[1].transmit_power_w: ", "0", "client"]),  # noqa: E501
     # tasks and layers
-    ("no tasks", lambda d: d.update(tasks=[]), ["tasks: ", "at least 1"]),
-    ("no layers", lambda d: d["tasks"][1].update(layers=[]), ["tasks[1].layers: ", "at least 1"]),
+    ("no tasks", lambda d: d.update(tasks=[]), ["tasks: ", "at least one task"]),
+    ("no layers", lambda d: d["tasks"][1].update(layers=[]), ["tasks[1].layers: ", "at least one layer"]),
     ("task twice", lambda d: d["tasks"][1].update(name="chain"), ["tasks[1].name: ", "'chain'", "tasks[0]"]),
     ("layer twice", lambda d: layer(d, 1, 2).update(name="left"), ["tasks[1].layers[2].name: ", "'left'", "layers[1]"]),
     ("later input", lambda d: layer(d, 1, 0).update(inputs=["right"]), ["tasks[1].layers[0].inputs[0]: 'right'", "'fork'"]),  # noqa: E501
@@ -114,7 +114,7 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("input of another task", lambda d: layer(d, 0, 1).update(inputs=["fork"]), ["tasks[0].layers[1].inputs[0]: 'fork'", "'chain'"]),  # noqa: E501
     ("input twice", lambda d: layer(d, 1, 3).update(inputs=["left", "left"]), ["tasks[1].layers[3].inputs: ", "twice"]),
     ("inputs no list", lambda d: layer(d, 0, 1).update(inputs="conv"), ["tasks[0].layers[1].inputs: ", "list"]),
-    ("allowed nowhere", lambda d: layer(d).update(allowed=[]), ["tasks[0].layers[0].allowed: ", "at least 1"]),
+    ("allowed nowhere", lambda d: layer(d).update(allowed=[]), ["tasks[0].layers[0].allowed: ", "at least one entry"]),
     ("allowed unknown", lambda d: layer(d).update(allowed=["edge-11"]), ["tasks[0].layers[0].allowed[0]: 'edge-11'", "did you mean 'edge-1'?"]),  # noqa: E501
     ("allowed twice", lambda d: layer(d).update(allowed=["phone", "phone"]), ["tasks[0].layers[0].allowed: ", "twice"]),
     ("newline in a name", lambda d: layer(d, 0, 1).update(inputs=["con\nv"]), ["tasks[0].layers[1].inputs[0]: "]),

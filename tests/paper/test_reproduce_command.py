@@ -19,6 +19,7 @@ from offbench.cli import app
 from offbench.paper import experiments
 from offbench.paper.claims import claims
 from offbench.paper.experiments import Experiment, Scope
+from offbench.paper.fuller import RUNS
 
 Run = Callable[..., Result]
 TINY = replace(
@@ -135,6 +136,57 @@ def test_goes_on_where_it_was_stopped_and_shares_runs(run: Run, monkeypatch: pyt
     assert "fig9-BX" in again.stdout
     # Figure 10 has no runs of its own.
     assert json.loads(run("fig10", "--quick", "--output", folder, "--dry-run", "--json").stdout)["to_run"] == 0
+
+
+def test_fuller_results_are_left_alone(run: Run) -> None:
+    folder = Path("results/paper-quick")
+    assert run("fig12", "--quick", "--report").exit_code == 0
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "runs" not in path.parts}
+    # In the folder, whose rows are there; and in a copy such as a repository keeps, without rows.
+    copy = Path("copy")
+    for path, content in kept.items():
+        if path.parent.name in ("data", "figures") or path.name == "claims.md":
+            (copy / path.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+            (copy / path.relative_to(folder)).write_bytes(content)
+    for where in (folder, copy):
+        before = {path: path.read_bytes() for path in where.rglob("*.csv")}
+        less = run("fig12", "--quick", "--seeds", 1, "--output", where)
+        assert less.exit_code == 2 and less.stdout == ""
+        assert f"{where}: has fuller results than these: data/fig12.csv is of 24 runs, not 18" in less.stderr
+        assert "--overwrite" in less.stderr
+        assert {path: path.read_bytes() for path in where.rglob("*.csv")} == before
+    assert not (copy / "plan.json").exists()  # nothing was run
+    # The same again replaces itself, and says so.
+    again = run("fig12", "--quick")
+    assert again.exit_code == 0 and "of these it replaced data/fig12.csv, figures/fig12.p" in again.stderr
+    told = run("fig12", "--quick", "--seeds", 1, "--overwrite")
+    assert told.exit_code == 0, told.stderr
+    assert (folder / "data" / "fig12.csv").read_bytes() != kept[folder / "data" / "fig12.csv"]
+
+
+def test_report_of_few_runs_leaves_a_full_one_alone(run: Run) -> None:
+    """As in a fresh copy of the repository, which has the full set's files, and no rows."""
+    folder = Path("results/paper-quick")
+    assert run("fig12", "--quick", "--report").exit_code == 0
+    full = {path: path.read_bytes() for path in (folder / "data" / "fig12.csv", folder / RUNS, folder / "claims.md")}
+    for path in (folder / "runs").iterdir():
+        path.unlink()
+    (folder / "plan.json").unlink()
+    assert run("fig10", "--quick").exit_code == 0  # more runs of another figure, some of them fig12's
+    refused = run("--report", "--quick")
+    assert refused.exit_code == 2 and "data/fig12.csv is of 24 runs, not 8" in refused.stderr
+    assert {path: path.read_bytes() for path in full} == full
+    assert run("--report", "--quick", "--overwrite").exit_code == 0
+    assert all(path.read_bytes() != content for path, content in full.items())
+
+
+def test_folder_of_a_suite_is_not_the_reproductions(run: Run) -> None:
+    Path("results/paper").mkdir(parents=True)
+    Path("results/paper/suite.toml").write_text('name = "paper"', encoding="utf-8")
+    for line in (("fig9",), ("--report",)):
+        refused = run(*line)
+        assert refused.exit_code == 2
+        assert "results/paper: holds the runs of a suite (suite.toml); name another folder" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -332,6 +332,22 @@ def test_time_to_import_a_solver_counts(write: Callable[[str, Any], Path]) -> No
     assert solution.seconds >= 0.3
 
 
+@pytest.mark.parametrize(
+    ("body", "stopped"),
+    [
+        ("time.sleep(search.remaining_s - 0.05)", "time-limit"),  # as libraries do that are given the time left
+        ("time.sleep(0.4); search.remaining_s", "finished"),
+        ("time.sleep(search.budget.time_limit - 0.05 - search.seconds)", "finished"),  # by itself, just in time
+        ("search.remaining_s; search.bound(search.objective)", "optimal"),
+    ],
+)
+def test_time_limit_of_a_library_is_the_runs(body: str, stopped: str, write: Callable[[str, Any], Path]) -> None:
+    lines = f"        search.propose(problem.everything_on(0))\n        {body}\n"
+    path = write("given_the_time.py", "import time\n" + HEAD + lines)
+    solution = solve("tiny-chains", str(path), time_limit=1.0)
+    assert solution.stopped == stopped
+
+
 def test_interrupted_run_keeps_its_incumbent(write: Callable[[str, Any], Path]) -> None:
     path = write("interrupted.py", HEAD + "        raise KeyboardInterrupt\n")
     solution = solve(parse(handmade.phone()), str(path), time_limit=10)

@@ -72,7 +72,8 @@ def targets(table: "pd.DataFrame", traces: dict[str, Trace], gap: float) -> "pd.
     """
     room = (table["client_only"] - table["best_known"]).clip(lower=0)
     # The room for what the best known value itself has of rounding.
-    goals = table["best_known"] + gap * room + 1e-9 * table["best_known"].abs().clip(lower=1)
+    size = table[["best_known", "client_only"]].abs().max(axis="columns")
+    goals = table["best_known"] + gap * room + 1e-9 * size
     hits = [time_to(traces.get(key, ()), goal) for key, goal in zip(table["key"], goals, strict=True)]
     return table.assign(hit_s=hits)
 

@@ -156,12 +156,11 @@ def _everything_on(rows: list[dict[str, Any]]) -> "Table":
 
 
 def _elsewhere(rows: list[dict[str, Any]]) -> Iterator[str]:
-    from offbench.cli.shared.console import plural
+    from offbench.evaluation.client_only import note_of
 
     for row in rows:
         if row["elsewhere"]:
-            layers = plural(row["elsewhere"], "layer")
-            yield f"not everything on {row['server']}: {layers} may not run there ('allowed') and stand elsewhere"
+            yield note_of(row["server"], row["elsewhere"])
 
 
 def _layers(layers: list[dict[str, Any]]) -> "Table":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.references.file import Names, checked_names, read
-from offbench.cli.shared.errors import FAILED, INTERRUPTED, say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def update(
     failures: list[str] = []
     interrupted = False
     try:
-        with one_interrupt():
+        with one_interrupt() as ending:
             for name in chosen:
                 before = begun.instances.get(name)
                 improved = _improved(load(name), before, effort, placement, by, quiet)
@@ -91,7 +91,7 @@ def update(
     for failure in failures:
         say(failure)
     if interrupted:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(ending.exit_code)
     if failures:
         raise typer.Exit(FAILED)
 
@@ -117,9 +117,7 @@ def _improved(
     by: str | None,
     quiet: bool,
 ) -> "Improved":
-    import sys
-    from contextlib import redirect_stdout
-
+    from offbench.cli.shared.console import prints_apart
     from offbench.cli.shared.progress import bar
     from offbench.model.placement import load_placement
     from offbench.runs.update_references import Improved, begin, improve, origin, with_placement
@@ -128,8 +126,7 @@ def _improved(
     if placement is not None and by is not None:
         given = load_placement(placement, instance)
         return Improved(with_placement(reference, instance, given, origin(by, "elsewhere")))
-    # What a solver prints must not land among the results.
-    with redirect_stdout(sys.stderr), bar(instance.name, quiet) as progress:
+    with prints_apart(), bar(instance.name, quiet) as progress:
         if progress is None:
             return improve(instance, reference, effort)
         return improve(instance, reference, effort, progress.begin, progress.watch)

@@ -18,24 +18,41 @@ Target = Annotated[
     float, typer.Option(metavar="GAP", help="Missed improvement that times are taken to, such as 0.01 for 1 %.")
 ]
 
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RUN-KEY|SOLVER",
+        help="Go on without a run, or all of a solver's, that something is wrong with; repeatable.",
+    ),
+]
 
-def analysed(folder: Path, target: float, spread: int) -> "tuple[Store, Results, Analysis]":
+
+def analysed(
+    folder: Path, target: float, spread: int, exclude: list[str] | None = None
+) -> "tuple[Store, Results, Analysis]":
     """Return what a folder has, and its statistics; a contradiction among its runs ends the command."""
-    from offbench.bench.best import Contradiction
-    from offbench.bench.frame import results
+    from offbench.bench.best import REFERENCE, Contradiction
+    from offbench.bench.frame import results, without
     from offbench.bench.store import Store
     from offbench.bench.tables import analyse
     from offbench.evaluation.references import references
 
+    left_out = list(dict.fromkeys(exclude or ()))
     known = {reference.hash: reference for reference in references().instances.values()}
+    if REFERENCE in left_out:
+        known = {}
+        left_out.remove(REFERENCE)
     if not 0 <= target < 1:
         raise OffbenchError(f"--target: must be from 0 to below 1, not {target}")
     store = Store.of_results(folder)
-    found = results(store)
+    try:
+        found = without(results(store), left_out)
+    except OffbenchError as error:
+        raise OffbenchError(f"--exclude: {error}") from None
     if not len(found.table):
         raise OffbenchError(f"{folder}: has no runs yet")
     try:
         return store, found, analyse(found, known, target, spread)
     except Contradiction as error:
-        say(str(error))
+        say(f"{error}; go on without one of them: {' or '.join(f'--exclude {name}' for name in error.culprits)}")
         raise typer.Exit(FAILED) from None

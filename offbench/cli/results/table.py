@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.results.folder import Folder, Target, analysed
+from offbench.cli.results.folder import Exclude, Folder, Target, analysed
 from offbench.cli.shared.arguments import Json
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
@@ -24,6 +24,7 @@ def table(
         typer.Option(metavar="NAME", help="runs, known, gaps, summary, ranks, pairs, times or training; repeatable."),
     ] = None,
     target: Target = 0.01,
+    exclude: Exclude = None,
     spread: Annotated[int, typer.Option(metavar="K", help="Instances that one training is spread over.")] = 100,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here instead of printing.")] = None,
     json: Json = False,
@@ -31,7 +32,7 @@ def table(
     """Print gaps and statistics.
 
     Runs are counted, gaps taken to the proven optimum and to the best bound apart, solvers compared. A
-    bound above an objective stops it all.
+    bound above an objective stops it all, unless one of the two runs is left out with --exclude.
     """
     from offbench.bench import formats
     from offbench.cli.shared.console import show, show_json
@@ -45,7 +46,7 @@ def table(
         check_writable(output)
     if spread < 1:
         raise OffbenchError(f"--spread: must be at least 1, not {spread}")
-    _, _, found = analysed(results, target, spread)
+    _, _, found = analysed(results, target, spread, exclude)
     blocks = _chosen(found, only, single=form == "csv" and not json)
     if json:
         show_json({block.name: formats.records(block.frame) for block in blocks} | {"notes": found.notes})

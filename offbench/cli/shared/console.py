@@ -58,6 +58,27 @@ def watched_stderr() -> Iterator["Console | None"]:
         console.show_cursor()
 
 
+@contextmanager
+def prints_apart() -> Iterator[None]:
+    """Send to stderr what the body prints, compiled libraries too: a solver's words must not land among the results."""
+    from contextlib import redirect_stdout
+
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is none
+        kept = None
+    try:
+        if kept is not None:
+            os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
 def load_evaluator() -> None:
     """Import the evaluator, which is compiled the first time, and say so where somebody watches."""
     from contextlib import nullcontext

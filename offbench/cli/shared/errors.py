@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -14,7 +14,6 @@ from offbench.errors import OffbenchError, OffbenchWarning
 
 FAILED = 1
 MISTAKE = 2
-INTERRUPTED = 130
 
 
 class OneLineErrors(TyperGroup):
@@ -23,8 +22,10 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without box characters is no reason to fail
+        from offbench.cli.shared.interrupt import exit_code_of, signals_interrupt
+
         try:
-            with _warnings_in_one_line():
+            with signals_interrupt(), _warnings_in_one_line():
                 result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a broken pipe can still be caught
             return result
@@ -34,16 +35,31 @@ class OneLineErrors(TyperGroup):
         except typer.BadParameter as error:  # typer's own check of a value
             say(error.format_message())
             raise typer.Exit(MISTAKE) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             say("interrupted")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(exit_code_of(interrupt)) from None
         except BrokenPipeError:  # the reader, perhaps `head`, has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _no_more_output()
             raise typer.Exit(FAILED) from None
+        except OSError as error:  # what no command foresaw: a disk that is full, a name that is too long
+            if _tell_solvers(error):
+                raise typer.Exit(FAILED) from None
+            # Files are named wherever one is written; what prints has no name.
+            say(f"{error.filename or 'the output'}: {error.strerror or error}")
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _no_more_output()
+            raise typer.Exit(MISTAKE) from None
         except Exception as error:
             if not _tell_solvers(error):
                 raise
             raise typer.Exit(FAILED) from None
+
+
+def _no_more_output() -> None:
+    """Let what is still to be printed go nowhere, or Python complains of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_solvers(error: Exception) -> bool:
@@ -78,5 +94,6 @@ def _warnings_in_one_line() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Print one line to stderr."""
-    print(f"offbench: {' '.join(message.splitlines())}", file=sys.stderr)
+    """Print one line to stderr, if anybody can still be told."""
+    with suppress(OSError):  # a terminal that has gone
+        print(f"offbench: {' '.join(message.splitlines())}", file=sys.stderr)

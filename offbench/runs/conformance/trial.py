@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from offbench.errors import OffbenchError
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import contradict, is_optimal
 from offbench.evaluation.references import lookup
@@ -172,15 +173,15 @@ def _is_what_it_says(problem: Problem, given: Placement | None, run: Run) -> Non
 
 
 def _claims_nothing_false(problem: Problem, run: Run) -> None:
-    least, best = _proven(problem), _feasible(problem)
-    if least is not None and contradict(run.objective, least):
+    least, best, client = _proven(problem), _feasible(problem), client_only(problem).objective
+    if least is not None and contradict(run.objective, least, client_only=client):
         raise Fault(
             "found an objective below the proven optimum; an evaluator is wrong", f"{run.objective} for {least}"
         )
-    claimed = run.placement is not None and is_optimal(run.objective, run.lower_bound)
-    if claimed and not is_optimal(run.objective, best):
+    claimed = run.placement is not None and is_optimal(run.objective, run.lower_bound, client_only=client)
+    if claimed and not is_optimal(run.objective, best, client_only=client):
         raise Fault("called a placement optimal that isn't", f"Q = {run.objective:.6g}, but {best:.6g} is possible")
-    if math.isnan(run.lower_bound) or contradict(best, run.lower_bound):
+    if math.isnan(run.lower_bound) or contradict(best, run.lower_bound, client_only=client):
         raise Fault(
             "reported a lower bound above a feasible objective",
             f"{run.lower_bound:.6g}, but Q = {best:.6g} is possible",

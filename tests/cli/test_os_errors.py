@@ -1,0 +1,153 @@
+"""What the system says against a file: one line that names the file and the reason, exit code 2, nothing lost."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bench.stand_ins import here
+from typer.testing import CliRunner, Result
+
+from offbench.bench import runner
+from offbench.bench.row import Row
+from offbench.bench.store import Store
+from offbench.cli import app
+
+Run = Callable[..., Result]
+SUITE = 'name = "mini"\ninstances = ["tiny-chains"]\nsolvers = ["greedy", "client-only"]\nmax_evaluations = 30\n'
+LONG = "x" * 300
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs offbench in a folder with a suite, its results, and links to nowhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runner, "workers", here)
+    Path("mini.toml").write_text(SUITE, encoding="utf-8")
+    Path("dangling").symlink_to("/nonexistent/scratch")
+    Path("loop").symlink_to("loop")
+
+    def run(*line: object) -> Result:
+        return CliRunner().invoke(app, [str(part) for part in line])
+
+    assert run("bench", "mini.toml", "--quiet").exit_code == 0
+    return run
+
+
+def refused(result: Result, *words: str) -> None:
+    """Check that a command ended with one line for the user."""
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert result.stderr.startswith("offbench: ") and result.stderr.count("\n") == 1, result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+def full(descriptor: int) -> None:
+    """Do what a write does where a disk is full: an error that names no file."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+WRITERS = [
+    (("solve", "--solver", "greedy", "--quiet", "--output", "p.json", "tiny-chains"), "p.json"),
+    (("bench", "mini.toml", "--quiet", "--output", "more"), "more/suite.toml"),
+    (("instance", "make", "alexnet", "--output", "i.json"), "i.json"),
+    (("table", "results/mini", "--format", "markdown", "--output", "t.md"), "t.md"),
+    (("export", "results/mini", "--output", "e.csv"), "e.csv"),
+    (("report", "results/mini"), "results/mini/report.html"),
+    (("pareto", "tiny-chains", "--quiet", "--solver", "greedy", "--time-limit", "2", "--output", "front"), "front/"),
+    (("references", "update", "tiny-chains", "--solver", "greedy", "--output", "r.json", "--quiet"), "r.json"),
+    (("train", "tiny-graphs", "--solver", "ddpqn", "--steps", "50", "--quiet", "--output", "policy"), "policy"),
+]
+
+
+@pytest.mark.parametrize(("line", "file"), WRITERS, ids=lambda value: value[0] if isinstance(value, tuple) else "")
+def test_full_disk(line: tuple[str, ...], file: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offbench.files.atomic.os.fsync", full)
+    refused(run(*line), file, "No space left on device")
+    assert not list(Path().rglob(".*.tmp"))
+
+
+def test_suite_goes_on_when_there_is_room_again(run: Run) -> None:
+    put, rows = Store.put, []
+
+    def full_at_the_second(self: Store, row: Row) -> None:
+        rows.append(row)
+        with pytest.MonkeyPatch.context() as patch:
+            if len(rows) == 2:
+                patch.setattr("offbench.files.atomic.os.fsync", full)
+            put(self, row)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "put", full_at_the_second)
+        refused(run("bench", "mini.toml", "--quiet", "--output", "more"), "more/runs/", "No space left on device")
+    store = Store(Path("more"))
+    assert (len(store.rows()), store.claimed(), store.damaged) == (1, set(), [])
+    assert run("bench", "mini.toml", "--quiet", "--output", "more").exit_code == 0
+    assert len(store.rows()) == 2
+
+
+def test_limit_on_the_size_of_files(tmp_path: Path) -> None:
+    """In processes, as under `ulimit -f`: a bench that can't write its rows, and then can."""
+    (tmp_path / "mini.toml").write_text(SUITE, encoding="utf-8")
+    line = [sys.executable, "-m", "offbench", "bench", "mini.toml", "--quiet", "--json"]
+    done = subprocess.run(
+        line, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY)),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "can't be written: File too large" in done.stderr
+    then = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
+    assert (then.returncode, then.stderr) == (0, "")
+    assert len(Store(tmp_path / "results" / "mini").rows()) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (("bench", "mini.toml", "--output", "dangling"), ("dangling is a link to /nonexistent/scratch",)),
+        (("bench", "mini.toml", "--output", "dangling/more"), ("dangling/more: ", "a link to /nonexistent/scratch")),
+        (("bench", "mini.toml", "--output", "loop"), ("loop: can't be written: loop is a link to loop",)),
+        (("bench", "mini.toml", "--output", LONG), (LONG, "File name too long")),
+        (("reproduce", "fig9", "--output", "dangling"), ("dangling is a link to /nonexistent/scratch",)),
+        (("pareto", "tiny-chains", "--output", "dangling"), ("dangling is a link to /nonexistent/scratch",)),
+        (("solve", "--solver", "greedy", "--output", "dangling", "alexnet"), ("it is a link to /nonexistent/scratch",)),
+        (("solve", "--solver", "greedy", "--output", "loop", "alexnet"), ("loop: ", "it is a link to loop")),
+        (("solve", "--solver", "greedy", "--output", LONG, "alexnet"), (LONG, "File name too long")),
+        (("solve", "--solver", "greedy", "--output", "results", "alexnet"), ("results: ", "it is a folder")),
+        (("instance", "make", "alexnet", "--output", "none/i.json"), ("there is no folder 'none'",)),
+        (("report", "results/mini", "--figures", "mini.toml"), ("mini.toml: can't be written: ", "is no folder")),
+        (("bench", LONG), ("File name too long",)),
+        (("status", LONG), ("File name too long",)),
+        (("bench", "."), (".: no such file, and no suite of that name",)),
+    ],
+    ids=lambda value: " ".join(map(str, value))[:50],
+)  # fmt: skip
+def test_path_that_cannot_be(line: tuple[str, ...], words: tuple[str, ...], run: Run) -> None:
+    refused(run(*line), *words)
+
+
+def test_results_that_can_only_be_read_are_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = next(Path("results/mini/runs").iterdir())
+    row.write_text("{", encoding="utf-8")
+
+    def read_only(self: Path, target: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "rename", read_only)
+    result = run("status", "results/mini")
+    assert (result.exit_code, row.is_file()) == (0, True)
+    assert f"{row}: damaged" in result.stderr and "can't be set aside: Read-only file system" in result.stderr
+
+
+@pytest.mark.parametrize("line", [("solvers",), ("schema",), ("solve", "--solver", "greedy", "alexnet")])
+def test_output_that_cannot_be_written(line: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "offbench", *line], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "offbench: the output: No space left on device\n")
