@@ -81,7 +81,7 @@ def add_booking(model: pyo.ConcreteModel, problem: Problem, times: Times, latest
     model.order = pyo.Constraint(
         rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - n * (1 - m.first[j, k])
     )
-    reads = [(int(j), k) for k in range(n) for j in a.input_of[a.input_start[k] : a.input_start[k + 1]] if j < n]
+    reads = [(j, k) for k in range(n) for j in problem.sources_of(k) if j < n]
     model.precede = pyo.Constraint(reads, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1)
 
     # beside[j, k]: j, booked before k, goes on when k starts. upon[j, k]: k waited, and starts when j completes.
