@@ -27,7 +27,6 @@ from typing import Any
 from experiments._shared.command import offbench
 from experiments._shared.one_run import GRACE_S, OneRun, run
 from experiments._shared.study import parser
-from experiments._shared.tiny import is_chain
 from offbench.errors import OffbenchError
 from offbench.evaluation.gaps import certified, relative_gap
 from offbench.model.instance import load, shipped
@@ -53,7 +52,7 @@ def main() -> None:
         rows = [bound_row(name, options.time_limit)]
         show(name, rows[0])
         for solver in options.solver or SOLVERS:
-            if solver != "chain-exact" or is_chain(instance):
+            if solver != "chain-exact" or instance.is_chain:
                 rows.append(attempt(name, solver, options.time_limit))
                 show(name, rows[-1])
         rows.append(together(name, rows))

@@ -27,7 +27,7 @@ from experiments._shared.drawn import chain, inception, queues
 from experiments._shared.enumeration import ENUMERATE
 from experiments._shared.one_run import OneRun, run
 from experiments._shared.study import parser
-from experiments._shared.tiny import is_chain, tiny_instance
+from experiments._shared.tiny import tiny_instance
 from offbench.bench.statistics.times import shifted_geometric_mean
 from offbench.errors import OffbenchError
 from offbench.model.composition import compose
@@ -100,7 +100,7 @@ def _applies(solver: str, instance: Instance) -> bool:
     if solver == BRUTE_FORCE:
         problem = P1(instance)
         return int(problem.allowed.sum(axis=1).prod()) <= MOST_PLACEMENTS >= placements(problem)
-    return solver != "chain-exact" or is_chain(instance)
+    return solver != "chain-exact" or instance.is_chain
 
 
 def _run(instance: Instance, solver: str, limit: float) -> list[OneRun]:

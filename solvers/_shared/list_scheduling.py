@@ -1,7 +1,6 @@
 """What HEFT and PEFT share: times on servers and links, and a schedule with slots that fills its gaps."""
 
 from bisect import bisect_left, insort
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +32,11 @@ class Times(NamedTuple):
 def times_of(problem: P1) -> Times:
     """Return the times of a problem."""
     a, n = problem.arrays, problem.n_subtasks
-    starts = pairwise(a.input_start.tolist())
-    sources, megabytes = a.input_of.tolist(), a.input_mb.tolist()
-    inputs = [list(zip(sources[i:j], megabytes[i:j], strict=True)) for i, j in starts]
+    megabytes = a.input_mb.tolist()
+    inputs = [
+        [(source, megabytes[i]) for source, i in zip(problem.sources_of(k), problem.inputs_of(k), strict=True)]
+        for k in range(n)
+    ]
     readers: list[list[tuple[int, float]]] = [[] for _ in range(n)]
     for k, row in enumerate(inputs):
         for source, mb in row:

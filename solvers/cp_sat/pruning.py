@@ -65,8 +65,7 @@ class Relaxed:
             check()
             before, through = _forward(stage.cost, stage.into, before, ahead[k + 1], program.unit, *steps_of)
             through -= program.rounding
-            for i in range(int(a.input_start[k]), int(a.input_start[k + 1])):
-                source = int(a.input_of[i])
+            for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True):
                 for table, values in ((self.choice, through), (self.step, stage.cost)):
                     table[i] = _by_source(values, stage, source, m)
                     if source >= n:  # a task's input is at the client

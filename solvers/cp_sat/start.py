@@ -127,11 +127,10 @@ class _Neighbours:
     """Inputs and readers of each subtask."""
 
     def __init__(self, problem: Problem) -> None:
-        a = problem.arrays
         n = problem.n_subtasks
-        inputs = np.split(a.input_of.astype(np.int64), a.input_start[1:-1].astype(np.int64))
-        self.inputs = [sources[sources < n] for sources in inputs]
-        self.readers = np.split(a.reader_of.astype(np.int64), a.reader_start[1:-1].astype(np.int64))
+        sources = [np.array(problem.sources_of(k)) for k in range(n)]
+        self.inputs = [each[each < n] for each in sources]
+        self.readers = [np.array(problem.readers_of(k), dtype=np.int64) for k in range(n)]
 
 
 def _other_order(order: Ints, neighbours: _Neighbours, rng: np.random.Generator) -> Ints:

@@ -96,12 +96,12 @@ class _Booking:
 
     def add_one_order(self, model: pyo.ConcreteModel) -> None:
         """Add one dispatch order, inputs before their readers: places in it from 0 to n - 1."""
-        a, n = self.problem.arrays, self.n
+        n = self.n
         model.position = pyo.Var(range(n), bounds=(0, n - 1))
         model.order = pyo.Constraint(
             self.rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - n * (1 - m.first[j, k])
         )
-        reads = [(int(j), k) for k in range(n) for j in a.input_of[a.input_start[k] : a.input_start[k + 1]] if j < n]
+        reads = [(j, k) for k in range(n) for j in self.problem.sources_of(k) if j < n]
         model.precede = pyo.Constraint(reads, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1)
 
     def add_who_goes_on(self, model: pyo.ConcreteModel) -> None:
