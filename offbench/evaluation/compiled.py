@@ -64,9 +64,19 @@ def _borrow(_, value):
 borrowed: Any = intrinsic(_borrow)
 """Of an array, or of a tuple with arrays in it, the same without counts of references; for compiled functions.
 
-Of an array that travels in a tuple, numba counts a reference up and down wherever a loop reads it. Borrow what is an
-argument of the function: its caller keeps it.
+Of an array that travels in a tuple, numba counts a reference up and down wherever a loop reads it. Borrow arguments of
+the function, which its caller keeps, and what the function itself keeps until its last line (`keep`).
 """
+
+
+@intrinsic
+def keep(_, value):
+    """Keep what is borrowed from *value* until here: numba frees an array behind the last line that names it."""
+
+    def generate(context, _builder, _signature, _values):
+        return context.get_dummy_value()
+
+    return types.none(value), generate
 
 
 def _uncounted(context, builder, kind, value):
