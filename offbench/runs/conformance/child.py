@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offbench.errors import OffbenchError
 from offbench.runs.conformance.own_code import locate, own_files
 from offbench.runs.serve import Say, serve
+from offbench.search.budget import SolverError
 from offbench.search.registry import configure, find
 
 if TYPE_CHECKING:
@@ -88,11 +89,13 @@ class Child:
         return {"over": True} if pressed else _facts(solution)
 
     def _fault(self, error: BaseException, solver: str) -> dict[str, Any]:
-        where, asked = locate(error.__traceback__, self._own.get(solver, []))
+        raised = error.__cause__ if isinstance(error, SolverError) and error.__cause__ is not None else error
+        where, asked = locate(raised.__traceback__, self._own.get(solver, []))
         if isinstance(error, OffbenchError):
             # From the solver's own lines it is the reason why it has no placement.
             return {"fault": _text(error), "where": where} if asked or not where else {"refused": _text(error)}
-        return {"fault": f"{type(error).__name__}: {_text(error)}", "where": where}
+        kind = "" if isinstance(error, SolverError) else f"{type(error).__name__}: "
+        return {"fault": f"{kind}{_text(error)}", "where": where}
 
 
 def _changes(folder: Path) -> list[str]:
