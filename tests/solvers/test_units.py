@@ -15,7 +15,6 @@ from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance, parse
 from offbench.model.placement import parse_placement
 from offbench.model.problem import P1, P2
-from offbench.runs.solution import Solution
 from offbench.solvers._shared.own_time import in_own_time
 
 Json = dict[str, Any]
@@ -79,21 +78,13 @@ class Short(Solver):
         search.bound(self.bound * search.propose(problem.everything_on(problem.arrays.client)))
 
 
-def _short(data: Json, share: float) -> Solution:
-    import offbench.runs.solve as runs
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "find", lambda name: Short)
-        return solve(parse(data), "short", parameters={"bound": share})
-
-
 @given(instances(max_tasks=2, max_layers=3), st.integers(-40, 40), st.sampled_from([1, 1 - 1e-7, 1 - 1e-5, 0.8]))
 @settings(max_examples=50, deadline=None)
 def test_status_and_gap_are_the_same_in_any_unit(data: Json, power: int, share: float) -> None:
     """A power of two, so that rounding decides nothing; scales are stated, so that Q shrinks with the times."""
     data |= {"weights": {**data["weights"], **DELAY_ALONE}, "scales": ONE}
     data["tasks"][0]["layers"][0] |= {"gcycles": 1.0, "allowed": [data["servers"][0]["name"]]}
-    here, there = _short(data, share), _short(in_units(data, 2.0**power), share)
+    here, there = (solve(parse(each), Short(bound=share)) for each in (data, in_units(data, 2.0**power)))
     assert there.objective == here.objective * 2.0**power
     assert (there.status, there.gap) == (here.status, here.gap)
     assert there.status == ("optimal" if share > 1 - 1e-6 else "feasible")
