@@ -95,7 +95,7 @@ def test_orders_of_placements_are_kept() -> None:
         ("alexnet", "nowhere.json", "nowhere.json: no such file"),
         ("alexnet", ob.load("alexnet"), "not Instance"),
     ],
-    ids=str,
+    ids=lambda value: None if type(value) is object else str(value)[:60],
 )
 def test_what_is_neither_is_told_in_one_line(problem: Any, placement: Any, told: str) -> None:
     with pytest.raises(ob.OffbenchError) as caught:
