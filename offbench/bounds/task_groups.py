@@ -1,7 +1,7 @@
 """Groups of tasks that are in one another's way, by delay alone: each group has an area bound of its own (`area`).
 
 Any groups give a bound. Tasks in a row by their earliest starts are one group where that promises longer
-delays than apart, at the prices that promise the longest for all together.
+delays than apart, at the prices at which all the work together takes longest.
 """
 
 import math
@@ -15,6 +15,8 @@ from offbench.model.problem import Floats, Ints, Problem
 
 # Of more tasks than this, groups don't begin at every one; of more heads, not all are tried.
 _MOST_ENDS = 120
+# An assignment of so many tasks to ranks takes some hundredths of a second; larger groups are not tried.
+_MOST_TASKS = 500
 _MOST_HEADS = 300
 
 
@@ -45,7 +47,8 @@ def groups_of(problem: Problem) -> list[TaskGroup]:
     most, cut = [0.0], [0]
     for j in range(1, len(ends)):
         # Among equals the smallest groups.
-        value, i = max((most[i] + tasks.delay_s(ends[i], ends[j]), i) for i in range(j))
+        near = (i for i in range(j) if i == j - 1 or ends[j] - ends[i] <= _MOST_TASKS)
+        value, i = max((most[i] + tasks.delay_s(ends[i], ends[j]), i) for i in near)
         most.append(value)
         cut.append(i)
     made, j = [], len(ends) - 1
@@ -69,7 +72,7 @@ class _Tasks:
         execution = a.gcycles[:, None] / a.ghz
         longest = self.head + (execution + to_go).min(axis=1)
         self.path = np.maximum.reduceat(longest, first) - self.arrival
-        together = Area(np.arange(n), self.task, np.ones(n, np.bool_), 0.0)
+        together = Area(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.bool_), 0.0)
         delay_alone = Division(np.where(problem.allowed, 0.0, np.inf), 1)
         by_delay = ServerPrices(problem, together, delay_alone, fair_prices(problem))
         for _ in by_delay.improve(-math.inf):
