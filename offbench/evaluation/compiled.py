@@ -69,14 +69,15 @@ the function, which its caller keeps, and what the function itself keeps until i
 """
 
 
-@intrinsic
-def keep(_, value):
-    """Keep what is borrowed from *value* until here: numba frees an array behind the last line that names it."""
-
+def _keep(_, value):
     def generate(context, _builder, _signature, _values):
         return context.get_dummy_value()
 
     return types.none(value), generate
+
+
+keep: Any = intrinsic(_keep)
+"""Keep what is borrowed from a value until here: numba frees an array behind the last line that names it."""
 
 
 def _uncounted(context, builder, kind, value):

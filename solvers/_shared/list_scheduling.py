@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench import P1, Placement
+from offbench import Placement
+from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ class Times(NamedTuple):
     """of each server"""
 
 
-def times_of(problem: P1) -> Times:
+def times_of(problem: Problem) -> Times:
     """Return the times of a problem."""
     a, n = problem.arrays, problem.n_subtasks
     megabytes = a.input_mb.tolist()

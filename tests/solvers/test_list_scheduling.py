@@ -12,9 +12,9 @@ from strategies import instances
 
 from offbench import P1, evaluate, solve
 from offbench.model.instance import parse
+from offbench.solvers._shared.heft import upward_rank
 from offbench.solvers._shared.list_scheduling import PartialSchedule, Times, times_of
-from offbench.solvers.heft import upward_rank
-from offbench.solvers.peft import optimistic_costs
+from offbench.solvers._shared.peft import optimistic_costs
 
 # Topcuoglu, Hariri, Wu (2002), figure 2: ten tasks on three processors; costs and edges.
 COSTS = [
