@@ -35,7 +35,7 @@ from offbench.model.problem import Floats, Problem
 
 # Shares of the delay that go to paths. Where coordination weighs, some must, or queueing would be worth too much.
 _SHARES = (0.0, 0.25, 0.5, 0.75)
-# No quantum is a smaller part of a second than this.
+# No quantum is a smaller part of the longest duration than this.
 _FINEST = 10**6
 _EPS = float(np.finfo(float).eps)
 
@@ -117,15 +117,17 @@ class _Quantum:
         execution_s = (a.gcycles[:, None] / a.ghz)[problem.allowed]
         transfer_s = a.input_mb[:, None, None] / a.link[..., 0]
         durations = np.unique(np.concatenate((execution_s, transfer_s.ravel(), a.arrival_s)))
+        if durations[-1] == 0:
+            return
         fractions = []
-        for seconds in durations.tolist():
-            fraction = Fraction(seconds).limit_denominator(_FINEST)
-            if abs(float(fraction) - seconds) > 2 * _EPS * seconds:
+        for share in (durations / durations[-1]).tolist():
+            fraction = Fraction(share).limit_denominator(_FINEST)
+            if abs(float(fraction) - share) > 4 * _EPS * share:
                 return
             fractions.append(fraction)
         ticks = math.lcm(*(fraction.denominator for fraction in fractions))
         if ticks <= _FINEST:
-            self.s = math.gcd(*(int(fraction * ticks) for fraction in fractions)) / ticks
+            self.s = float(durations[-1]) * math.gcd(*(int(fraction * ticks) for fraction in fractions)) / ticks
         longest_s = float(a.arrival_s.max() + (problem.n_subtasks + 1) * 2 * durations[-1])
         self._off_s = 8 * (problem.n_subtasks + 2) * _EPS * longest_s * len(a.arrival_s)
         """more than the delay can be off a multiple by"""

@@ -218,7 +218,7 @@ def _horizon(problem: Problem) -> float:
     apart = ~np.eye(problem.n_servers, dtype=np.bool_)
     slowest = a.link[..., 0].min(where=apart, initial=np.inf)
     together = a.gcycles.sum() / a.ghz.min() + a.input_mb.sum() / slowest
-    return float((together + a.arrival_s.max() - a.arrival_s.min()) / a.scale[0])
+    return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[0])
 
 
 def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:

@@ -210,3 +210,15 @@ def test_too_many_inputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [step.inputs for step in forgetful] == [*(step.inputs for step in known[:join]), ()]
     assert np.all(forgetful[join].cost <= known[join].cost.min(axis=(0, 1)))
     assert np.all(np.isfinite(forgetful[join].cost))
+
+
+@pytest.mark.parametrize("arrival_s", [0.1, 0.3, 2.5, 7.7, 1e6, 123456.789])
+def test_arrival_that_dwarfs_the_work_makes_nothing_impossible(arrival_s: float) -> None:
+    """Alone on the client the delay is its scale: all indicators are 1, whenever it arrives."""
+    for work in np.random.default_rng(3).uniform(1e-9, 1e-8, 20).tolist():
+        servers = [handmade.server("client", "client", price=1, power=1)]
+        tasks = [handmade.task("t", handmade.layer("a", work), arrival_s=arrival_s)]
+        weights = {"delay": 0.5, "energy": 0.3, "cost": 0.2, "score": 1, "coordination": 0, "balance": 0}
+        problem = P1(parse(handmade.instance(servers, [], tasks, weights=weights)))
+        (step,) = SubtaskCosts(problem).under(next(flows(problem)))
+        assert step.cost.tolist() == [pytest.approx(1)]

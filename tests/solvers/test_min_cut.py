@@ -27,6 +27,7 @@ def pinned(draw: st.DrawFn, /, chain: bool = False, **how: Any) -> dict[str, Any
     magnitude = st.sampled_from([1.0, 1.0, 1e-9, 1e-4, 1e5, 1e9])
     for task in made["tasks"]:
         task["input_mb"] *= draw(magnitude)
+        task["arrival_s"] = 0  # a delay of 1e-9 s has few digits left some seconds after 0
         for j, layer in enumerate(task["layers"]):
             layer["gcycles"] *= draw(magnitude)
             layer["output_mb"] *= draw(magnitude)
