@@ -221,6 +221,16 @@ def test_an_import_that_ends_its_process(tmp_path: Path) -> None:
     assert "exit code 3" in verdict.detail
 
 
+def test_a_warm_up_that_fails_is_no_riddle(tmp_path: Path, crew: Crew) -> None:
+    file = tmp_path / "mine.py"
+    head = HEAD.replace("    def solve(self, problem, search):\n", "    def warm_up(self): raise ValueError(1)\n")
+    file.write_text(f"{head}    def solve(self, problem, search): pass\n", encoding="utf-8")
+    for _ in range(2):
+        (verdict,) = conformance(str(file), crew=crew)
+        assert (verdict.check, verdict.outcome, verdict.detail) == ("import", "failed", "ValueError: 1")
+        assert verdict.where.endswith(f"mine.py:{FIRST_LINE - 1}")
+
+
 def test_a_solver_that_outlives_ctrl_c(mine: Write, crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "CTRL_C_TIME_LIMIT_S", 1.0)
     body = f"{GOOD}\nwhile search.running:\n    try:\n        {GOOD}\n    except KeyboardInterrupt: pass"

@@ -13,7 +13,7 @@ from offbench import P1, OffbenchError, Solution, evaluate, load, solve
 from offbench.files.json import read_json
 from offbench.model.instance import shipped
 from offbench.model.placement import parse_placement
-from offbench.runs.conformance import Crew, conformance, findings
+from offbench.runs.conformance import Crew, conformance, findings, limits
 from offbench.search.registry import catalogue, find
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
@@ -79,8 +79,11 @@ IDEAS = list({entry.target: entry.name for entry in reversed(INSTALLED)}.values(
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
-    """Lend the processes that all solvers are tried in, which takes a start of two instead of one for each."""
-    with Crew() as both:
+    """Lend two processes that all solvers are tried in, with shorter runs than `offbench check` makes."""
+    with pytest.MonkeyPatch.context() as patch, Crew() as both:
+        patch.setattr(limits, "REPEATED_S", 0.4)
+        patch.setattr(limits, "REPEATED_AT_MOST_S", 3.0)
+        patch.setattr(limits, "LARGE_TIME_LIMIT_S", 0.7)
         yield both
 
 

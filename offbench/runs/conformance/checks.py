@@ -69,7 +69,7 @@ def checks() -> list[Check]:
 
 
 def longest_s() -> float:
-    """Return how long all checks of a problem may take, without the start of processes."""
+    """Return how long all checks of a problem may take, without what is compiled once on a machine."""
     return (
         limits.IMPORT_S
         + sum(check.longest_s for check in checks())

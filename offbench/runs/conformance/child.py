@@ -50,6 +50,7 @@ class Child:
         """Do what is asked for; None to end."""
         does: dict[str, Callable[[], dict[str, Any]]] = {
             "import": lambda: self._import(request["solver"]),
+            "warm up": lambda: self._warm_up(request["solver"]),
             "run": lambda: self._run(request, say),
         }
         if request["do"] not in does:
@@ -70,8 +71,12 @@ class Child:
         except OffbenchError as error:
             return {"mistake": str(error)}
         self._own[name] = own_files(solver)
-        configure(solver, name, {}).warm_up()
         return {"solves": solver.solves, "own": self._own[name]}
+
+    def _warm_up(self, name: str) -> dict[str, Any]:
+        """Compile what a solver has compiled once on a machine."""
+        configure(find(name), name, {}).warm_up()
+        return {}
 
     def _run(self, request: dict[str, Any], say: Say) -> dict[str, Any]:
         from offbench.model.instance import parse

@@ -21,7 +21,9 @@ PRESS_AFTER_S = 0.3
 PRESS_AGAIN_S = 4.0
 """after which it is pressed again, as Python loses what comes while it destroys an object"""
 IMPORT_S = 60.0
-"""for a solver's import, and to compile what it compiles once"""
+"""for a solver's import"""
+WARM_UP_S = 300.0
+"""for what a solver compiles once on a machine"""
 START_S = 300.0
 """until a new process has loaded the evaluator, or compiled it"""
 FIRST_RUN_S = 30.0

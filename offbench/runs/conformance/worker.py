@@ -49,13 +49,13 @@ class Worker:
         if self._process is None:
             self._process = Process(_CHILD).__enter__()
             self._greeted, self._asked, self._imported, self._rehearsed = False, set(), {}, set()
-        if solver is not None and solver not in self._asked:
+        if solver is not None and solver not in self._asked and solver not in self._imported:
             self._asked.add(solver)
             self._process.post({"do": "import", "solver": solver, "hard_s": limits.IMPORT_S})
         return self._process
 
     def imported(self, solver: str) -> dict[str, Any]:
-        """Import a solver; return what it solves, and which files are its own.
+        """Import a solver, and have it compile what it compiles once; return what it solves, and its own files.
 
         Raises
         ------
@@ -69,7 +69,11 @@ class Worker:
             process.receive(limits.START_S)
             self._greeted = True
         if solver not in self._imported:
-            self._imported[solver] = self._receive(solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s")
+            self._asked.discard(solver)  # whatever comes, nothing more is to come
+            facts = self._receive(solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s")
+            process.post({"do": "warm up", "solver": solver, "hard_s": limits.WARM_UP_S})
+            self._receive(solver, limits.WARM_UP_S, f"compiling within {limits.WARM_UP_S:g} s")
+            self._imported[solver] = facts
         return self._imported[solver]
 
     def run(self, solver: str, request: Mapping[str, Any], hard_s: float, allowed: str) -> dict[str, Any]:
