@@ -48,10 +48,12 @@ def compiled(function: Callable[..., Any] | None = None, *, fastmath: FastMath =
 
 
 def inlined(function: Callable[..., Any] | None = None, *, fastmath: FastMath = False) -> Any:
-    """Compile a function into those that call it."""
+    """Compile a function into those that call it; Python can't."""
     if function is None:
         return partial(inlined, fastmath=fastmath)
-    return njit(forceinline=True, error_model="numpy", fastmath=fastmath)(function)
+    return njit(
+        forceinline=True, error_model="numpy", fastmath=fastmath, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
 
 
 def _borrow(_, value):

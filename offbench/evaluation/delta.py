@@ -115,7 +115,8 @@ def _segment_value(p, w, segments, b, order, ordered):
     if first > 0:
         w.end[first - 1] = 0.0
     else:
-        w.end[p.gcycles.size :] = p.arrival_s
+        for i in range(p.arrival_s.size):
+            w.end[p.gcycles.size + i] = p.arrival_s[i]
     for k in range(first, stop):
         w.execution[k] = p.gcycles[k] / p.ghz[w.at[k]]
     if segments.in_turn[b]:

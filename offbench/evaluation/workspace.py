@@ -111,6 +111,7 @@ def room(p):
         count=np.empty(p.kind.size, np.uint32),
         more_than=np.empty((3, n), np.uint32),
     )
-    w.at[n:] = p.client
-    w.end[n:] = p.arrival_s
+    for i in range(p.arrival_s.size):
+        w.at[n + i] = p.client
+        w.end[n + i] = p.arrival_s[i]
     return w
