@@ -33,7 +33,10 @@ def state(folder: Path) -> tuple[bytes, bytes, Any]:
 
 def begin(folder: Path, steps: int, *more: str) -> "subprocess.Popen[str]":
     line = ["train", *SOLVER, "tiny-graphs", "--output", str(folder), "--steps", str(steps), *more]
-    return subprocess.Popen([*OFFBENCH, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*OFFBENCH, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
+    )  # fmt: skip
 
 
 def wait_for(file: Path) -> None:
