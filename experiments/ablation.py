@@ -2,7 +2,7 @@
 
 Question: What does ddpqn-plus miss when one of its parts is off, beside annealing and ddpqn?
 
-Command: make ablation
+Command: `make ablation`
 
 Needs: a core; every run has the same seconds of processor time, so that other work counts little.
 

@@ -2,7 +2,7 @@
 
 Question: Which of the declared candidates misses least, in the mean over made instances?
 
-Command: make defaults
+Command: `make defaults`
 
 Needs: a core; budgets are evaluations, so that the machine doesn't matter.
 

@@ -2,13 +2,13 @@
 
 Question: Which share of a run is the evaluator's, which DEAP's, which the rest?
 
-Command: make evolution-time
+Command: `make evolution-time`
 
 Needs: a core that is free, for it measures wall time.
 
 Writes: nothing; prints a table.
 
-Time: EVOLUTION_TIME
+Time: 4 seconds.
 
 Outcome: evaluator 3 % on alexnet and 13 % on resnet, DEAP's operators and bookkeeping 83 and 72 %, the rest 15 %.
 """

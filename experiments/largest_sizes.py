@@ -2,13 +2,13 @@
 
 Question: Up to how many layers, tasks and servers is an instance proven, for one chain, tasks that queue, and P2?
 
-Command: make sizes; a part: make sizes ARGS="--ladder chain --solver cp-sat"
+Command: `make sizes`; a part: `make sizes ARGS="--ladder chain --solver cp-sat"`
 
 Needs: a core; every run is a process of its own on one thread, set-up counted.
 
 Writes: nothing, or every run with --json FILE; prints a line for each run and a table of the highest steps.
 
-Time: SIZES_TIME
+Time: an hour or so, by forecast: 28 ladders end with a run that takes its minute.
 
 Outcome: layers of one chain on 5 and 11 servers: milp 24 and 11, cp-sat 36 and 8, chain-exact 3200 (the ladder's end)
 and 800; four tasks that queue on 5 servers: milp 2 layers each, cp-sat 5.
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from experiments._shared.drawn import alexnets, chain, queues
-from experiments._shared.one_run import Row, run
+from experiments._shared.one_run import OneRun, run
 from experiments._shared.study import parser
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, load
@@ -146,15 +146,15 @@ def step(size: Size, solver: str, limit: float, record: Record) -> float | None:
     return slowest_s
 
 
-def attempt(instance: Instance, solver: str, limit: float, servers: list[int] | None = None) -> Row:
+def attempt(instance: Instance, solver: str, limit: float, servers: list[int] | None = None) -> OneRun:
     """Run a solver once; one that isn't there has a row that says so."""
     try:
         return run(instance, solver, limit, servers)[0]
     except OffbenchError as error:
-        return Row(instance.name, solver, str(error))
+        return OneRun(instance.name, solver, str(error))
 
 
-def told(row: Row) -> str:
+def told(row: OneRun) -> str:
     """Return a run in a line."""
     gap = "" if row.gap is None or row.proven else f", gap {100 * row.gap:.2g} %"
     seconds = "" if row.seconds is None else f", {row.seconds:.2f} s"

@@ -2,7 +2,7 @@
 
 Question: Which share of the possible improvement do annealing and the memetic genetic miss, in the median of ten seeds?
 
-Command: make metaheuristics
+Command: `make metaheuristics`
 
 Needs: a core that is free; one run at a time.
 

@@ -2,7 +2,7 @@
 
 Question: How much of the improvement does a solver lose, or gain, by the paper's two steps in equal time?
 
-Command: make two-step
+Command: `make two-step`
 
 Needs: a core that is free; every run is a process of its own on one thread.
 

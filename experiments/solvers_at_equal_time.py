@@ -2,8 +2,8 @@
 
 Question: What objective does each solver reach in a minute on one core, in the median of five seeds?
 
-Command: make compare; other solvers: python -m experiments.solvers_at_equal_time --solver ddpqn-plus --missed --jobs 1
---instance mixed-4
+Command: `make compare`; other solvers: `python -m experiments.solvers_at_equal_time --solver ddpqn-plus --missed --jobs
+1 --instance mixed-4`
 
 Needs: a core for each of --jobs runs at once (default: all).
 

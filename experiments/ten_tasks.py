@@ -2,7 +2,7 @@
 
 Question: What objective do metaheuristics, beam and cp-sat reach in a minute on ten AlexNets and ten ResNet101s?
 
-Command: make ten-tasks
+Command: `make ten-tasks`
 
 Needs: a core that is free; one run at a time.
 

@@ -3,7 +3,6 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offbench import P2, Placement, Search, Solver
 
@@ -56,7 +55,8 @@ def shortest_first(problem: P2, search: Search, of_task: bool) -> list[int]:
     slot_free_s = [np.zeros(a.slot_start[s + 1] - a.slot_start[s]) for s in range(problem.n_servers)]
 
     def ready_s(k: int) -> float:
-        sources, mb = _inputs(problem, k)
+        sources, inputs = problem.sources_of(k), problem.inputs_of(k)
+        mb = a.input_mb[inputs.start : inputs.stop]
         return float((end_s[sources] + mb / a.link[at[sources], servers[k], 0]).max())
 
     def urgency(k: int) -> tuple[float, float, int]:
@@ -76,14 +76,8 @@ def shortest_first(problem: P2, search: Search, of_task: bool) -> list[int]:
         remaining_s[task_of[k]] -= execution_s[k]
         slots = slot_free_s[servers[k]]
         slots[slots.argmin()] = end_s[k]
-        for reader in a.reader_of[a.reader_start[k] : a.reader_start[k + 1]].tolist():
+        for reader in problem.readers_of(k):
             waits_for[reader] -= 1
             if waits_for[reader] == 0:
                 ready[reader] = ready_s(reader)
     return order
-
-
-def _inputs(problem: P2, k: int) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
-    a = problem.arrays
-    inputs = slice(int(a.input_start[k]), int(a.input_start[k + 1]))
-    return a.input_of[inputs], a.input_mb[inputs]

@@ -26,12 +26,12 @@ pytestmark = pytest.mark.skipif(not (BIN / "lint-imports").exists(), reason="the
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the tree, with what the type checker remembers of it."""
     copy = tmp_path_factory.mktemp("tree")
-    for name in ("offbench", "solvers", "instances", "tests", ".mypy_cache"):
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "test_lint.py")
-            )
-    shutil.copy2(ROOT / "pyproject.toml", copy)
+    ignored = shutil.ignore_patterns("__pycache__", "test_lint.py")
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy2(path, copy)
+        elif path.name == ".mypy_cache" or not (path.name.startswith(".") or path.name in ("build", "results")):
+            shutil.copytree(path, copy / path.name, symlinks=True, ignore=ignored)
     return copy
 
 
@@ -85,6 +85,8 @@ def test_nothing_planted_passes(tree: Path) -> None:
         ("offbench/learning/train.py", "def late() -> None:\n    from torch.nn import Linear", LIBRARIES),
         ("offbench/bounds/relaxation.py", "import ortools.sat.python.cp_model", LIBRARIES),
         ("offbench/search/budget.py", "from offbench.search.search import Search", CIRCLES),
+        ("offbench/runs/summary.py", "from offbench.runs.solution import Solution", CIRCLES),
+        ("offbench/runs/summary.py", "from offbench.runs.solve import solve", "A run's steps"),
         ("solvers/greedy.py", "from offbench.runs.solve import solve", FACE),
         ("solvers/greedy.py", "def late() -> None:\n    from offbench.cli import app", FACE),
         ("solvers/cp_sat/model.py", "import offbench.bench.runner", FACE),

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Literal
 
 from experiments._shared.brute_force import best
-from experiments._shared.tiny import is_chain, tiny_instance, tiny_servers
+from experiments._shared.tiny import tiny_instance, tiny_servers
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.solve import solve
 from offbench.search.registry import find
@@ -69,7 +69,7 @@ def applies(solver: str, problem: Kind, seed: int) -> bool:
     """Tell whether a solver is made for the seed's instance."""
     if problem not in SOLVERS.get(solver, ("P1", "P2")):
         return False
-    return solver != "chain-exact" or is_chain(tiny_instance(seed))
+    return solver != "chain-exact" or tiny_instance(seed).is_chain
 
 
 def problem_of(seed: int, problem: Kind) -> Problem:

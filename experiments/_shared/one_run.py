@@ -13,14 +13,14 @@ from offbench.model.placement import parse_placement
 from offbench.model.problem import P1
 from offbench.search.registry import locate
 
-__all__ = ["GRACE_S", "ONE_THREAD", "Row", "run"]
+__all__ = ["GRACE_S", "ONE_THREAD", "OneRun", "run"]
 
 # What a solver may take beyond its time limit before it is ended.
 GRACE_S = 120.0
 
 
 @dataclass(frozen=True)
-class Row:
+class OneRun:
     """What one run came to."""
 
     instance: str
@@ -45,7 +45,7 @@ class Row:
 
 def run(
     instance: Instance, solver: str, time_limit: float, servers: list[int] | None = None, again: bool = False
-) -> list[Row]:
+) -> list[OneRun]:
     """Run a solver in a new process; *again* runs it a second time there, if the first run proved optimality.
 
     Parameters
@@ -63,7 +63,7 @@ def run(
         "instance": instance.model_dump(mode="json"), "solver": solver, "seed": 0, "time_limit": time_limit,
         "max_evaluations": None, "servers": servers, "parameters": {},
     }  # fmt: skip
-    rows: list[Row] = []
+    rows: list[OneRun] = []
     try:
         with SolverProcess() as process:
             for _ in range(2 if again else 1):
@@ -71,21 +71,21 @@ def run(
                 if not rows[0].proven:
                     break
     except TimeoutError:
-        return [Row(instance.name, solver, "didn't end")]
+        return [OneRun(instance.name, solver, "didn't end")]
     except Died as end:
-        return [Row(instance.name, solver, str(end))]
+        return [OneRun(instance.name, solver, str(end))]
     return rows
 
 
-def _row(instance: Instance, solver: str, answer: dict[str, Any]) -> Row:
+def _row(instance: Instance, solver: str, answer: dict[str, Any]) -> OneRun:
     if "solution" not in answer:
-        return Row(instance.name, solver, f"{answer['status']}: {answer['message']}")
+        return OneRun(instance.name, solver, f"{answer['status']}: {answer['message']}")
     found = answer["solution"]
     queueing_s = None
     if found["placement"] is not None:
         placement = parse_placement(found["placement"], instance, "placement")
         queueing_s = float(evaluate(P1(instance), placement).parts[:, 3].sum())
-    return Row(
+    return OneRun(
         instance.name, solver, found["status"], found["objective"], found["lower_bound"], found["gap"],
         found["client_only"]["objective"], found["seconds"], queueing_s,
     )  # fmt: skip

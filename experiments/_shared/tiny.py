@@ -59,16 +59,6 @@ def tiny_servers(seed: int) -> Placement:
     return Placement([rng.choice(np.flatnonzero(row & two if (row & two).any() else row)) for row in allowed])
 
 
-def is_chain(instance: Instance) -> bool:
-    """Tell whether the instance is one task, a chain."""
-    first, *others = instance.tasks[0].layers
-    return (
-        len(instance.tasks) == 1
-        and not first.inputs
-        and all(layer.inputs == (before.name,) for before, layer in zip(instance.tasks[0].layers, others, strict=False))
-    )
-
-
 class _Numbers:
     """Draws from a range; in a *coarse* instance from few round values, so that ties abound."""
 

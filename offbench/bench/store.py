@@ -40,7 +40,7 @@ class PlanFile(Fact):
     jobs: tuple[Job, ...] = Field(default=())
 
 
-class Claim(Fact):
+class Claimant(Fact):
     """Who is at a run."""
 
     host: str
@@ -239,13 +239,13 @@ class Store:
             _write(self.folder / "plan.json", PlanFile(jobs=tuple(merged.values())).model_dump_json())
 
     def claim(self, job: Job) -> bool:
-        """Claim a run for this process; False if another one is at it."""
+        """Claimant a run for this process; False if another one is at it."""
         path = self.folder / "claims" / job.key
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         started = psutil.Process().create_time()
         until = time.time() + job.hard_limit_s + _SLACK_S
-        mine = Claim(host=platform.node(), pid=os.getpid(), process_started=started, until=until)
+        mine = Claimant(host=platform.node(), pid=os.getpid(), process_started=started, until=until)
         for _ in range(2):
             try:
                 self._claim(path, mine)
@@ -258,7 +258,7 @@ class Store:
         return False
 
     @staticmethod
-    def _claim(path: Path, mine: Claim) -> None:
+    def _claim(path: Path, mine: Claimant) -> None:
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(mine.model_dump_json())
@@ -280,9 +280,9 @@ class Store:
         return {key for key, claim in found.items() if claim is not None and claim.holds}
 
     @staticmethod
-    def _claim_at(path: Path) -> Claim | None:
+    def _claim_at(path: Path) -> Claimant | None:
         try:
-            return Claim.model_validate_json(path.read_bytes())
+            return Claimant.model_validate_json(path.read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
 

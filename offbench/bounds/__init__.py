@@ -4,6 +4,7 @@ Each relaxation leaves something out of the problem that can only make placement
 solved exactly. One file an idea; the argument for its validity is its docstring.
 """
 
+from offbench.bounds.area import area_bounds
 from offbench.bounds.catalogue import RELAXATIONS
 from offbench.bounds.frontier import Program
 from offbench.bounds.label_setting import Guide, sweep
@@ -27,6 +28,7 @@ __all__ = [
     "SubtaskCosts",
     "Window",
     "alone",
+    "area_bounds",
     "flows",
     "sweep",
     "tightest",

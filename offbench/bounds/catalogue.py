@@ -1,6 +1,6 @@
 """The relaxations by name, from the quickest to the tightest.
 
-All of them relax queueing, the spread of each task's delay and the choice of critical inputs (`subtask_costs`):
+All but `areas` relax queueing, the spread of each task's delay and the choice of critical inputs (`subtask_costs`):
 whatever these can be, a placement is at least as dear.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from offbench.bounds import residual_cases
+from offbench.bounds.area import area_bounds
 from offbench.bounds.frontier import Case, Program
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Relaxation
@@ -29,6 +30,11 @@ def _separate(problem: Problem) -> Iterator[float]:
     for flow in flows(problem):
         program = Program(problem, [[[step]] for step in steps.under(flow)])
         yield sum(float(stage.cost.min()) for stage in program.stages) - program.rounding
+
+
+def _areas(problem: Problem) -> Iterator[float]:
+    """All work over all slots, where tasks or branches are in one another's way; the balance 0 (`area`)."""
+    yield from area_bounds(problem, _steps(problem))
 
 
 def _paths(problem: Problem) -> Iterator[float]:
@@ -93,6 +99,7 @@ def _in_windows(
 
 RELAXATIONS: tuple[Relaxation, ...] = (
     Relaxation("separate", "where the others are; queueing; balance", _separate),
+    Relaxation("areas", "who runs when and on which slot; where inputs are; balance", _areas),
     Relaxation("paths", "all but two live servers; queueing; balance", _paths),
     Relaxation("windows", "the same, but of the balance only large differences", _windows),
     Relaxation("blocks", "the same, but knows the critical inputs of residual blocks", _blocks),

@@ -46,8 +46,9 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
     weight = {int(k): float(mb) for mb, k in zip(a.input_mb, a.input_of, strict=True)}
     last_reader = np.full(problem.n_subtasks, -1)
     for k in range(problem.n_subtasks):
-        sources = a.input_of[a.input_start[k] : a.input_start[k + 1]]
-        last_reader[sources[sources < problem.n_subtasks]] = k
+        for source in problem.sources_of(k):
+            if source < problem.n_subtasks:
+                last_reader[source] = k
     live: tuple[int, ...] = ()
     first, made = 0, []
     for part in cases:

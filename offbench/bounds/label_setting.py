@@ -25,7 +25,7 @@ from offbench.model.problem import Floats
 class Labels(NamedTuple):
     """The labels after some subtasks."""
 
-    above: NDArray[np.uint16]
+    above: NDArray[np.uint16 | np.uint32]
     """counts above the smallest of their group, shape (labels, servers)"""
     row: NDArray[np.int32]
     """of the next stage: where the live subtasks are"""
@@ -102,8 +102,8 @@ def sweep(
     states = np.array([guide.window.n_states for guide in guides])
     adds = np.array([guide.adds for guide in guides])
     labels = Labels(
-        np.zeros((1, m), np.uint16), np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int64),
-        np.zeros(1), np.zeros(1), np.zeros(1, np.int32),
+        np.zeros((1, m), _counts_type(len(program.stages))), np.zeros(1, np.int32), np.zeros(1, np.int32),
+        np.zeros(1, np.int64), np.zeros(1), np.zeros(1), np.zeros(1, np.int32),
     )  # fmt: skip
     trail = []
     dropped = incumbent
@@ -140,6 +140,11 @@ def sweep(
     return Sweep(servers, min(dropped, float(labels.cost[best])), exact)
 
 
+def _counts_type(subtasks: int) -> type[np.unsignedinteger]:
+    """Return the smallest type that can count so many; most labels are counts."""
+    return np.uint16 if subtasks <= np.iinfo(np.uint16).max else np.uint32
+
+
 def _take(labels: Labels, kept: NDArray[np.int64]) -> Labels:
     return Labels(*(field[kept] for field in labels))  # type: ignore[arg-type]
 
@@ -156,7 +161,7 @@ def expand(
         capacity *= 2
     slots = np.full(capacity, -1, np.int32)
     room = n * m
-    new_above = np.empty((room, m), np.uint16)
+    new_above = np.empty((room, m), above.dtype)
     new_row = np.empty(room, np.int32)
     new_server = np.empty(room, np.int32)
     new_imbalance = np.empty(room, np.int64)
@@ -165,7 +170,7 @@ def expand(
     new_parent = np.empty(room, np.int32)
     size = 0
     dropped = np.inf
-    counts = np.empty(m, np.uint16)
+    counts = np.empty(m, above.dtype)
     for label in range(n):
         for s in range(m):
             added = step[row[label], s]

@@ -24,14 +24,14 @@ def _heaviest(problem: Problem) -> Flow:
     length = np.zeros(n, np.int64)
     through = np.empty(n, np.int64)
     for k in range(n):
-        inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+        inputs = problem.inputs_of(k)
         before = [(work[s], length[s]) if (s := int(a.input_of[i])) < n else (0.0, 0) for i in inputs]
         best = max(range(len(before)), key=before.__getitem__)
         through[k] = inputs[best]
         work[k], length[k] = before[best][0] + a.gcycles[k], before[best][1] + 1
     path = np.full(n, -1)
-    for first, last in zip(a.task_start[:-1].astype(int), a.task_start[1:].astype(int), strict=True):
-        k = max(range(first, last), key=lambda k: (work[k], length[k]))
+    for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
+        k = max(subtasks, key=lambda k: (work[k], length[k]))
         while k < n:
             path[k] = through[k]
             k = int(a.input_of[through[k]])
@@ -42,14 +42,13 @@ def _even(problem: Problem) -> Flow:
     a = problem.arrays
     n = problem.n_subtasks
     flow = Flow(np.zeros(n), np.zeros(len(a.input_of)))
-    readers = np.diff(a.reader_start.astype(np.int64))
-    for first, last in zip(a.task_start[:-1].astype(int), a.task_start[1:].astype(int), strict=True):
-        ends = first + np.flatnonzero(readers[first:last] == 0)
+    for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
+        ends = [k for k in subtasks if not problem.readers_of(k)]
         flow.subtask[ends] = 1 / len(ends)
-        for k in range(last - 1, first - 1, -1):
-            inputs = slice(int(a.input_start[k]), int(a.input_start[k + 1]))
-            flow.transfer[inputs] = flow.subtask[k] / (inputs.stop - inputs.start)
-            for i in range(inputs.start, inputs.stop):
+        for k in reversed(subtasks):
+            inputs = problem.inputs_of(k)
+            for i in inputs:
+                flow.transfer[i] = flow.subtask[k] / len(inputs)
                 if a.input_of[i] < n:
                     flow.subtask[a.input_of[i]] += flow.transfer[i]
     return flow

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offbench.bounds.frontier import Case
 from offbench.bounds.subtask_costs import Assumed, Flow, SubtaskCosts
-from offbench.model.problem import Arrays, Problem
+from offbench.model.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -55,26 +55,21 @@ def parts(problem: Problem, steps: SubtaskCosts, flow: Flow) -> list[list[Case]]
 
 def find_blocks(problem: Problem) -> Iterator[ResidualBlock]:
     """Yield the residual blocks."""
-    a = problem.arrays
     last_reader = np.arange(problem.n_subtasks)
     for k in range(problem.n_subtasks):
-        for source in _sources(a, k):
+        for source in problem.sources_of(k):
             if source < problem.n_subtasks:
                 last_reader[source] = k
-    for first, last in zip(a.task_start[:-1].astype(int), a.task_start[1:].astype(int), strict=True):
+    for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
         # Behind a cut nothing before it is read.
-        latest = np.maximum.accumulate(last_reader[first:last])
-        cuts = [k for k in range(first, last) if k == first or latest[k - first - 1] <= k]
+        first = subtasks.start
+        latest = np.maximum.accumulate(last_reader[first : subtasks.stop])
+        cuts = [k for k in subtasks if k == first or latest[k - first - 1] <= k]
         for fork, join in pairwise(cuts):
-            inputs = range(int(a.input_start[join]), int(a.input_start[join + 1]))
-            ends = {int(a.input_of[i]): i for i in inputs}
+            ends = dict(zip(problem.sources_of(join), problem.inputs_of(join), strict=True))
             between = range(fork + 1, join)
-            if between and set(ends) == {fork, join - 1} and all(_sources(a, k) == [k - 1] for k in between):
+            if between and set(ends) == {fork, join - 1} and all(problem.sources_of(k) == [k - 1] for k in between):
                 yield ResidualBlock(fork, join, chain=ends[join - 1], skip=ends[fork])
-
-
-def _sources(a: Arrays, k: int) -> list[int]:
-    return [int(source) for source in a.input_of[a.input_start[k] : a.input_start[k + 1]]]
 
 
 def _cases(problem: Problem, steps: SubtaskCosts, flow: Flow, block: ResidualBlock) -> Iterator[Case]:
@@ -82,7 +77,7 @@ def _cases(problem: Problem, steps: SubtaskCosts, flow: Flow, block: ResidualBlo
     through = np.full(problem.n_subtasks, -1)
     through[block.join] = block.chain
     for k in range(block.fork + 1, block.join):
-        through[k] = a.input_start[k]
+        through[k] = problem.inputs_of(k).start
     yield _case(steps, flow, block, through, Assumed(critical=block.chain))
     # The skip's transfer takes one of few times.
     times_s = np.unique(a.input_mb[block.skip] / a.link[..., 0])

@@ -114,7 +114,7 @@ class SubtaskCosts:
         assumed = assumed or Assumed()
         a = self.problem.arrays
         n, m = self.problem.n_subtasks, self.problem.n_servers
-        inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+        inputs = self.problem.inputs_of(k)
         placed = [i for i in inputs if a.input_of[i] < n]
         execution = a.gcycles[k] / a.ghz
         own = np.array([execution, a.client_power_w * execution, a.usd_per_s * execution]) / a.scale[:3, None]
@@ -191,23 +191,23 @@ def never_queues(problem: Problem) -> NDArray[np.bool_]:
     a = problem.arrays
     pool = np.diff(a.slot_start.astype(np.int64))
     others = problem.allowed.sum(axis=0, dtype=np.int64)[None, :] - problem.allowed
-    for first, last in zip(a.task_start[:-1].astype(int), a.task_start[1:].astype(int), strict=True):
-        if last - first <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
-            related = _related(a, first, last).astype(np.float32)
-            others[first:last] -= (related @ problem.allowed[first:last].astype(np.float32)).astype(np.int64)
+    for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
+        if len(subtasks) <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
+            task = slice(subtasks.start, subtasks.stop)
+            related = _related(problem, subtasks).astype(np.float32)
+            others[task] -= (related @ problem.allowed[task].astype(np.float32)).astype(np.int64)
     never: NDArray[np.bool_] = others < pool
     return never
 
 
-def _related(a: Arrays, first: int, last: int) -> NDArray[np.bool_]:
+def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
     """Tell which subtasks of a task come before or after each other in its graph."""
-    before = np.zeros((last - first, last - first), np.bool_)
-    for k in range(first, last):
-        for i in range(a.input_start[k], a.input_start[k + 1]):
-            source = int(a.input_of[i]) - first
-            if 0 <= source < last - first:
-                before[k - first] |= before[source]
-                before[k - first, source] = True
+    before = np.zeros((len(subtasks), len(subtasks)), np.bool_)
+    for row, k in enumerate(subtasks):
+        for source in problem.sources_of(k):
+            if source in subtasks:
+                before[row] |= before[source - subtasks.start]
+                before[row, source - subtasks.start] = True
     related: NDArray[np.bool_] = before | before.T
     return related
 

@@ -38,8 +38,8 @@ def check(
     from offbench.runs.conformance import conformance, longest_s
 
     if not json:
-        minutes = longest_s() / 60
-        print(f"each check is ended at its limit: {minutes:.0f} minutes at most (twice that for P1 and P2)", flush=True)
+        minutes = f"{longest_s() / 60:.0f} minutes at most, twice that for P1 and P2"
+        print(f"each check is ended at its limit: {minutes}; mostly it takes some seconds", flush=True)
     verdicts: list[Verdict] = []
     running = ""
 
@@ -83,7 +83,7 @@ def _summarise(solver: str, verdicts: "list[Verdict]", conclusion: str) -> None:
     failed = sum(verdict.outcome == "failed" for verdict in verdicts)
     print(f"{solver} {conclusion}" + (f": {failed} of {len(verdicts)} checks failed" if failed else ""))
     for finding in findings(verdicts):
-        print(f"  {finding}\n    in: {', '.join(finding.checks)}")
+        print(f"  {finding}\n    in: {'; '.join(finding.checks)}")
 
 
 @contextmanager

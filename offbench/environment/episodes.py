@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from offbench.environment.observation import FACT, Observation, Observer
 from offbench.environment.outlook import book_all, completion_of, next_free, transfers
 from offbench.errors import OffbenchError
-from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.compiled import borrowed, compiled, keep
 from offbench.evaluation.kernel import PART, PARTS, TOTAL, TOTALS, score
 from offbench.evaluation.workspace import unpack
 from offbench.model.instance import load
@@ -191,14 +191,9 @@ def _step(ints, floats, allowed, following, actions, active, servers, decided, o
 def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
     """Fill the dynamic part of each episode's observation."""
     p = unpack(ints, floats)
-    _observe(p, np.empty(p.slot_start[-1]), task_end, servers, decided, completion, full, found)
-
-
-@inlined
-def _observe(p, slot_free, task_end, servers, decided, completion, full, found):
-    slot_free, task_end, servers, decided, completion, found = borrowed(
-        (slot_free, task_end, servers, decided, completion, found)
-    )
+    own = np.empty(p.slot_start[-1])
+    slot_free, task_end = borrowed(own), borrowed(task_end)
+    servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
     n, m, facts = p.gcycles.size, p.ghz.size, len(FACT)
     work = p.gcycles.sum()
     for row in range(decided.size):
@@ -228,3 +223,4 @@ def _observe(p, slot_free, task_end, servers, decided, completion, full, found):
             fact[FACT.transmission] = (ready - sent) / p.scale[SCALE.delay]
             fact[FACT.energy] = (energy + p.client_power_w[s] * execution) / p.scale[SCALE.energy]
             fact[FACT.cost] = (cost + p.usd_per_s[s] * execution) / p.scale[SCALE.cost]
+    keep(own)

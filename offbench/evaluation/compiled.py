@@ -4,6 +4,7 @@ Numba looks for a folder for each function when it is decorated, and refuses the
 be written. Without a folder these functions are compiled all the same, and a note says so.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -63,18 +64,27 @@ def _borrow(_, value):
 borrowed: Any = intrinsic(_borrow)
 """Of an array, or of a tuple with arrays in it, the same without counts of references; for compiled functions.
 
-Of an array that travels in a tuple, numba counts a reference up and down wherever a loop reads it. Borrow what is an
-argument of the function: its caller keeps it.
+Of an array that travels in a tuple, numba counts a reference up and down wherever a loop reads it. Borrow arguments of
+the function, which its caller keeps, and what the function itself keeps until its last line (`keep`).
 """
 
 
-def _uncounted(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+def _keep(_, value):
+    def generate(context, _builder, _signature, _values):
+        return context.get_dummy_value()
+
+    return types.none(value), generate
+
+
+keep: Any = intrinsic(_keep)
+"""Keep what is borrowed from a value until here: numba frees an array behind the last line that names it."""
+
+
+def _uncounted(context, builder, kind, value):
     if isinstance(kind, types.BaseTuple):
-        kinds: Any = kind  # numba's tuples of types iterate, which its own types don't say
-        parts = cgutils.unpack_tuple(builder, value)
-        return context.make_tuple(
-            builder, kind, [_uncounted(context, builder, *part) for part in zip(kinds, parts, strict=True)]
-        )
+        kinds: Any = kind
+        parts = zip(kinds, cgutils.unpack_tuple(builder, value), strict=True)
+        return context.make_tuple(builder, kind, [_uncounted(context, builder, *part) for part in parts])
     if isinstance(kind, types.Array):
         view = cgutils.create_struct_proxy(kind)(context, builder, value=value)
         view.meminfo = cgutils.get_null_value(view.meminfo.type)
@@ -114,9 +124,10 @@ class _NotKept(NullCache):
 @cache
 def _tell() -> None:
     """Say once, not in the output, that compiling takes its time in every run."""
+    named = os.environ.get("NUMBA_CACHE_DIR")
     print(
-        "offbench: no folder for compiled code can be written, so it is compiled anew in every run, which takes some "
-        "seconds; NUMBA_CACHE_DIR can name one",
+        "offbench: no folder for compiled code can be written, so it is compiled anew in every run, some seconds; "
+        + (f"NUMBA_CACHE_DIR names '{named}'" if named else "NUMBA_CACHE_DIR can name one"),
         file=sys.stderr,
     )
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offbench.evaluation.booking import book_first_come, book_in_order
-from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.coordination import h
 from offbench.evaluation.workspace import room, unpack
 from offbench.model.problem import SCALE, WEIGHT
@@ -78,13 +78,11 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
         the dispatch order twice or before an input.
     """
     p = unpack(ints, floats)
-    return _score_rows(p, room(p), allowed, placements, orders, decided, totals, parts)
-
-
-@inlined
-def _score_rows(p, w, allowed, placements, orders, decided, totals, parts):
-    w, allowed, placements, orders, totals, parts = borrowed((w, allowed, placements, orders, totals, parts))
-    n = p.gcycles.size
+    own = room(p)
+    w = borrowed(own)
+    allowed, placements, orders = borrowed(allowed), borrowed(placements), borrowed(orders)
+    totals, parts = borrowed(totals), borrowed(parts)
+    fault = -1
     for row in range(placements.shape[0]):
         fault = _place(p, w, decided, placements[row], allowed)
         if fault < 0 and orders.shape[0] > 0:
@@ -92,14 +90,16 @@ def _score_rows(p, w, allowed, placements, orders, decided, totals, parts):
         elif fault < 0:
             book_first_come(p, w, decided)
         if fault >= 0:
-            return row * n + fault
+            fault += row * p.gcycles.size
+            break
         add_execution(p, w, 0, decided)
         coordinate(p, w, 0, decided)
         imbalances, imbalance = balance_of(p, w, decided, parts)
         _add_up(p, w, decided, imbalances, imbalance, totals[row])
-    if parts.shape[0] > 0:
+    if fault < 0 and parts.shape[0] > 0:
         _tell_parts(w, decided, parts)
-    return -1
+    keep(own)
+    return fault
 
 
 @inlined

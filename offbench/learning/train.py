@@ -101,6 +101,8 @@ def train(
 
     clock = Clock()
     made = trainable(solver, dict(parameters or {}))
+    with clock.standing():
+        made.warm_up()
     problems = [P1(instance) for instance in instances]
     diary = Diary()
     training = made.training(problems, np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0]), diary)

@@ -211,6 +211,11 @@ class Instance(Fact):
         """How many subtasks all tasks have together."""
         return sum(len(task.layers) for task in self.tasks)
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether all is one task, and a chain."""
+        return len(self.tasks) == 1 and self.tasks[0].is_chain
+
     def servers_of(self, kind: Kind) -> list[int]:
         """Return the indices of the servers of one kind."""
         return [s for s, server in enumerate(self.servers) if server.kind == kind]

@@ -154,6 +154,11 @@ class Problem:
         return len(self.arrays.gcycles)
 
     @property
+    def n_tasks(self) -> int:
+        """How many tasks there are."""
+        return len(self.arrays.arrival_s)
+
+    @property
     def n_servers(self) -> int:
         """How many servers there are."""
         return len(self.arrays.kind)
@@ -207,7 +212,7 @@ class Problem:
     @property
     def is_chain(self) -> bool:
         """Whether all is one task, and a chain."""
-        return self.chains == (True,)
+        return self.instance.is_chain
 
     def everything_on(self, server: int) -> Ints:
         """Return servers, shape ``(n_subtasks,)``: all on one; what may not run there, where it first may."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from offbench.bench.suite import Composed
 from offbench.model.composition import PAPER_WEIGHTS
-from offbench.model.instance import Coordination, Weights
+from offbench.model.instance import Coordination, Weights, load
 
 
 def _objective(score: float, coordination: float, balance: float) -> Weights:
@@ -44,8 +44,6 @@ ENVIRONMENTS = {"L-E-C": (5, 5), "L-E": (5, 0), "L-C": (0, 5)}
 # Figure 13: edges and clouds with the ratios 0, 0.2, 0.6, 1, 1.8 and infinity.
 RATIOS = ((0, 5), (1, 5), (3, 5), (5, 5), (9, 5), (5, 0))
 
-CHAINS = ("alexnet", "vgg19")
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -73,7 +71,7 @@ class Setting:
     @property
     def is_chain(self) -> bool:
         """Whether its optimum can be proven by `chain-exact`."""
-        return self.network in CHAINS and self.tasks == 1
+        return self.tasks == 1 and load(self.network).is_chain
 
     @property
     def entry(self) -> Composed:

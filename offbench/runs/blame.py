@@ -21,8 +21,8 @@ def blaming(solver: str, instance: str) -> Iterator[None]:
     Raises
     ------
     SolverError
-        In place of a `SystemExit` or of another exception that is no `Exception`: ``except Exception`` of whoever
-        runs solvers would let it pass, and the program would end.
+        In place of a `SystemExit`, or of another exception that is no `Exception`, with its traceback: whoever runs
+        solvers would let that pass, for all that ``except Exception`` catches, and the program would end.
     """
     try:
         yield
@@ -30,13 +30,14 @@ def blaming(solver: str, instance: str) -> Iterator[None]:
         raise
     except SystemExit as error:
         code = "" if error.code is None else repr(error.code)
-        raise SolverError(f"solver '{solver}' called sys.exit({code})") from error
+        raise SolverError(f"solver '{solver}' called sys.exit({code})").with_traceback(error.__traceback__) from error
     except Exception as error:
         error.add_note(f"raised by solver '{solver}' on instance '{instance}'")
         raise
     except BaseException as error:
         said = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise SolverError(f"solver '{solver}' raised {said}, which is no Exception") from error
+        told = f"solver '{solver}' raised {said}, which is no Exception"
+        raise SolverError(told).with_traceback(error.__traceback__) from error
 
 
 def told(error: BaseException) -> str:
@@ -48,8 +49,6 @@ def told(error: BaseException) -> str:
 
 def in_solver(error: BaseException) -> list[str] | None:
     """Return the lines of the traceback from the solver's own first frame on; None where no solver raised *error*."""
-    if isinstance(error, SolverError) and error.__cause__ is not None:
-        error = error.__cause__
     own, step = None, error.__traceback__
     while step is not None:
         if step.tb_frame.f_globals.get("__name__") in _BETWEEN:

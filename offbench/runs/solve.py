@@ -18,7 +18,8 @@ from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.blame import blaming
 from offbench.runs.chosen import Chosen, SolverLike, chosen
-from offbench.runs.solution import Finish, Solution, Trained
+from offbench.runs.solution import Solution
+from offbench.runs.solution_facts import Finish, Trained
 from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded
 from offbench.search.search import Search, TracePoint
 from offbench.search.solver import Solver

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offbench.evaluation.evaluator import Evaluation
     from offbench.model.instance import Instance
     from offbench.model.placement import Placement
-    from offbench.runs.solution import Solution
+    from offbench.runs.solution_facts import SolutionFacts
 
 _ROWS = (
     ("delay", "delay_s", "s"),
@@ -33,7 +33,7 @@ _COLOURS = {"client": ("green",), "edge": ("cyan", "blue"), "cloud": ("magenta",
 _STRIPS_AT_MOST = 12
 
 
-def summary(solution: Solution) -> RenderableType:
+def summary(solution: SolutionFacts) -> RenderableType:
     """Return what `offbench solve` prints."""
     if solution.placement is None or solution.evaluation is None:
         why = solution.reason or f"the run ended ({solution.stopped}) before the solver proposed one"
@@ -74,7 +74,7 @@ def _ending(stopped: str) -> str:
     return words.get(stopped, f"its {stopped}")
 
 
-def stages(solution: Solution) -> Iterator[RenderableType]:
+def stages(solution: SolutionFacts) -> Iterator[RenderableType]:
     """Yield a row for each stage of two-step offloading, and what its last bound says."""
     if not solution.stages:
         return
@@ -99,7 +99,7 @@ def stages(solution: Solution) -> Iterator[RenderableType]:
         yield f"what is pinned in the {solution.stages[-1].name} problem leaves no Q below {last.lower_bound:.6g}"
 
 
-def _bound(solution: Solution) -> str:
+def _bound(solution: SolutionFacts) -> str:
     if len(solution.stages) > 1:
         return "lower bound: none on the full graph (a stage's is about the problem of that stage)"
     if solution.lower_bound == -inf:
@@ -108,7 +108,7 @@ def _bound(solution: Solution) -> str:
     return f"lower bound: {solution.lower_bound:.6g}{gap}"
 
 
-def _trained(solution: Solution) -> str:
+def _trained(solution: SolutionFacts) -> str:
     if solution.trained is None:
         return ""
     checkpoint = solution.trained.checkpoint
@@ -121,7 +121,7 @@ def _trained(solution: Solution) -> str:
     )
 
 
-def _known(solution: Solution) -> str:
+def _known(solution: SolutionFacts) -> str:
     """Tell how far the run is from what is known of the instance (MODEL.md section 9)."""
     parts = []
     reference = solution.reference
@@ -144,7 +144,7 @@ def _known(solution: Solution) -> str:
     return ", ".join(parts)
 
 
-def _finish(solution: Solution) -> str:
+def _finish(solution: SolutionFacts) -> str:
     p2 = solution.p2
     if p2 is None:
         return ""
@@ -232,7 +232,7 @@ def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, s
         yield Text(f"... and {len(instance.tasks) - _STRIPS_AT_MOST} tasks more", style="dim")
 
 
-def as_text(solution: Solution, width: int = 110) -> str:
+def as_text(solution: SolutionFacts, width: int = 110) -> str:
     """Return the summary as plain text."""
     console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, markup=False)
     console.print(summary(solution))
@@ -241,8 +241,10 @@ def as_text(solution: Solution, width: int = 110) -> str:
     return file.getvalue().rstrip()
 
 
-def as_html(solution: Solution, width: int = 110) -> str:
+def as_html(solution: SolutionFacts, width: int = 110) -> str:
     """Return the summary as HTML for notebooks."""
     console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False)
     console.print(summary(solution))
-    return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')
+    return console.export_html(
+        inline_styles=True, code_format='<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
+    )

@@ -17,7 +17,8 @@ from offbench.model.modules import Nesting, pin
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, Ints
 from offbench.runs.chosen import Chosen, SolverLike, chosen
-from offbench.runs.solution import Solution, Stage
+from offbench.runs.solution import Solution
+from offbench.runs.solution_facts import Stage
 from offbench.runs.solve import budget_of, solve
 from offbench.search.budget import BoundError, Budget, Clock, SearchEnded
 from offbench.search.greedy import greedy

@@ -1,13 +1,13 @@
 """What HEFT and PEFT share: times on servers and links, and a schedule with slots that fills its gaps."""
 
 from bisect import bisect_left, insort
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench import P1, Placement
+from offbench import Placement
+from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
 
@@ -30,12 +30,14 @@ class Times(NamedTuple):
     """of each server"""
 
 
-def times_of(problem: P1) -> Times:
+def times_of(problem: Problem) -> Times:
     """Return the times of a problem."""
     a, n = problem.arrays, problem.n_subtasks
-    starts = pairwise(a.input_start.tolist())
-    sources, megabytes = a.input_of.tolist(), a.input_mb.tolist()
-    inputs = [list(zip(sources[i:j], megabytes[i:j], strict=True)) for i, j in starts]
+    megabytes = a.input_mb.tolist()
+    inputs = [
+        [(source, megabytes[i]) for source, i in zip(problem.sources_of(k), problem.inputs_of(k), strict=True)]
+        for k in range(n)
+    ]
     readers: list[list[tuple[int, float]]] = [[] for _ in range(n)]
     for k, row in enumerate(inputs):
         for source, mb in row:
@@ -46,7 +48,7 @@ def times_of(problem: P1) -> Times:
     return Times(execution_s, inputs, readers, 1 / a.link[..., 0], a.arrival_s, a.client, slots)
 
 
-class Schedule:
+class PartialSchedule:
     """Subtasks on slots. One is put into the first gap that is long enough, also before what was put earlier.
 
     Parameters

@@ -3,8 +3,6 @@
 Each returns the rows of a population with the placement itself among them.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,10 +43,10 @@ class Reorder:
     """
 
     def __init__(self, problem: Problem) -> None:
-        a, n = problem.arrays, problem.n_subtasks
-        sources = [a.input_of[i:j].astype(np.int64) for i, j in pairwise(a.input_start.tolist())]
+        n = problem.n_subtasks
+        sources = [np.array(problem.sources_of(k)) for k in range(n)]
         self._inputs = [each[each < n] for each in sources]
-        self._readers = [a.reader_of[i:j].astype(np.int64) for i, j in pairwise(a.reader_start.tolist())]
+        self._readers = [np.array(problem.readers_of(k), dtype=np.int64) for k in range(n)]
 
     def __call__(self, order: Ints, k: int) -> Ints:
         """Return the orders with subtask *k* at each place near its own that it can have, shape (places, subtasks)."""

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.delta import Held, changed_value
 from offbench.evaluation.kernel import balance_of
 from offbench.evaluation.workspace import room, unpack
@@ -85,19 +85,14 @@ def walk(ints, floats, segments, choices, moves, walker, ordered, left):
         No step is begun that could score more than that many placements.
     """
     p = unpack(ints, floats)
-    held = Held(walker.servers, walker.order.copy(), np.zeros(segments.start.size - 1))
-    hands = np.arange(p.kind.size)  # servers as they are dealt out
-    return _steps(p, room(p), segments, choices, moves, walker, held, hands, ordered, left)
-
-
-@inlined
-def _steps(p, w, segments, choices, moves, walker, held, hands, ordered, left):
-    w, segments, choices, moves, walker, held, hands = borrowed((w, segments, choices, moves, walker, held, hands))
     n, m = choices.allowed.shape
-    order = walker.order
+    hands, new = np.arange(m), np.empty(m, np.int64)  # servers as they are dealt out, and in whose place
+    own = room(p), Held(walker.servers, walker.order.copy(), np.zeros(segments.start.size - 1)), hands, new
+    w, held, hands, new = borrowed(own)
+    segments, choices, moves, walker = borrowed(segments), borrowed(choices), borrowed(moves), borrowed(walker)
+    order, no_parts = walker.order, np.empty((0, 0))
     w.at[:n] = held.servers
     held.servers[:] = m  # no server, so that the first step, which changes nothing, scores every segment
-    new, no_parts = np.empty(m, np.int64), np.empty((0, 0))
     here = balance = best_value = np.inf
     most = max(m + 1, 2 * NEAR + 1)
     pinned = choices.number.max() == 1
@@ -112,16 +107,16 @@ def _steps(p, w, segments, choices, moves, walker, held, hands, ordered, left):
             _shuffle(hands, moves.gumbel, used)
         chosen, drawn, chosen_value, chosen_balance = 0, -np.inf, here, balance
         for trial in range(move.options + 1):
-            keep = trial == move.options  # all are tried, now the drawn one is made
-            option = chosen if keep else trial
+            made = trial == move.options  # all are tried, now the drawn one is made
+            option = chosen if made else trial
             if not _apply(p, w, choices, move, option, hands, new, order):
                 continue
             value_balance = balance
-            if move.kind != _ORDER and not (keep and step > 0):
+            if move.kind != _ORDER and not (made and step > 0):
                 per_imbalance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance]
                 value_balance = per_imbalance * balance_of(p, w, n, no_parts)[0]
-            total = value_balance + changed_value(p, w, segments, held, move.low, move.high, order, ordered, keep)
-            if keep:
+            total = value_balance + changed_value(p, w, segments, held, move.low, move.high, order, ordered, made)
+            if made:
                 if step == 0:
                     chosen_value, chosen_balance = total, value_balance
                 continue
@@ -144,6 +139,7 @@ def _steps(p, w, segments, choices, moves, walker, held, hands, ordered, left):
             walker.best[:] = held.servers
             walker.best_order[:] = held.order
     walker.value[0] = here
+    keep(own)
     return scored
 
 

@@ -40,7 +40,7 @@ class ChainExact(Solver):
 
     def solve(self, problem: P1, search: Search) -> None:
         refuse_several_tasks(problem)
-        program = chain_program(problem) if is_chain(problem) else module_program(problem, search)
+        program = chain_program(problem) if problem.is_chain else module_program(problem, search)
         guides: list[Guide] = []
         seen: set[tuple[Group, ...]] = set()
         small = min(_STATES[0], _STATES_PER_SUBTASK * problem.n_subtasks)
@@ -98,13 +98,6 @@ def refuse_several_tasks(problem: P1) -> None:
     tasks = len(problem.arrays.arrival_s)
     if tasks != 1:
         raise OffbenchError(f"solver 'chain-exact' solves one task; instance '{problem.instance.name}' has {tasks}")
-
-
-def is_chain(problem: P1) -> bool:
-    """Tell whether every subtask but the first reads exactly the one before."""
-    a = problem.arrays
-    inputs = (a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist() for k in range(1, problem.n_subtasks))
-    return all(sources == [k] for k, sources in enumerate(inputs))
 
 
 def chain_program(problem: P1) -> Program:

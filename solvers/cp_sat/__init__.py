@@ -1,6 +1,7 @@
 """Exact solving by constraint programming: OR-Tools' CP-SAT."""
 
 from functools import partial
+from importlib import import_module
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -24,24 +25,33 @@ class CpSat(Solver):
 
     def warm_up(self) -> None:
         from offbench import P1, load
+        from offbench.bounds import SubtaskCosts
 
         from .pruning import Relaxed
 
-        Relaxed(P1(load("tiny-chains")), lambda: None)
+        import_module(f"{__name__}.engine")  # OR-Tools takes longer to import than a small problem to solve
+        problem = P1(load("tiny-chains"))
+        Relaxed(problem, SubtaskCosts(problem), lambda: None)
 
     def solve(self, problem: Problem, search: Search) -> None:
+        from offbench.bounds import SubtaskCosts, area_bounds
         from offbench.solvers._shared.own_time import in_own_time
 
         from .engine import Settings, run
         from .model import Detail, Model, horizon_s
         from .pruning import Relaxed
-        from .start import improve
+        from .start import construct, improve
         from .units import Units
 
         settings = Settings(self.workers, int(search.rng.integers(2**31 - 1)), self.log)
-        improve(problem, search)
-        problem = in_own_time(problem)
-        relaxed = Relaxed(problem, search.check)
+        first = construct(problem, search)
+        own = in_own_time(problem)
+        steps = SubtaskCosts(own)
+        for bound in area_bounds(own, steps):
+            search.bound(bound)
+        improve(problem, search, first)
+        problem = own
+        relaxed = Relaxed(problem, steps, search.check)
         search.bound(relaxed.bound)
         detail = Detail()
         precision = self.precision

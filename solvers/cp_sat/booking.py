@@ -75,12 +75,11 @@ class Bookings:
         times: Times,
         pairs: list[tuple[int, int]],
     ) -> None:
-        a = problem.arrays
         n = problem.n_subtasks
         self._model, self._units, self._choices, self._times = model, units, choices, times
         self.position = [model.new_int_var(0, n - 1, f"position {k}") for k in range(n)]
         for k in range(n):
-            for source in a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist():
+            for source in problem.sources_of(k):
                 if source < n:
                     model.add(self.position[source] < self.position[k])
         self._later: list[list[Literal]] = [[] for _ in range(n)]

@@ -53,7 +53,7 @@ class Choices:
         self.options: list[list[Literal]] = []
         """for each subtask, the literals of the options of its ways"""
         for k in range(n):
-            inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+            inputs = problem.inputs_of(k)
             here = np.flatnonzero(self.possible[inputs[0]].any(axis=0)).tolist()
             literals = [self.true] if len(here) == 1 else [model.new_bool_var(f"server {k} {s}") for s in here]
             model.add_exactly_one(literals)
@@ -119,7 +119,7 @@ def _consistent(problem: Problem, possible: Sequence[NDArray[np.bool_]]) -> list
     a = problem.arrays
     n = problem.n_subtasks
     tables = [table.copy() for table in possible]
-    reader = np.repeat(np.arange(n), np.diff(a.input_start.astype(np.int64)))
+    reader = [k for k in range(n) for _ in problem.inputs_of(k)]
     changed = True
     while changed:
         may = problem.allowed.copy()

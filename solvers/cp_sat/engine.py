@@ -4,6 +4,10 @@ CP-SAT runs in a thread of its own, for Python handles signals (Ctrl-C, the run'
 alone, and only while that one runs Python. Its callbacks put things into a queue and raise nothing: no
 exception may pass through compiled code. What raises stands in the calling thread, which takes things out;
 before an exception leaves it, CP-SAT is told to stop, and has stopped.
+
+CP-SAT may lower the objective unit by unit, from one solution to the next, while nothing changes in the placement
+that they mean: its integer variables follow the last solution as far as the new limit lets them. That goes on for
+millions of solutions, and no bound comes of it. So a run ends when all that it finds was found before.
 """
 
 import math
@@ -19,10 +23,12 @@ from offbench import Placement, Search
 
 from .model import Decision, Met, Model
 
-Ended = Literal["optimal", "infeasible", "stopped"]
+Ended = Literal["optimal", "infeasible", "repeats", "stopped"]
 # How long the calling thread sleeps at most, s; and how long before the time limit CP-SAT is to stop.
 _NAP_S = 0.05
 _EARLY_S = 0.05
+# So many solutions in a row that mean what others meant before end a run.
+_REPEATS = 50
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def run(
     status: list[cp_model.CpSolverStatus] = []
     thread = threading.Thread(target=lambda: status.append(solver.solve(model.proto, listener)), daemon=True)
     outcome = EngineResult("stopped", -math.inf, [])
+    known: set[tuple[bytes, ...]] = set()
+    repeats = 0
     thread.start()
     try:
         while thread.is_alive() or not news.empty():
@@ -103,10 +111,21 @@ def run(
                 on_bound(item.bound)
             if item.placements:
                 outcome.met, outcome.decision = item.met, item.decision
-                for placement in item.placements:
-                    search.propose(placement)
+                if item.meaning in known:
+                    repeats += 1
+                    search.check()
+                else:
+                    known.add(item.meaning)
+                    repeats = 0
+                    for placement in item.placements:
+                        search.propose(placement)
+                if repeats == _REPEATS:
+                    outcome.ended = "repeats"
+                    break
     finally:
         _stop(solver, thread)
+    if outcome.ended == "repeats":
+        return outcome
     if status and status[0] == cp_model.OPTIMAL:
         outcome.ended, outcome.bound = "optimal", model.q(solver.best_objective_bound)
     elif status and status[0] == cp_model.INFEASIBLE:
@@ -122,6 +141,14 @@ class _News:
     placements: tuple[Placement, ...] = ()
     met: list[Met] = field(default_factory=list)
     decision: Decision | None = None
+
+    @property
+    def meaning(self) -> tuple[bytes, ...]:
+        """What the placements say, but for an order that comes to the same bookings."""
+        first = self.placements[0]
+        assert first.order is not None
+        booked = () if self.decision is None else self.decision.first
+        return first.servers.tobytes(), first.order.tobytes(), repr(booked).encode()
 
 
 class _Listener(cp_model.CpSolverSolutionCallback):

@@ -122,10 +122,10 @@ class Model:
         self.choices = choices = Choices(model, problem, possible, detail.options, horizon_s)
         check()
         a = problem.arrays
-        chains = _chains(problem)
+        chains = [chain for i, chain in enumerate(problem.chains) for _ in problem.subtasks_of(i)]
         shares = relaxed.flow.subtask
         self._worths = worths = [
-            _worths(problem, choices, relaxed, k, target, detail, horizon_s, bool(chains[k]), float(shares[k]))
+            _worths(problem, choices, relaxed, k, target, detail, horizon_s, chains[k], float(shares[k]))
             for k in range(problem.n_subtasks)
         ]
         check()
@@ -169,11 +169,12 @@ class Model:
                 terms.append(queueing_cost(model, units, queue, options, splits, detail.lines))
                 weights.append(1)
         for i in range(len(a.arrival_s)):
-            first, last = int(a.task_start[i]), int(a.task_start[i + 1])
-            if not chains[first] and per_s > 0:
-                done = model.new_int_var(int(spans.end[first:last, 0].max()), int(spans.end[first:last, 1].max()), "")
-                for k in range(first, last):
-                    if a.reader_start[k] == a.reader_start[k + 1]:
+            subtasks = problem.subtasks_of(i)
+            if not problem.chains[i] and per_s > 0:
+                earliest, latest = spans.end[subtasks.start : subtasks.stop].max(axis=0).tolist()
+                done = model.new_int_var(earliest, latest, "")
+                for k in subtasks:
+                    if not problem.readers_of(k):
                         model.add(done >= times.end[k])
                 terms.append(done)
                 weights.append(units.delay)
@@ -200,7 +201,7 @@ class Model:
     ) -> None:
         """Add energy and cost of the transfers to a subtask with loose options."""
         a = self.problem.arrays
-        for i in range(int(a.input_start[k]), int(a.input_start[k + 1])):
+        for i in self.problem.inputs_of(k):
             seconds = a.input_mb[i] / a.link[..., 0]
             energy = a.link[..., 1] * seconds / a.scale[1]
             cost = a.input_gb[i] * a.link[..., 2] / a.scale[2]
@@ -247,19 +248,6 @@ class Model:
         return found
 
 
-def _chains(problem: Problem) -> list[bool]:
-    """Tell for each subtask whether its task is a chain."""
-    a = problem.arrays
-    made: list[bool] = []
-    for first, last in zip(a.task_start[:-1].tolist(), a.task_start[1:].tolist(), strict=True):
-        reads = [a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist() for k in range(first, last)]
-        chain = all(len(sources) == 1 for sources in reads) and all(
-            sources == [k - 1] for k, sources in enumerate(reads[1:], first + 1)
-        )
-        made += [chain] * (last - first)
-    return made
-
-
 def _worths(
     problem: Problem,
     choices: Choices,
@@ -278,7 +266,7 @@ def _worths(
     a = problem.arrays
     per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
     of_energy, of_cost = float(a.weights[3] * a.weights[1]), float(a.weights[3] * a.weights[2])
-    inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+    inputs = problem.inputs_of(k)
     found = []
     for option in choices.ways[k].options:
         most_s = horizon_s

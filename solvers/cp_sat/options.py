@@ -68,8 +68,7 @@ def ways(problem: Problem, k: int, possible: list[NDArray[np.bool_]], most: int,
     horizon_s
         No delay is longer.
     """
-    a = problem.arrays
-    inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+    inputs = problem.inputs_of(k)
     servers = [s for s in range(problem.n_servers) if all(table[:, s].any() for table in possible)]
     transfers = [_transfers(problem, i) for i in inputs]
     classes = [

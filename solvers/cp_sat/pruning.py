@@ -31,6 +31,8 @@ class Relaxed:
     ----------
     problem
         P1 or P2.
+    steps
+        Of the problem.
     check
         Called between stages; may raise to end it.
     """
@@ -44,8 +46,7 @@ class Relaxed:
     step: list[Floats]
     """for each input, likewise: what the reader adds to the relaxation's objective, at least"""
 
-    def __init__(self, problem: Problem, check: Callable[[], None]) -> None:
-        steps = SubtaskCosts(problem)
+    def __init__(self, problem: Problem, steps: SubtaskCosts, check: Callable[[], None]) -> None:
         candidates = [(flow, _program(problem, steps, flow)) for flow in flows(problem)]
         narrow = Window(problem.arrays, ())
         self.flow, program = max(candidates, key=lambda pair: pair[1].lower_bound(narrow))
@@ -65,8 +66,7 @@ class Relaxed:
             check()
             before, through = _forward(stage.cost, stage.into, before, ahead[k + 1], program.unit, *steps_of)
             through -= program.rounding
-            for i in range(int(a.input_start[k]), int(a.input_start[k + 1])):
-                source = int(a.input_of[i])
+            for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True):
                 for table, values in ((self.choice, through), (self.step, stage.cost)):
                     table[i] = _by_source(values, stage, source, m)
                     if source >= n:  # a task's input is at the client

@@ -1,4 +1,4 @@
-"""A quick local search before the model: the better the incumbent, the more the model can rule out."""
+"""Cheap constructions and a quick local search before the model: the better the incumbent, the more is ruled out."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from offbench import Placement, Search
 from offbench.model.problem import Ints, Problem
 from offbench.search.greedy import greedy
+from offbench.solvers._shared.heft import heft
+from offbench.solvers._shared.peft import peft
 
 _BATCH = 128
 # Perturbed this often; and together not more than about this many subtasks are scored, half a second.
@@ -15,15 +17,34 @@ _ROUNDS = 60
 _SCORED = 10_000_000
 
 
-def improve(problem: Problem, search: Search) -> None:
-    """Propose a greedy placement, then what small changes of servers and then of the order make of the best.
+def construct(problem: Problem, search: Search) -> Ints:
+    """Propose a greedy placement, those of HEFT and PEFT, and everything on each server; return the greedy one.
 
-    At most half of the evaluations that are left are used.
+    Greedy sees all of Q but nothing ahead, HEFT and PEFT fill the servers but see delay alone.
     """
-    search.propose(greedy(search))
+    first = greedy(search)
+    search.propose(first)
+    search.propose(heft(problem, search.check))
+    if (problem.allowed.sum(axis=1) > 1).any():
+        search.propose(peft(problem, search.check))
+        for server in range(problem.n_servers):
+            search.propose(problem.everything_on(server))
+    return first
+
+
+def improve(problem: Problem, search: Search, first: Ints) -> None:
+    """Propose what small changes of servers make of a *first* placement and of the best, then of the best's order.
+
+    The best may be all on one server, from where small changes lead nowhere. At most half of the evaluations that
+    are left are used.
+    """
+    assert search.incumbent is not None
     allowance = _Allowance(problem, search)
     if (problem.allowed.sum(axis=1) > 1).any():
-        _change_servers(problem, search, allowance)
+        best = search.incumbent.servers
+        _change_servers(problem, search, first, allowance.part(0.6))
+        if not np.array_equal(best, first):
+            _change_servers(problem, search, best, allowance.part(0.4))
     if search.incumbent is not None and problem.n_subtasks > 1:
         _change_order(problem, search, allowance)
 
@@ -45,15 +66,14 @@ class _Allowance:
             yield size
 
 
-def _change_servers(problem: Problem, search: Search, allowance: _Allowance) -> None:
-    """Descend by small changes of servers, first come, first served; then go on from a perturbed best."""
-    assert search.incumbent is not None
-    best = here = search.incumbent.servers
-    best_objective = objective = search.objective
+def _change_servers(problem: Problem, search: Search, servers: Ints, sizes: Iterator[int]) -> None:
+    """Descend from some *servers* by small changes, first come, first served; then go on from a perturbed best."""
+    best = here = servers
+    best_objective = objective = float(search.propose(here))
     patience = 2 + 2 * len(problem.free) * problem.n_servers // _BATCH
     moves = _Moves(problem, search.rng)
     fruitless = rounds = 0
-    for size in allowance.part(0.6):
+    for size in sizes:
         candidates = moves.around(here, size)
         values = search.propose_many(candidates)
         least = int(values.argmin())
@@ -127,11 +147,10 @@ class _Neighbours:
     """Inputs and readers of each subtask."""
 
     def __init__(self, problem: Problem) -> None:
-        a = problem.arrays
         n = problem.n_subtasks
-        inputs = np.split(a.input_of.astype(np.int64), a.input_start[1:-1].astype(np.int64))
-        self.inputs = [sources[sources < n] for sources in inputs]
-        self.readers = np.split(a.reader_of.astype(np.int64), a.reader_start[1:-1].astype(np.int64))
+        sources = [np.array(problem.sources_of(k)) for k in range(n)]
+        self.inputs = [each[each < n] for each in sources]
+        self.readers = [np.array(problem.readers_of(k), dtype=np.int64) for k in range(n)]
 
 
 def _other_order(order: Ints, neighbours: _Neighbours, rng: np.random.Generator) -> Ints:

@@ -51,9 +51,8 @@ class Spans:
         n = problem.n_subtasks
         ready, start, end = (np.zeros((n, 2), np.int64) for _ in range(3))
         for k in range(n):
-            for i in range(int(a.input_start[k]), int(a.input_start[k + 1])):
+            for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True):
                 sent = [transfer(problem, units, i, q, s) for q, s in choices.pairs[i]]
-                source = int(a.input_of[i])
                 begun = end[source] if source < n else units.ticks(float(a.arrival_s[source - n]))
                 ready[k] = np.maximum(ready[k], begun + np.array([min(sent), max(sent)]))
             runs = [execution(problem, units, k, s) for s in choices.servers[k]]
@@ -79,10 +78,9 @@ def _may_queue(problem: Problem, units: Units, choices: Choices, related: list[s
 
 def ancestors(problem: Problem) -> list[set[int]]:
     """Return what each subtask needs, directly or not."""
-    a = problem.arrays
     before: list[set[int]] = []
     for k in range(problem.n_subtasks):
-        sources = a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist()
+        sources = problem.sources_of(k)
         placed = [source for source in sources if source < problem.n_subtasks]
         before.append(set(placed).union(*(before[source] for source in placed)))
     return before
@@ -124,7 +122,7 @@ class Times:
         self.waits: list[Literal | None] = []
         """whether it does in the rounded times"""
         for k in range(n):
-            inputs = range(int(a.input_start[k]), int(a.input_start[k + 1]))
+            inputs = problem.inputs_of(k)
             arrivals: list[cp_model.LinearExprT] = []
             for i in inputs:
                 source = int(a.input_of[i])
@@ -199,11 +197,11 @@ class Times:
         completes when that input would have arrived, or later if it queued.
         """
         a = problem.arrays
-        sources = a.input_of[a.input_start[k] : a.input_start[k + 1]].tolist()
+        sources = problem.sources_of(k)
         for x, through in enumerate(sources):
             if through >= problem.n_subtasks or a.gcycles[through] > 0:
                 continue
-            read = a.input_of[a.input_start[through] : a.input_start[through + 1]].tolist()
+            read = problem.sources_of(through)
             if len(read) > 1 or read[0] >= problem.n_subtasks or read[0] not in sources:
                 continue
             y = sources.index(read[0])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from offbench import P1, load
 from offbench.environment import Episodes
 from offbench.environment.outlook import book_all, next_free, source_of, transfers
-from offbench.evaluation.compiled import borrowed, compiled, inlined
+from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.coordination import h as coordination
 from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
@@ -99,14 +99,9 @@ def onward_costs(arrays, allowed):
 
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
     """
-    onward = np.zeros(allowed.shape)
-    _fill_onward(arrays, allowed, np.empty(allowed.shape[1]), onward)
-    return onward
-
-
-@inlined
-def _fill_onward(p, allowed, here, onward):
-    p, allowed, here, onward = borrowed((p, allowed, here, onward))
+    own = np.zeros(allowed.shape), np.empty(allowed.shape[1])
+    p, allowed = borrowed(arrays), borrowed(allowed)
+    onward, here = borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
         # onward[k] is complete: all readers come later.
@@ -137,6 +132,7 @@ def _fill_onward(p, allowed, here, onward):
                 here[s] = best
             for s in range(m):
                 onward[source, s] += here[s]
+    return own[0]
 
 
 class _Known(NamedTuple):
@@ -165,16 +161,12 @@ class _Counts(NamedTuple):
 def _observe(arrays, allowed, known, most, servers, decided, completion, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
     m = allowed.shape[1]
-    counts = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
-    slot_free, at_hand = np.empty(arrays.slot_start[-1]), np.empty(m)
-    _observe_rows(arrays, allowed, known, counts, slot_free, at_hand, most, servers, decided, completion, found)
-
-
-@inlined
-def _observe_rows(p, allowed, known, counts, slot_free, at_hand, most, servers, decided, completion, found):
-    p, allowed, known, counts, slot_free, at_hand = borrowed((p, allowed, known, counts, slot_free, at_hand))
-    servers, decided, completion, found = borrowed((servers, decided, completion, found))
-    for s in range(allowed.shape[1]):
+    counted = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
+    own = counted, np.empty(arrays.slot_start[-1]), np.empty(m)
+    counts, slot_free, at_hand = borrowed(own)
+    p, allowed, known = borrowed(arrays), borrowed(allowed), borrowed(known)
+    servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
+    for s in range(m):
         counts.servers[p.kind[s]] += 1
     for row in range(decided.size):
         found[row, :] = 0
@@ -183,6 +175,7 @@ def _observe_rows(p, allowed, known, counts, slot_free, at_hand, most, servers, 
                 p, allowed, known, counts, slot_free, at_hand, most, servers[row], decided[row], completion[row],
                 found[row],
             )  # fmt: skip
+    keep(own)
 
 
 @inlined

@@ -90,15 +90,9 @@ def learn(
         goal = rewards[row]
         if discounts[row] != 0:
             _forward(other, dueling, observations[n + row], x, y, z, mean, p, following)
-            judge = following
             if double:
                 _forward(online, dueling, observations[n + row], x, y, z, mean, p, q)
-                judge = q
-            best = -1
-            for s in range(most):
-                if allowed[row, s] and (best < 0 or judge[s] > judge[best]):
-                    best = s
-            goal += discounts[row] * following[best]
+            goal += discounts[row] * following[_best(q if double else following, allowed[row])]
         there = _forward(online, dueling, observations[row], x, y, z, mean, p, q)
         action = actions[row]
         error = goal - q[action]
@@ -267,3 +261,13 @@ def _forward(parts, dueling, observation, x, y, z, mean, p, q):
         if observation[s * SERVER] != 0:
             q[s] += level
     return there
+
+
+@inlined
+def _best(values, allowed):
+    """Return the allowed server with the greatest value, the first of several."""
+    best = -1
+    for s in range(values.size):
+        if allowed[s] and (best < 0 or values[s] > values[best]):
+            best = s
+    return best

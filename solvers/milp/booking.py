@@ -5,6 +5,7 @@ when it is ready, unless `pool` of the subtasks booked before it on its server c
 starts with the `pool`-th largest of these completions, and `pool - 1` subtasks go on beside it.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,97 +34,125 @@ def add_booking(model: pyo.ConcreteModel, problem: Problem, times: Times, latest
     unit_s
         The model's unit of time.
     """
-    a = problem.arrays
-    n = problem.n_subtasks
-    pool = np.diff(a.slot_start.astype(np.int64)).tolist()
-    contested = [int(s) for s in np.flatnonzero(times.waits_on.any(axis=0))]
-    rivals = times.rivals
-    before_me = {k: [j for j, other in rivals if other == k] for k in range(n)}
-    may_wait = [k for k in range(n) if times.waits_on[k].any()]
-    latest = {k: float(latest_s[k]) / unit_s for k in range(n)}
-    earliest = {k: float(times.earliest_s[k]) / unit_s for k in range(n)}
+    parts = _Booking(problem, times, latest_s, unit_s)
+    parts.add_who_is_first(model)
+    parts.add_one_order(model)
+    parts.add_who_goes_on(model)
+    parts.add_who_waits(model)
 
-    def start(m: Any, k: int) -> Any:
-        return m.ready[k] + m.waiting[k]
 
-    execution = [a.gcycles[k] / a.ghz[problem.allowed[k]] / unit_s for k in range(n)]
-    earliest_start = [earliest[k] - float(execution[k].max()) for k in range(n)]
-    latest_start = [latest[k] - float(execution[k].min()) for k in range(n)]
+class _Booking:
+    """What the constraints are made of: who may meet whom, and when in the model's unit of time."""
 
-    def big(j: int, k: int) -> float:
+    def __init__(self, problem: Problem, times: Times, latest_s: Any, unit_s: float) -> None:
+        a, n = problem.arrays, problem.n_subtasks
+        self.problem, self.times, self.n = problem, times, n
+        self.pool: list[int] = np.diff(a.slot_start.astype(np.int64)).tolist()
+        self.contested = [int(s) for s in np.flatnonzero(times.waits_on.any(axis=0))]
+        """servers where somebody may have to wait"""
+        self.rivals = times.rivals
+        self.before_me = {k: [j for j, other in self.rivals if other == k] for k in range(n)}
+        self.may_wait = [k for k in range(n) if times.waits_on[k].any()]
+        self.latest = {k: float(latest_s[k]) / unit_s for k in range(n)}
+        self.earliest = {k: float(times.earliest_s[k]) / unit_s for k in range(n)}
+        execution = [a.gcycles[k] / a.ghz[problem.allowed[k]] / unit_s for k in range(n)]
+        self.earliest_start = [self.earliest[k] - float(execution[k].max()) for k in range(n)]
+        self.latest_start = [self.latest[k] - float(execution[k].min()) for k in range(n)]
+
+    @cached_property
+    def meets(self) -> list[tuple[int, int]]:
+        """Rivals of which the second may wait."""
+        return [(j, k) for j, k in self.rivals if k in self.may_wait]
+
+    def behind(self, j: int, k: int) -> float:
         """How far the start of k can lie behind the completion of j."""
-        return max(0.0, latest_start[k] - earliest[j]) + _SPACE
+        return max(0.0, self.latest_start[k] - self.earliest[j]) + _SPACE
 
-    # first[j, k]: j is booked before k, on the same server, one where somebody may have to wait.
-    model.first = pyo.Var(rivals, domain=pyo.Binary)
-    pairs = [(j, k, s) for j, k in rivals if j < k for s in contested]
-    model.meet = pyo.Constraint(
-        [(j, k, s) for j, k, s in pairs if problem.allowed[j, s] and problem.allowed[k, s]],
-        rule=lambda m, j, k, s: m.first[j, k] + m.first[k, j] >= m.x[j, s] + m.x[k, s] - 1,
-    )
+    def before(self, j: int, k: int) -> float:
+        """How far the completion of j can lie behind the start of k."""
+        return max(0.0, self.latest[j] - self.earliest_start[k]) + _SPACE
 
-    def apart(m: Any, j: int, k: int, s: int) -> Any:
-        if not problem.allowed[j, s]:
-            return pyo.Constraint.Skip
-        other = m.x[k, s] if problem.allowed[k, s] else 0
-        return m.first[j, k] + m.first[k, j] <= 1 - m.x[j, s] + other
+    def add_who_is_first(self, model: pyo.ConcreteModel) -> None:
+        """Add ``first[j, k]``: j is booked before k, on the same server, one where somebody may have to wait."""
+        allowed, contested = self.problem.allowed, self.contested
+        model.first = pyo.Var(self.rivals, domain=pyo.Binary)
+        pairs = [(j, k, s) for j, k in self.rivals if j < k for s in contested]
+        model.meet = pyo.Constraint(
+            [(j, k, s) for j, k, s in pairs if allowed[j, s] and allowed[k, s]],
+            rule=lambda m, j, k, s: m.first[j, k] + m.first[k, j] >= m.x[j, s] + m.x[k, s] - 1,
+        )
 
-    model.apart = pyo.Constraint(pairs, rule=apart)
-    model.calm = pyo.Constraint(
-        [(j, k) for j, k in rivals if j < k],
-        rule=lambda m, j, k: (
-            m.first[j, k] + m.first[k, j] <= sum(m.x[j, s] for s in contested if problem.allowed[j, s])
-        ),
-    )
+        def apart(m: Any, j: int, k: int, s: int) -> Any:
+            if not allowed[j, s]:
+                return pyo.Constraint.Skip
+            other = m.x[k, s] if allowed[k, s] else 0
+            return m.first[j, k] + m.first[k, j] <= 1 - m.x[j, s] + other
 
-    # One dispatch order, inputs before their readers: places in it from 0 to n - 1.
-    model.position = pyo.Var(range(n), bounds=(0, n - 1))
-    model.order = pyo.Constraint(
-        rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - n * (1 - m.first[j, k])
-    )
-    reads = [(int(j), k) for k in range(n) for j in a.input_of[a.input_start[k] : a.input_start[k + 1]] if j < n]
-    model.precede = pyo.Constraint(reads, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1)
+        model.apart = pyo.Constraint(pairs, rule=apart)
+        model.calm = pyo.Constraint(
+            [(j, k) for j, k in self.rivals if j < k],
+            rule=lambda m, j, k: m.first[j, k] + m.first[k, j] <= sum(m.x[j, s] for s in contested if allowed[j, s]),
+        )
 
-    # beside[j, k]: j, booked before k, goes on when k starts. upon[j, k]: k waited, and starts when j completes.
-    meets = [(j, k) for j, k in rivals if k in may_wait]
-    model.beside = pyo.Var(meets, domain=pyo.Binary)
-    model.upon = pyo.Var(meets, domain=pyo.Binary)
-    model.role = pyo.Constraint(meets, rule=lambda m, j, k: m.beside[j, k] + m.upon[j, k] <= m.first[j, k])
-    model.over = pyo.Constraint(
-        meets,
-        rule=lambda m, j, k: (
-            start(m, k)
-            >= m.completion[j]
-            - (max(0.0, latest[j] - earliest_start[k]) + _SPACE) * (1 - m.first[j, k] + m.beside[j, k])
-        ),
-    )
-    model.goes_on = pyo.Constraint(
-        meets,
-        rule=lambda m, j, k: m.completion[j] >= start(m, k) - big(j, k) * (1 - m.beside[j, k]),
-    )
-    model.at_once = pyo.Constraint(
-        meets,
-        rule=lambda m, j, k: start(m, k) <= m.completion[j] + big(j, k) * (1 - m.upon[j, k]),
-    )
-    servers = {k: [int(s) for s in np.flatnonzero(problem.allowed[k])] for k in may_wait}
-    # waits[k]: k waits; then exactly pool - 1 subtasks go on beside it, else at most so many.
-    model.waits = pyo.Var(may_wait, domain=pyo.Binary)
-    model.wait_upon = pyo.Constraint(may_wait, rule=lambda m, k: m.waits[k] == sum(m.upon[j, k] for j in before_me[k]))
-    model.wait_where = pyo.Constraint(
-        may_wait, rule=lambda m, k: m.waits[k] <= sum(m.x[k, s] for s in servers[k] if times.waits_on[k, s])
-    )
-    model.slots = pyo.Constraint(
-        may_wait,
-        rule=lambda m, k: (
-            sum(m.beside[j, k] for j in before_me[k])
-            <= sum(min(pool[s] - 1, len(before_me[k])) * m.x[k, s] for s in servers[k])
-        ),
-    )
-    model.busy = pyo.Constraint(
-        [(k, s) for k in may_wait for s in servers[k] if times.waits_on[k, s] and pool[s] > 1],
-        rule=lambda m, k, s: sum(m.beside[j, k] for j in before_me[k]) >= (pool[s] - 1) * (m.x[k, s] + m.waits[k] - 1),
-    )
-    model.wait_long = pyo.Constraint(
-        may_wait,
-        rule=lambda m, k: m.waiting[k] <= (latest_start[k] - earliest_start[k] + _SPACE) * m.waits[k],
-    )
+    def add_one_order(self, model: pyo.ConcreteModel) -> None:
+        """Add one dispatch order, inputs before their readers: places in it from 0 to n - 1."""
+        n = self.n
+        model.position = pyo.Var(range(n), bounds=(0, n - 1))
+        model.order = pyo.Constraint(
+            self.rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - n * (1 - m.first[j, k])
+        )
+        reads = [(j, k) for k in range(n) for j in self.problem.sources_of(k) if j < n]
+        model.precede = pyo.Constraint(reads, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1)
+
+    def add_who_goes_on(self, model: pyo.ConcreteModel) -> None:
+        """Add ``beside[j, k]``: j, booked before k, goes on when k starts; ``upon``: k waited for j to complete."""
+        model.beside = pyo.Var(self.meets, domain=pyo.Binary)
+        model.upon = pyo.Var(self.meets, domain=pyo.Binary)
+        model.role = pyo.Constraint(self.meets, rule=lambda m, j, k: m.beside[j, k] + m.upon[j, k] <= m.first[j, k])
+        model.over = pyo.Constraint(
+            self.meets,
+            rule=lambda m, j, k: (
+                _start(m, k) >= m.completion[j] - self.before(j, k) * (1 - m.first[j, k] + m.beside[j, k])
+            ),
+        )
+        model.goes_on = pyo.Constraint(
+            self.meets,
+            rule=lambda m, j, k: m.completion[j] >= _start(m, k) - self.behind(j, k) * (1 - m.beside[j, k]),
+        )
+        model.at_once = pyo.Constraint(
+            self.meets,
+            rule=lambda m, j, k: _start(m, k) <= m.completion[j] + self.behind(j, k) * (1 - m.upon[j, k]),
+        )
+
+    def add_who_waits(self, model: pyo.ConcreteModel) -> None:
+        """Add ``waits[k]``: k waits; then exactly pool - 1 subtasks go on beside it, else at most so many."""
+        may_wait, before_me, pool, waits_on = self.may_wait, self.before_me, self.pool, self.times.waits_on
+        servers = {k: [int(s) for s in np.flatnonzero(self.problem.allowed[k])] for k in may_wait}
+        model.waits = pyo.Var(may_wait, domain=pyo.Binary)
+        model.wait_upon = pyo.Constraint(
+            may_wait, rule=lambda m, k: m.waits[k] == sum(m.upon[j, k] for j in before_me[k])
+        )
+        model.wait_where = pyo.Constraint(
+            may_wait, rule=lambda m, k: m.waits[k] <= sum(m.x[k, s] for s in servers[k] if waits_on[k, s])
+        )
+        model.slots = pyo.Constraint(
+            may_wait,
+            rule=lambda m, k: (
+                sum(m.beside[j, k] for j in before_me[k])
+                <= sum(min(pool[s] - 1, len(before_me[k])) * m.x[k, s] for s in servers[k])
+            ),
+        )
+        model.busy = pyo.Constraint(
+            [(k, s) for k in may_wait for s in servers[k] if waits_on[k, s] and pool[s] > 1],
+            rule=lambda m, k, s: (
+                sum(m.beside[j, k] for j in before_me[k]) >= (pool[s] - 1) * (m.x[k, s] + m.waits[k] - 1)
+            ),
+        )
+        model.wait_long = pyo.Constraint(
+            may_wait,
+            rule=lambda m, k: m.waiting[k] <= (self.latest_start[k] - self.earliest_start[k] + _SPACE) * m.waits[k],
+        )
+
+
+def _start(m: Any, k: int) -> Any:
+    return m.ready[k] + m.waiting[k]

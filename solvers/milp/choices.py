@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import coordination
-from offbench.model.problem import Arrays, Problem
+from offbench.model.problem import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -48,23 +48,17 @@ def places(problem: Problem, source: int) -> list[int]:
     return [int(s) for s in np.flatnonzero(problem.allowed[source])]
 
 
-def inputs(arrays: Arrays, k: int) -> range:
-    """Return where the inputs of subtask *k* stand."""
-    return range(int(arrays.input_start[k]), int(arrays.input_start[k + 1]))
-
-
 def count(problem: Problem, k: int) -> int:
     """Return how many choices subtask *k* has, without making them."""
-    a = problem.arrays
-    sources = [len(places(problem, int(a.input_of[i]))) for i in inputs(a, k)]
+    sources = [len(places(problem, source)) for source in problem.sources_of(k)]
     return prod(sources) * int(problem.allowed[k].sum()) * len(sources)
 
 
 def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
     """Return the choices of subtask *k*; no time on the clock is later than *horizon_s*."""
     a = problem.arrays
-    mine = inputs(a, k)
-    ways = [places(problem, int(a.input_of[i])) for i in mine] + [places(problem, k)]
+    mine = problem.inputs_of(k)
+    ways = [places(problem, source) for source in problem.sources_of(k)] + [places(problem, k)]
     servers = np.array(list(product(*ways)), dtype=np.int64)
     own = servers[:, -1]
     execution_s = a.gcycles[k] / a.ghz[own]

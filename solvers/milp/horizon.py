@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import largest
-from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.choices import Choices
 from offbench.solvers.milp.times import Times
 
 Floats = NDArray[np.float64]
@@ -35,8 +35,7 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     least_s = [max(times.earliest_s[k] for k in times.layers_of(i)) - a.arrival_s[i] for i in range(len(a.arrival_s))]
     after_s = np.zeros(n)
     for k in reversed(range(n)):
-        for i in inputs(a, k):
-            source = int(a.input_of[i])
+        for source in times.problem.sources_of(k):
             if source < n:
                 after_s[source] = max(after_s[source], times.fastest_s[k] + after_s[k])
     for i, arrival_s in enumerate(a.arrival_s.tolist()):

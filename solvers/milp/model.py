@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 from offbench.model.problem import Problem
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
-from offbench.solvers.milp.choices import Choices, inputs, places
+from offbench.solvers.milp.choices import Choices, places
 from offbench.solvers.milp.estimators import Estimators, Segment
 from offbench.solvers.milp.times import Times
 
@@ -53,7 +53,7 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
     model.placed_once = pyo.Constraint(range(n), rule=lambda m, k: sum(m.x[k, s] for s in own[k]) == 1)
 
     # y[i, p, s]: input i comes from server p to s.
-    reader = {i: k for k in range(n) for i in inputs(a, k)}
+    reader = {i: k for k in range(n) for i in problem.inputs_of(k)}
     source = {i: int(a.input_of[i]) for i in reader}
     origins = {i: places(problem, source[i]) for i in reader}
     model.y = pyo.Var([(i, p, s) for i, k in reader.items() for p in origins[i] for s in own[k]], bounds=(0, 1))
@@ -77,7 +77,9 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
 
     # Eq. 4 and 5: ready, waiting, completion. A chain that never waits needs no clock.
     if times.single_file:
-        total_delay_s = sum(execution_s(model, k) + sum(transfer_s(model, i) for i in inputs(a, k)) for k in range(n))
+        total_delay_s = sum(
+            execution_s(model, k) + sum(transfer_s(model, i) for i in problem.inputs_of(k)) for k in range(n)
+        )
     else:
         total_delay_s = facts.unit_s * _add_clock(model, facts, execution_s, transfer_s)
 
@@ -135,13 +137,13 @@ def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution_s: Any, tra
         return sent + transfer_s(m, i) / unit_s
 
     # The critical input is one of those that come last (section 2).
-    several = [(k, i) for k in range(n) if len(inputs(a, k)) > 1 for i in inputs(a, k)]
+    several = [(k, i) for k in range(n) if len(problem.inputs_of(k)) > 1 for i in problem.inputs_of(k)]
     model.critical = pyo.Var(several, domain=pyo.Binary)
     model.one_critical = pyo.Constraint(
-        sorted({k for k, _ in several}), rule=lambda m, k: sum(m.critical[k, i] for i in inputs(a, k)) == 1
+        sorted({k for k, _ in several}), rule=lambda m, k: sum(m.critical[k, i] for i in problem.inputs_of(k)) == 1
     )
     model.ready_after = pyo.Constraint(
-        [(k, i) for k in range(n) for i in inputs(a, k)],
+        [(k, i) for k in range(n) for i in problem.inputs_of(k)],
         rule=lambda m, k, i: m.ready[k] >= arrival(m, i) if (k, i) in m.critical else m.ready[k] == arrival(m, i),
     )
     model.ready_with = pyo.Constraint(
@@ -222,13 +224,13 @@ def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Es
 
 def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:
     """Return a variable for each choice of each subtask; with one input that is its y."""
-    a = facts.problem.arrays
-    several = {k: choices for k, choices in enumerate(facts.choices) if len(inputs(a, k)) > 1}
+    problem = facts.problem
+    several = {k: choices for k, choices in enumerate(facts.choices) if len(problem.inputs_of(k)) > 1}
     model.z = pyo.Var([(k, c) for k, choices in several.items() for c in range(len(choices.t))], bounds=(0, 1))
     model.z_critical = pyo.Constraint(
-        [(k, i) for k in several for i in inputs(a, k)],
+        [(k, i) for k in several for i in problem.inputs_of(k)],
         rule=lambda m, k, i: (
-            sum(m.z[k, int(c)] for c in np.flatnonzero(several[k].critical == i - inputs(a, k).start))
+            sum(m.z[k, int(c)] for c in np.flatnonzero(several[k].critical == i - problem.inputs_of(k).start))
             == m.critical[k, i]
         ),
     )
@@ -236,7 +238,7 @@ def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:
     agreeing: dict[tuple[int, int, int, int], list[int]] = {}
     for k, choices in several.items():
         for c, row in enumerate(choices.servers.tolist()):
-            for i, p in zip(inputs(a, k), row[:-1], strict=True):
+            for i, p in zip(problem.inputs_of(k), row[:-1], strict=True):
                 agreeing.setdefault((k, i, p, row[-1]), []).append(c)
     model.z_flows = pyo.Constraint(
         list(agreeing), rule=lambda m, k, i, p, s: sum(m.z[k, c] for c in agreeing[k, i, p, s]) == m.y[i, p, s]
@@ -246,6 +248,6 @@ def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:
         if k in several:
             variables.append([model.z[k, c] for c in range(len(choices.t))])
         else:
-            i = inputs(a, k).start
+            i = problem.inputs_of(k).start
             variables.append([model.y[i, p, s] for p, s in choices.servers.tolist()])
     return variables

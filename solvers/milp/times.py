@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.model.problem import Problem
-from offbench.solvers.milp.choices import inputs, places
+from offbench.solvers.milp.choices import places
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -37,12 +37,7 @@ class Times:
     @cached_property
     def single_file(self) -> bool:
         """Whether tasks are chains and nobody ever waits, so that a delay is a sum of T and needs no clock."""
-        a = self.problem.arrays
-        chains = all(len(inputs(a, k)) == 1 for k in range(self.problem.n_subtasks)) and bool(
-            (np.diff(a.reader_start.astype(np.int64)) <= 1).all()
-        )
-        roots = np.add.reduceat(a.waits_for == 0, a.task_start[:-1].astype(np.int64))
-        return chains and bool((roots == 1).all()) and not self.waits_on.any()
+        return all(self.problem.chains) and not self.waits_on.any()
 
     def task_of(self, k: int) -> int:
         """Return the task of subtask *k*."""
@@ -66,8 +61,7 @@ def times(problem: Problem) -> Times:
         execution_s = a.gcycles[k] / a.ghz[own]
         arrives_s = []
         least_s, most_s = np.full(len(own), np.inf), np.zeros(len(own))
-        for i in inputs(a, k):
-            source = int(a.input_of[i])
+        for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True):
             transfer_s = a.input_mb[i] / a.link[np.ix_(np.asarray(places(problem, source)), own)][..., 0]
             least_s = np.minimum(least_s, transfer_s.min(axis=0))
             most_s = np.maximum(most_s, transfer_s.max(axis=0))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from offbench import Evaluation, Placement
 from offbench.model.problem import Problem
-from offbench.solvers.milp.choices import Choices, inputs
+from offbench.solvers.milp.choices import Choices
 from offbench.solvers.milp.model import ModelData
 
 Pairs = list[tuple[int, int]]
@@ -31,8 +31,8 @@ def placement_of(problem: Problem, x: dict[Any, float], first: dict[Any, float] 
 
 def _order(problem: Problem, before: Pairs) -> list[int]:
     """Return the order in which inputs come before readers and pairs in order, lower indices first."""
-    a, n = problem.arrays, problem.n_subtasks
-    pairs = {(int(j), k) for k in range(n) for i in inputs(a, k) if (j := a.input_of[i]) < n} | set(before)
+    n = problem.n_subtasks
+    pairs = {(j, k) for k in range(n) for j in problem.sources_of(k) if j < n} | set(before)
     followers: dict[int, list[int]] = {}
     for j, k in sorted(pairs):
         followers.setdefault(j, []).append(k)
@@ -83,15 +83,15 @@ def choice_of(choices: Choices, servers: list[int], arrivals_s: list[float]) -> 
 
 def choices_of(facts: ModelData, placement: Placement, evaluation: Evaluation) -> list[int]:
     """Return the choice that each subtask makes in a placement."""
-    a, _n = facts.problem.arrays, facts.problem.n_subtasks
+    problem, a = facts.problem, facts.problem.arrays
     on = [*placement.servers.tolist(), *[a.client] * len(a.arrival_s)]
     end_s = [*(row["completion_s"] for row in evaluation.subtasks), *a.arrival_s.tolist()]
     made = []
     for k, choices in enumerate(facts.choices):
-        sources = [int(a.input_of[i]) for i in inputs(a, k)]
+        sources = problem.sources_of(k)
         arrivals_s = [
             end_s[source] + a.input_mb[i] / a.link[on[source], on[k], 0]
-            for i, source in zip(inputs(a, k), sources, strict=True)
+            for i, source in zip(problem.inputs_of(k), sources, strict=True)
         ]
         made.append(choice_of(choices, [*(on[source] for source in sources), on[k]], arrivals_s))
     return made

@@ -14,7 +14,7 @@ from experiments._shared.brute_force import assignments, best
 from experiments._shared.checks import SOLVERS, Check, Kind, applies, check, problem_of
 from experiments._shared.drawn import inception
 from experiments._shared.enumeration import ENUMERATE
-from experiments._shared.tiny import MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, is_chain, tiny_instance, tiny_servers
+from experiments._shared.tiny import MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, tiny_instance, tiny_servers
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
@@ -52,7 +52,7 @@ def test_seeds_cover_what_solvers_may_stumble_over() -> None:
     assert any(len(layer.inputs) > 1 for layer in layers)
     assert any(instance.scales for instance in instances)
     assert any(task.arrival_s > 0 for instance in instances for task in instance.tasks)
-    assert sum(is_chain(instance) for instance in instances) >= 50
+    assert sum(instance.is_chain for instance in instances) >= 50
 
 
 def test_dispatch_orders_matter_on_many_seeds() -> None:

@@ -13,7 +13,7 @@ import pytest
 from bench.stand_ins import job, row
 from offbench import OffbenchError, load
 from offbench.bench.frame import results
-from offbench.bench.store import Claim, Store
+from offbench.bench.store import Claimant, Store
 
 
 def test_row_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_claim_keeps_others_away_until_it_is_released_or_stale(tmp_path: Path) -
         def theirs(**more: object) -> None:
             facts = {"host": platform.node(), "pid": sleeper.pid, "process_started": started, "until": time.time() + 99}
             (tmp_path / "claims" / one.key).write_text(
-                Claim.model_validate(facts | more).model_dump_json(), encoding="utf-8"
+                Claimant.model_validate(facts | more).model_dump_json(), encoding="utf-8"
             )
 
         theirs()

@@ -3,6 +3,7 @@
 from functools import cache
 from itertools import pairwise, product
 
+import handmade
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 from experiments._shared.flat_chains import READINGS, flat_chain, weights_with_balance
 from offbench import SearchEnded
 from offbench.bounds import Flow, Guide, Program, SubtaskCosts, Window, sweep, widest
+from offbench.bounds.frontier import ProgramStage
 from offbench.bounds.state_space import Group, balanced_groups
+from offbench.bounds.subtask_costs import SubtaskCost
 from offbench.evaluation.evaluator import evaluate, evaluate_many
+from offbench.model.instance import parse
 from offbench.model.problem import P1
 
 LAYERS = 6
@@ -140,3 +144,22 @@ def test_tables_are_for_every_subtask_and_the_end() -> None:
     ]  # fmt: skip
     assert not tables[-1].any()
     assert len(program.stages) == LAYERS
+
+
+def test_counts_of_more_than_16_bits() -> None:
+    """65,540 layers on one of two edges, then ten on the other: the cost is that of the evaluator."""
+    many, few = 65_540, 10
+    layers = [handmade.layer(f"l{k}", 0, 0, (f"l{k - 1}",) if k else ()) for k in range(many + few)]
+    made = handmade.instance(
+        [handmade.server("client", "client"), handmade.server("e", "edge"), handmade.server("f", "edge")],
+        [handmade.link("client", "edge"), handmade.link("edge", "edge")],
+        [handmade.task("t", *layers)],
+    )
+    problem = P1(parse(made))
+    servers = np.repeat([2, 1], [many, few])
+    program = Program(problem, [[[SubtaskCost((), np.zeros(3))]]])
+    at = [ProgramStage((), np.where(np.arange(3) == s, 0, np.inf)[None], np.zeros((1, 3), np.int64)) for s in range(3)]
+    program._parts = [[[at[s] for s in servers]]]  # quicker than to lay out so many steps
+    free = Guide(Window(problem.arrays, ()), [np.zeros((1, 1))] * (len(servers) + 1))
+    found = sweep(program, [free], nothing, np.inf, 10)
+    assert found.lower_bound == pytest.approx(evaluate(problem, servers).objective, rel=1e-9)

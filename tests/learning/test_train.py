@@ -52,6 +52,30 @@ def _bare(file: Path) -> Any:
     return plain(torch.load(file, weights_only=True))
 
 
+SLOW_TO_COMPILE = """
+from time import sleep
+from trainable import Frequencies
+
+compiled = []
+
+class Slow(Frequencies):
+    def warm_up(self):
+        sleep(3)
+        compiled.append(True)
+
+    def training(self, *arguments):
+        assert compiled, "a training would pay for it"
+        return super().training(*arguments)
+"""
+
+
+def test_compiling_is_done_before_a_training_and_counts_for_none(
+    tmp_path: Path, write: Callable[[str, Any], Path]
+) -> None:
+    made = train([load("tiny-graphs")], str(write("slow.py", SLOW_TO_COMPILE)), tmp_path / "policy", time_limit=0.5)
+    assert 0.5 <= made.seconds < 3
+
+
 @every_agent
 def test_interrupted_and_resumed_ends_where_an_uninterrupted_one_ends(agent: str, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"

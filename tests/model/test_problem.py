@@ -179,3 +179,29 @@ def test_p2_refuses_another_number_of_servers(servers: Any) -> None:
 def test_p2_refuses_forbidden_servers_by_subtask(server: int) -> None:
     with pytest.raises(OffbenchError, match=rf"\('pool'\).*{server}"):
         P2(parse(handmade.phone()), [0, server, 0, 0, 0, 0, 0])
+
+
+@given(instances(max_tasks=3, max_layers=6))
+def test_graph_as_the_file_says(made: Json) -> None:
+    """What each subtask reads and is read by, its task, and which tasks are chains."""
+    problem = P1(parse(made))
+    number = {
+        (i, layer["name"]): k
+        for k, (i, layer) in enumerate((i, layer) for i, task in enumerate(made["tasks"]) for layer in task["layers"])
+    }
+    k, chains = 0, []
+    for i, task in enumerate(made["tasks"]):
+        assert problem.subtasks_of(i) == range(k, k + len(task["layers"]))
+        before, chain = None, True
+        for layer in task["layers"]:
+            sources = [number[i, name] for name in layer["inputs"]]
+            assert problem.sources_of(k) == (sources or [problem.n_subtasks + i])
+            assert [problem.arrays.input_of[x] for x in problem.inputs_of(k)] == problem.sources_of(k)
+            assert all(k in problem.readers_of(source) for source in sources)
+            chain = chain and layer["inputs"] == ([] if before is None else [before])
+            before, k = layer["name"], k + 1
+        chains.append(chain)
+    read = sum(len(problem.readers_of(k)) for k in range(problem.n_subtasks))
+    assert read == sum(len(layer["inputs"]) for task in made["tasks"] for layer in task["layers"])
+    assert problem.chains == tuple(chains)
+    assert problem.is_chain == (chains == [True])

@@ -51,6 +51,8 @@ def test_what_would_end_the_program_is_an_error_that_says_so(write: Write, state
     with pytest.raises(SolverError) as caught:
         solve("alexnet", solver)
     assert str(caught.value) == told
+    assert caught.traceback[-1].name == "deeper"  # where, and the exception itself as its cause
+    assert isinstance(caught.value.__cause__, BaseException)
     with pytest.raises(SolverError):
         solve_two_step("googlenet", solver)
     result = CliRunner().invoke(app, ["solve", "--solver", solver, "--max-evaluations", "5", "alexnet"])

@@ -209,6 +209,7 @@ def test_summary_of_many_servers_and_tasks_is_shown() -> None:
 def test_html_tells_the_same(solution: Callable[[], Solution]) -> None:
     html = solution()._repr_html_()
     assert html.startswith("<pre")
+    assert "font-family:monospace" in html  # not every notebook has it so by itself, and the table needs it
     assert "made-by-hand" in html
 
 

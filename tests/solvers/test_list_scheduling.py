@@ -12,9 +12,9 @@ from strategies import instances
 
 from offbench import P1, evaluate, solve
 from offbench.model.instance import parse
-from offbench.solvers._shared.list_scheduling import Schedule, Times, times_of
-from offbench.solvers.heft import upward_rank
-from offbench.solvers.peft import optimistic_costs
+from offbench.solvers._shared.heft import upward_rank
+from offbench.solvers._shared.list_scheduling import PartialSchedule, Times, times_of
+from offbench.solvers._shared.peft import optimistic_costs
 
 # Topcuoglu, Hariri, Wu (2002), figure 2: ten tasks on three processors; costs and edges.
 COSTS = [
@@ -44,7 +44,7 @@ def test_ranks_and_makespan_of_hefts_paper() -> None:
     times = textbook()
     rank = upward_rank(times)
     assert rank == pytest.approx(RANKS, abs=1e-3)
-    schedule = Schedule(times)
+    schedule = PartialSchedule(times)
     for k in np.argsort(-rank, kind="stable").tolist():
         done, places = schedule.finish_s(k)
         server = int(done.argmin())
@@ -78,16 +78,16 @@ def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize("solver", ["heft", "peft"])
 def test_booked_in_the_dispatch_order_nothing_is_later(solver: str, made: dict[str, Any]) -> None:
     """The evaluator, given servers and order, ends each task no later than the schedule meant."""
-    meant: list[Schedule] = []
+    meant: list[PartialSchedule] = []
     instance = parse(made)
     with pytest.MonkeyPatch.context() as patch:
-        original: Callable[..., Any] = Schedule.placement
+        original: Callable[..., Any] = PartialSchedule.placement
 
-        def kept(self: Schedule, booked: list[int]) -> Any:
+        def kept(self: PartialSchedule, booked: list[int]) -> Any:
             meant.append(self)
             return original(self, booked)
 
-        patch.setattr(Schedule, "placement", kept)
+        patch.setattr(PartialSchedule, "placement", kept)
         solution = solve(instance, solver)
     assert solution.placement is not None
     completion = [row["completion_s"] for row in evaluate(P1(instance), solution.placement).subtasks]

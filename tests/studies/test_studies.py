@@ -59,7 +59,7 @@ def test_study_answers_help(study: Study) -> None:
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_command_that_is_told_runs_the_study(study: Study) -> None:
-    target = re.match(r"make ([a-z-]+)", study.fields["Command"])
+    target = re.match(r"`make ([a-z-]+)", study.fields["Command"])
     assert target is not None
     line = ["make", "--dry-run", target[1], "ARGS=--help"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=HOME, timeout=60)

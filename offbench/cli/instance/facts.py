@@ -29,7 +29,7 @@ def task_facts(task: "Task", client_ghz: float) -> dict[str, Any]:
         "edges": edges,
         "forks": forks,
         "joins": joins,
-        "shape": "chain" if not forks and not joins and edges == len(task.layers) - 1 else "graph",
+        "shape": "chain" if task.is_chain else "graph",
         "gcycles": work,
         "output_mb": sum(layer.output_mb for layer in task.layers),
         "arrival_s": task.arrival_s,

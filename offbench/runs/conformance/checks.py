@@ -1,7 +1,7 @@
 """The checks, in order, and how they are gone through."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,10 @@ class Check:
     """raises a `Fault`, or `Refused`"""
     longest_s: float
     """how long it may take at most"""
+
+
+class ByTheClock(Refused):
+    """A solver's runs can't be compared, as time decides what it does."""
 
 
 def checks() -> list[Check]:
@@ -66,7 +70,14 @@ def checks() -> list[Check]:
 
 def longest_s() -> float:
     """Return how long all checks of a problem may take, without the start of processes."""
-    return limits.IMPORT_S + sum(check.longest_s for check in checks()) + limits.hard_s(None) + 2 * limits.END_S
+    return (
+        limits.IMPORT_S
+        + sum(check.longest_s for check in checks())
+        + limits.hard_s(limits.TIME_LIMIT_S)
+        + 2 * limits.FIRST_RUN_S
+        + limits.END_S
+        + limits.FOLLOW_S
+    )
 
 
 def conformance(
@@ -157,8 +168,12 @@ def _first_fitting(
 
     def check(crew: Crew, solver: str, kind: Kind) -> None:
         for make in made[:-1]:
-            with suppress(Refused):
+            try:
                 return run(make(), crew, solver, kind)
+            except ByTheClock:
+                raise
+            except Refused:
+                continue
         return run(made[-1](), crew, solver, kind)
 
     return check
@@ -182,7 +197,10 @@ def _repeats(instance: Instance, crew: Crew, solver: str, kind: Kind) -> None:
     try:
         runs = [attempt(worker, solver, trial) for worker in (crew.first, crew.second)]
     except Ended:
-        raise Refused(f"goes on after {trial.max_evaluations} evaluations in a second, so by the clock") from None
+        raise ByTheClock(
+            f"made {once.evaluations} evaluations in {limits.REPEATED_S:g} s, and not {trial.max_evaluations} in "
+            f"{trial.hard_s:g} s without a time limit: goes by the clock, which no seed determines"
+        ) from None
     first, again = (run for run in runs if run is not None)
     if first.placement is None or again.placement is None:
         if first.placement is again.placement:

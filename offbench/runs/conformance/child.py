@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offbench.errors import OffbenchError
 from offbench.runs.conformance.own_code import locate, own_files
 from offbench.runs.serve import Say, serve
+from offbench.search.budget import SolverError
 from offbench.search.registry import configure, find
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Child:
             reply = self._fault(error, request["solver"])
         finally:
             faulthandler.cancel_dump_traceback_later()
-        return reply | {"changed": self._restore(before)}
+        return reply | {"changes": _changes(before)}
 
     def _import(self, name: str) -> dict[str, Any]:
         try:
@@ -88,33 +89,33 @@ class Child:
         return {"over": True} if pressed else _facts(solution)
 
     def _fault(self, error: BaseException, solver: str) -> dict[str, Any]:
-        where, asked = locate(error.__traceback__, self._own.get(solver, []))
+        raised = error.__cause__ if isinstance(error, SolverError) and error.__cause__ is not None else error
+        where, asked = locate(raised.__traceback__, self._own.get(solver, []))
         if isinstance(error, OffbenchError):
             # From the solver's own lines it is the reason why it has no placement.
             return {"fault": _text(error), "where": where} if asked or not where else {"refused": _text(error)}
-        return {"fault": f"{type(error).__name__}: {_text(error)}", "where": where}
+        kind = "" if isinstance(error, SolverError) else f"{type(error).__name__}: "
+        return {"fault": f"{kind}{_text(error)}", "where": where}
 
-    def _restore(self, folder: Path) -> list[str]:
-        """Undo what a solver did to the process, and tell it."""
-        changed = []
+
+def _changes(folder: Path) -> list[str]:
+    """Return what a solver did to the process that the next one would suffer from."""
+    changes = []
+    try:
+        moved = Path.cwd() != folder
+    except OSError:  # it is gone
+        moved = True
+    if moved:
+        changes.append("changes the working directory")
+    for stream, number in (("stdout", 1), ("stderr", 2)):
         try:
-            moved = Path.cwd() != folder
-        except OSError:  # it is gone
-            moved = True
-        if moved:
-            changed.append("changes the working directory")
-            os.chdir(folder)
-        for stream, number in (("stdout", 1), ("stderr", 2)):
-            try:
-                os.fstat(number)
-                closed = getattr(sys, stream).closed
-            except OSError:
-                closed = True
-            if closed:
-                changed.append(f"closes sys.{stream}")
-                os.dup2(self._stderr.fileno(), number)
-                setattr(sys, stream, os.fdopen(os.dup(number), "w"))
-        return changed
+            os.fstat(number)
+            closed = getattr(sys, stream).closed
+        except OSError:
+            closed = True
+        if closed:
+            changes.append(f"closes sys.{stream}")
+    return changes
 
 
 def _text(error: BaseException) -> str:

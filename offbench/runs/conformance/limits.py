@@ -10,6 +10,8 @@ REPEATED_EVALUATIONS = 4_000
 """of the runs that are to be the same"""
 REPEATED_S = 1.0
 """how long one such run goes to see how many evaluations that is; the runs themselves have half as many"""
+REPEATED_AT_MOST_S = 5.0
+"""after which a run that has used up no evaluations is one that goes by the clock"""
 LARGE_TIME_LIMIT_S = 1.0
 """with very many subtasks"""
 CTRL_C_TIME_LIMIT_S = 10.0
@@ -22,8 +24,12 @@ IMPORT_S = 60.0
 """for a solver's import, and to compile what it compiles once"""
 START_S = 300.0
 """until a new process has loaded the evaluator, or compiled it"""
-END_S = 5.0
-"""until a process ends that was told to, and until what it started has ended too"""
+FIRST_RUN_S = 30.0
+"""for a solver's first run in a process, which may load libraries"""
+END_S = 15.0
+"""until a process ends that was told to, with all its threads"""
+FOLLOW_S = 3.0
+"""until what it started has ended too"""
 GIVE_UP = 2
 """trials that had to be ended, after which no more are made"""
 MEMORY_SHARE = 0.5
@@ -32,4 +38,4 @@ MEMORY_SHARE = 0.5
 
 def hard_s(time_limit: float | None) -> float:
     """Return when a trial is ended from outside, in seconds after it began."""
-    return (time_limit or TIME_LIMIT_S) + 2 * GRACE_S
+    return REPEATED_AT_MOST_S if time_limit is None else time_limit + 2 * GRACE_S

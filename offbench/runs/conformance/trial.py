@@ -100,7 +100,7 @@ def attempt(worker: Worker, solver: str, trial: Trial) -> Run | None:
         "max_evaluations": trial.max_evaluations, "alarm": trial.alarm, "press": trial.press,
         "servers": None if given is None else given.servers.tolist(),
     }  # fmt: skip
-    worker.imported(solver)
+    worker.rehearse(solver, given is not None)
     begun = monotonic()
     answer = worker.run(solver, request, trial.hard_s, trial.allowed)
     if "over" in answer:

@@ -1,8 +1,11 @@
 """What a check comes to, and the faults that several checks have in common."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+_NUMBER = re.compile(r"-?\d[\d.]*(e[-+]?\d+)?")
 
 Outcome = Literal["passed", "refused", "failed", "skipped"]
 
@@ -66,8 +69,13 @@ def findings(verdicts: Iterable[Verdict]) -> list[Finding]:
     found: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.outcome == "failed":
-            found.setdefault((verdict.where, verdict.detail), []).append(verdict)
+            found.setdefault((verdict.where, _kind(verdict)), []).append(verdict)
     return [
-        Finding(detail, where, same[0].numbers, tuple(verdict.check for verdict in same))
-        for (where, detail), same in found.items()
+        Finding(same[0].detail, where, same[0].numbers, tuple(verdict.check for verdict in same))
+        for (where, _), same in found.items()
     ]
+
+
+def _kind(verdict: Verdict) -> str:
+    """Return what two verdicts on one fault have in common: an exception's type, or all but the numbers."""
+    return verdict.detail.split(":")[0] if verdict.where else _NUMBER.sub("", verdict.detail)

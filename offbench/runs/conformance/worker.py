@@ -12,10 +12,12 @@ import psutil
 
 from offbench.errors import OffbenchError
 from offbench.runs.conformance import limits
+from offbench.runs.conformance.instances import one_chain
 from offbench.runs.conformance.own_code import is_own
 from offbench.runs.conformance.verdict import Fault, Refused
 from offbench.runs.process import Died, Process, TooLarge
 
+_CHILD = "offbench.runs.conformance.child"
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 # What faulthandler begins with.
 _DUMPS = ("Fatal Python error", "Timeout (")
@@ -40,12 +42,13 @@ class Worker:
         self._greeted = False
         self._asked: set[str] = set()
         self._imported: dict[str, dict[str, Any]] = {}
+        self._rehearsed: set[str] = set()
 
     def start(self, solver: str | None = None) -> Process:
         """Begin a process where there is none, and a solver's import, without waiting for them."""
         if self._process is None:
-            self._process = Process("offbench.runs.conformance.child").__enter__()
-            self._greeted, self._asked, self._imported = False, set(), {}
+            self._process = Process(_CHILD).__enter__()
+            self._greeted, self._asked, self._imported, self._rehearsed = False, set(), {}, set()
         if solver is not None and solver not in self._asked:
             self._asked.add(solver)
             self._process.post({"do": "import", "solver": solver, "hard_s": limits.IMPORT_S})
@@ -70,7 +73,7 @@ class Worker:
         return self._imported[solver]
 
     def run(self, solver: str, request: Mapping[str, Any], hard_s: float, allowed: str) -> dict[str, Any]:
-        """Return what a run found.
+        """Return what a run found, after `rehearse`.
 
         Parameters
         ----------
@@ -90,9 +93,32 @@ class Worker:
         Refused
             If it has no placement.
         """
-        self.imported(solver)
         self.start().post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
         return self._receive(solver, hard_s, allowed, press=request["press"])
+
+    def rehearse(self, solver: str, given: bool) -> None:
+        """Have a solver load what it loads in its first run: libraries that take longer than a trial may.
+
+        The watchdog ends it if need be, and whatever else goes wrong the trials tell.
+        """
+        self.imported(solver)
+        if solver in self._rehearsed:
+            return
+        request = {
+            "instance": one_chain().model_dump(mode="json"), "seed": 0, "time_limit": limits.TIME_LIMIT_S,
+            "max_evaluations": limits.EVALUATIONS, "alarm": True, "press": False,
+            "servers": [0] * len(one_chain().tasks[0].layers) if given else None,
+        }  # fmt: skip
+        hard_s = limits.FIRST_RUN_S
+        self.start().post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
+        try:
+            self._receive(solver, hard_s, f"at its limit ({limits.TIME_LIMIT_S:g} s), nor within {hard_s:g} s")
+        except Ended:
+            raise
+        except (Fault, Refused):
+            if self._process is None:  # it took that along
+                raise
+        self._rehearsed.add(solver)
 
     def _receive(self, solver: str, hard_s: float, allowed: str, press: bool = False) -> dict[str, Any]:
         assert self._process is not None
@@ -110,12 +136,14 @@ class Worker:
             raise Fault(
                 f"its process ended with {end.how}" if crashed else str(end), where=self._dismissed(solver)
             ) from None
+        if answer.get("changes"):
+            self.kill()  # nobody else is to suffer from them
         if "mistake" in answer:
             raise OffbenchError(answer["mistake"])
         if "fault" in answer:
             raise Fault(answer["fault"], where=_shown(answer["where"], solver))
-        if answer["changed"]:
-            raise Fault(" and ".join(answer["changed"]))
+        if answer["changes"]:
+            raise Fault(" and ".join(answer["changes"]))
         if "refused" in answer:
             raise Refused(answer["refused"])
         return answer
@@ -146,13 +174,15 @@ class Worker:
         self._process.post({"do": "end"})
         ended = self._process.ended(limits.END_S)
         left = self._process.left()
-        psutil.wait_procs(left, timeout=limits.END_S)
+        psutil.wait_procs(left, timeout=limits.FOLLOW_S)
         names = sorted(_command(process) for process in left if process.is_running())
         self.kill()
         if names:
             raise Fault(f"leaves a process behind: {names[0]}")
         if not ended:
-            raise Fault("leaves a thread behind that keeps its process from ending")
+            raise Fault(
+                f"its process doesn't end within {limits.END_S:g} s of its last run, perhaps for a thread of it"
+            )
 
     def kill(self) -> None:
         """End the process, and all that it started."""
@@ -172,7 +202,10 @@ class Worker:
 
 def _command(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        return " ".join(Path(word).name if k == 0 else word for k, word in enumerate(process.cmdline()[:3]))
+        words = process.cmdline()
+        if _CHILD in words:
+            return "a fork of its own"
+        return " ".join(Path(word).name if k == 0 else word for k, word in enumerate(words[:3]))
     return "one that has ended since"
 
 

@@ -1,0 +1,137 @@
+"""The area bound: all the work that there is over all the slots that there are, in seconds that have prices.
+
+A *price* for a second of a slot of each server makes one machine of all servers: where the prices of all slots sum
+to 1, no second of the clock holds more than one priced second of work. So of a group of tasks (`task_groups`), whose
+subtasks start at ``head_s`` at the earliest, the j-th to be through is so no sooner than ``head_s`` and the priced
+work of the first j. The delays of the group sum to at least
+
+    sum_i (head_s + tail_s(i) - arrival_s(i)) + sum_i rank(i) * sum_(k of i) price(server of k) * execution_s(k)
+
+with the ranks 1, 2, ... from the last task to the first, and ``tail_s`` the least time from a subtask's end to its
+task's. Whatever the order is, no ranks are cheaper than those of the assignment problem of tasks and ranks, in which
+each subtask has the server that is cheapest for it in each rank. A task by itself may leave subtasks out of
+its area, for a later head or a longer tail (Fernandez and Bussell, 1973).
+
+The delay is divided: a share goes to paths (`subtask_costs`), the rest to areas. The other parts of Q are
+those of `subtask_costs`, the inputs where they are cheapest and the balance 0. Any prices and any division give a
+bound, so none hangs on the precision of what looks for good ones (`server_prices`).
+
+Where Q is delay alone and all durations are whole multiples of a quantum, so is the delay, and the bound is rounded
+up to one. In the evaluator's arithmetic a duration is off by some last digits, and times are sums, maxima and p-th
+largest of durations, which don't stretch differences: a delay is off by no more than its task's durations together.
+"""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from offbench.bounds.path_flows import flows
+from offbench.bounds.server_prices import Division, ServerPrices
+from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.task_groups import groups_of
+from offbench.model.problem import Floats, Problem
+
+# Shares of the delay that go to paths. Where coordination weighs, some must, or queueing would be worth too much.
+_SHARES = (0.0, 0.25, 0.5, 0.75)
+# No quantum is a smaller part of a second than this.
+_FINEST = 10**6
+_EPS = float(np.finfo(float).eps)
+
+
+def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
+    """Yield bounds that improve; none where the delay doesn't count, or all tasks' paths are longer than their areas.
+
+    Parameters
+    ----------
+    problem
+        P1, or P2 whose servers are given.
+    steps
+        Of the problem.
+    """
+    a = problem.arrays
+    per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+    groups = groups_of(problem) if per_s > 0 else []
+    busy = [g for g, group in enumerate(groups) if group.longer_s > group.path_s]
+    if not busy:
+        return
+    quantum = _Quantum(problem)
+    spread = list(flows(problem))
+    paths = [_own_costs(problem, steps, flow) for flow in spread]
+    best = np.array([max(_sum_of_least(costs[group.subtasks]) for costs in paths) for group in groups])
+
+    def bound() -> float:
+        value = float(best.sum() - 2 * len(best) * _EPS * np.abs(best).sum())
+        return per_s * quantum.whole_s(value / per_s) if quantum.s > 0 else value
+
+    found: dict[int, ServerPrices] = {}
+    for share in _SHARES:
+        for flow in spread if share > 0 else spread[:1]:
+            costs = _own_costs(problem, steps, Flow(share * flow.subtask, share * flow.transfer))
+            division = Division(costs, (1 - share) * per_s)
+            for g in busy:
+                for area in groups[g].areas:
+                    prices = ServerPrices(problem, area, division, groups[g].prices)
+                    if g not in found or prices.best > found[g].best:
+                        found[g] = prices
+                best[g] = max(best[g], found[g].best)
+            yield bound()
+    for g, prices in found.items():
+        for value in prices.improve(best[g]):
+            best[g] = max(best[g], value)
+        yield bound()
+
+
+def _own_costs(problem: Problem, steps: SubtaskCosts, flow: Flow) -> Floats:
+    """Return the step of each subtask by its own server, its inputs where they may be and are cheapest."""
+    costs = np.empty(problem.allowed.shape)
+    for k, step in enumerate(steps.under(flow)):
+        cost = step.cost
+        for axis, source in enumerate(step.inputs):
+            cost = cost.take(np.flatnonzero(problem.allowed[source]), axis)
+        costs[k] = cost.min(axis=tuple(range(len(step.inputs))))
+    return costs
+
+
+def _sum_of_least(costs: Floats) -> float:
+    least = costs.min(axis=1)
+    return float(least.sum()) - 4 * len(least) * _EPS * float(np.abs(least).sum())
+
+
+class _Quantum:
+    """What the delay is a whole multiple of, where Q is delay alone; `s` is 0 where there is no such thing.
+
+    Parameters
+    ----------
+    problem
+        The problem.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        a = problem.arrays
+        self.s = 0.0
+        others = np.array([a.weights[3] * a.weights[1], a.weights[3] * a.weights[2], a.weights[4], a.weights[5]])
+        if (others / [a.scale[1], a.scale[2], 1, a.scale[3]]).any():
+            return
+        execution_s = (a.gcycles[:, None] / a.ghz)[problem.allowed]
+        transfer_s = a.input_mb[:, None, None] / a.link[..., 0]
+        durations = np.unique(np.concatenate((execution_s, transfer_s.ravel(), a.arrival_s)))
+        fractions = []
+        for seconds in durations.tolist():
+            fraction = Fraction(seconds).limit_denominator(_FINEST)
+            if abs(float(fraction) - seconds) > 2 * _EPS * seconds:
+                return
+            fractions.append(fraction)
+        ticks = math.lcm(*(fraction.denominator for fraction in fractions))
+        if ticks <= _FINEST:
+            self.s = math.gcd(*(int(fraction * ticks) for fraction in fractions)) / ticks
+        longest_s = float(a.arrival_s.max() + (problem.n_subtasks + 1) * 2 * durations[-1])
+        self._off_s = 8 * (problem.n_subtasks + 2) * _EPS * longest_s * len(a.arrival_s)
+        """more than the delay can be off a multiple by"""
+        if self._off_s > 1e-7 * self.s:
+            self.s = 0.0
+
+    def whole_s(self, delay_s: float) -> float:
+        """Round a bound on the delay up; what lies a little above a multiple may be there by rounding."""
+        return self.s * math.ceil(delay_s / self.s - 1e-6) - self._off_s

@@ -1,0 +1,271 @@
+"""What a run found: the facts, and their shapes for machines and data frames."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from offbench.evaluation.client_only import elsewhere
+from offbench.evaluation.evaluator import Evaluation
+from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
+from offbench.evaluation.references import Reference
+from offbench.learning.checkpoint import Checkpoint
+from offbench.learning.policy_check import Learnt, shares
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.search.search import TracePoint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The policy that a run went by instead of learning."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    rollouts: int
+    """placements that it was to make"""
+    met: bool = False
+    """whether the instance was one that it was trained on"""
+    inference_s: float = 0.0
+    """seconds that the placements took, without loading the policy"""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What improving the dispatch order of a placement (P2) came to."""
+
+    solver: str
+    parameters: dict[str, Any]
+    objective_before: float
+    gain: float
+    """by how much the objective fell; 0 where nothing better was found"""
+    seconds: float
+    evaluations: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SolutionFacts:
+    """The outcome of one run, as facts; what shows it to people is a `Solution`.
+
+    Raises
+    ------
+    ValueError
+        If placement and evaluation don't come together, or the bound lies above the objective.
+    """
+
+    instance: Instance
+    problem: Literal["P1", "P2"]
+    """P1: servers and dispatch order were chosen; P2: the order, for given servers"""
+    solver: str
+    parameters: dict[str, Any]
+    seed: int
+    stopped: str
+    """what ended the run: finished, optimal, target, max-evaluations, time-limit, interrupted"""
+    reason: str
+    """why the solver has no placement, if it said so"""
+    placement: Placement | None
+    """the best placement found"""
+    evaluation: Evaluation | None
+    """of that placement, by the shared evaluator"""
+    client_only: Evaluation
+    """of everything on the client, for comparison; what may not run there stands elsewhere"""
+    lower_bound: float
+    """on every placement's objective; minus infinity if none is known"""
+    seconds: float
+    """from before the solver's import to its end"""
+    evaluations: int
+    """complete placements scored"""
+    trace: tuple[TracePoint, ...]
+    """a point for each improvement"""
+    versions: dict[str, str]
+    reference: Reference | None = None
+    """what is known of the instance, if it is a shipped one and P1 was solved"""
+    stages: "tuple[Stage, ...]" = ()
+    """of two-step offloading: what was solved one after the other"""
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """of a solver that learns: points of loss over updates, reward over episodes"""
+    trained: Trained | None = None
+    """the policy that was trained before, if one was"""
+    learnt: Learnt | None = None
+    """what the policy chooses, of a solver that has one"""
+    p2: Finish | None = None
+    """the improvement of the dispatch order that followed P1, if one was wanted and there was something to improve"""
+
+    def __post_init__(self) -> None:
+        if (self.placement is None) != (self.evaluation is None):
+            raise ValueError("a placement comes with its evaluation")
+        if contradict(self.objective, self.lower_bound, client_only=self.client_only.objective):
+            raise ValueError(f"lower bound {self.lower_bound} above objective {self.objective}")
+
+    @property
+    def objective(self) -> float:
+        """Q of the placement; infinite without one."""
+        return self.evaluation.objective if self.evaluation is not None else math.inf
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
+        if self.evaluation is None or self.lower_bound == -math.inf:
+            return None
+        gap = relative_gap(self.objective, self.lower_bound, client_only=self.client_only.objective)
+        return gap if gap is None else max(0.0, gap)
+
+    @property
+    def best_known(self) -> float | None:
+        """The lowest objective known, this run's included; None where there is no reference."""
+        return min(self.reference.best_objective, self.objective) if self.reference is not None else None
+
+    @property
+    def missed_improvement(self) -> float | None:
+        """Share of the known improvement over everything on the client that is missed (MODEL.md section 9).
+
+        None where nothing is known, or not offloading is optimal.
+        """
+        if self.evaluation is None or self.best_known is None:
+            return None
+        return missed_improvement(self.objective, self.client_only.objective, self.best_known)
+
+    @property
+    def certified(self) -> float | None:
+        """The same against the best bound known, this run's included: what is missed is at most that.
+
+        None where no bound is known, not offloading is optimal, or P2 was solved, whose bounds are
+        not about everything on the client.
+        """
+        bound = self.lower_bound
+        if self.reference is not None and self.reference.best_bound is not None:
+            bound = max(bound, self.reference.best_bound)
+        if self.evaluation is None or self.problem == "P2" or bound == -math.inf:
+            return None
+        return certified(self.objective, self.client_only.objective, bound)
+
+    @property
+    def status(self) -> str:
+        """One of optimal (proven), feasible, infeasible (the solver says so), no-placement."""
+        if self.evaluation is None:
+            return "infeasible" if self.reason else "no-placement"
+        proven = is_optimal(self.objective, self.lower_bound, client_only=self.client_only.objective)
+        return "optimal" if proven else "feasible"
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what a reader should know before trusting the result."""
+        found = [
+            f"{stage.solution.solver} found no placement of the {stage.name} problem in {stage.solution.seconds:.3g} s "
+            f"and {stage.solution.evaluations:,} evaluations; that of {stage.stand_in} stands in"
+            for stage in self.stages
+            if stage.stand_in
+        ]
+        return found + (self.learnt.warnings if self.learnt is not None else [])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as one JSON object."""
+        found = self.evaluation is not None
+        return {
+            "instance": self.instance.name,
+            "problem": self.problem,
+            "solver": self.solver,
+            "parameters": self.parameters,
+            "seed": self.seed,
+            "status": self.status,
+            "stopped": self.stopped,
+            "reason": self.reason or None,
+            "objective": self.objective if found else None,
+            "lower_bound": self.lower_bound if math.isfinite(self.lower_bound) else None,
+            "gap": self.gap,
+            "best_known": self.best_known,
+            "missed_improvement": self.missed_improvement,
+            "certified": self.certified,
+            "seconds": self.seconds,
+            "evaluations": self.evaluations,
+            "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
+            "client_only": {**self.client_only.to_dict(), "elsewhere": elsewhere(self.instance)},
+            "shares": shares(self.instance, self.placement.servers) if self.placement is not None else None,
+            "policy": self._policy(),
+            "warnings": self.warnings,
+            "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
+            "p2": asdict(self.p2) if self.p2 is not None else None,
+            "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
+            "stages": [stage.to_dict() for stage in self.stages],
+            "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],
+            "versions": self.versions,
+        }
+
+    def _policy(self) -> dict[str, Any] | None:
+        facts: dict[str, Any] = {}
+        if self.learnt is not None:
+            facts |= {
+                "objective": self.learnt.objective,
+                "shares": shares(self.instance, self.learnt.servers),
+                "baselines": self.learnt.baselines,
+            }
+        if self.trained is not None:
+            checkpoint = self.trained.checkpoint
+            facts |= {
+                "folder": str(self.trained.folder),
+                "rollouts": self.trained.rollouts,
+                "met_in_training": self.trained.met,
+                "trained_on": [seen.name for seen in checkpoint.instances],
+                "training_steps": checkpoint.steps,
+                "training_seconds": checkpoint.seconds,
+                "inference_seconds": self.trained.inference_s,
+            }
+        return facts or None
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a row for each subtask: task, layer, server, and what it amounts to.
+
+        Raises
+        ------
+        ValueError
+            If the run found no placement.
+        """
+        import pandas as pd
+
+        if self.placement is None or self.evaluation is None:
+            raise ValueError(f"the run found no placement ({self.status})")
+        names = [{"task": task.name, "layer": layer.name} for task in self.instance.tasks for layer in task.layers]
+        servers = [self.instance.servers[s].name for s in self.placement.servers]
+        rows = zip(names, servers, self.evaluation.subtasks, strict=True)
+        return pd.DataFrame([{**name, "server": server, **parts} for name, server, parts in rows])
+
+    def __repr__(self) -> str:
+        return f"<Solution of '{self.instance.name}' by {self.solver}: {self.status}, Q = {self.objective:.6g}>"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of two-step offloading (MODEL.md section 5)."""
+
+    name: str
+    """initial, secondary, and secondary-2 and so on for modules inside modules"""
+    solution: SolutionFacts
+    """of the stage's own problem: contracted as far as need be, the rest pinned"""
+    free: int
+    """subtasks that it placed"""
+    time_limit: float | None
+    """its share of the budget, s"""
+    max_evaluations: int | None
+    """the same in evaluations"""
+    objective: float
+    """Q of the full graph, with modules still to come where the stage put them; infinite without a placement"""
+    tries: int = 1
+    """how often it was begun, with more each time, because its budget ended without a placement"""
+    stand_in: str = ""
+    """whose placement was taken where it had none in the end: that of greedy, or client-only"""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as one JSON object."""
+        return {
+            "name": self.name,
+            "free": self.free,
+            "time_limit": self.time_limit,
+            "max_evaluations": self.max_evaluations,
+            "tries": self.tries,
+            "stand_in": self.stand_in or None,
+            "full_objective": self.objective if math.isfinite(self.objective) else None,
+            "solution": self.solution.to_dict(),
+        }

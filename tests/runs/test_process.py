@@ -1,0 +1,116 @@
+"""A process of our own: what it answers, how it ends, what it leaves."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from offbench.runs.process import Died, Process, TooLarge
+
+CHILD = """
+import ctypes, itertools, os, subprocess, sys, time
+from offbench.runs.serve import serve
+
+def answer(request, say):
+    if "code" not in request:
+        return None
+    scope = dict(globals(), say=say)
+    exec(request["code"], scope)
+    return {"result": scope.get("result")}
+
+serve(lambda: {"hello": True}, answer)
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be a module `told` whose process executes what it is told."""
+    (tmp_path / "told.py").write_text(CHILD, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def gone(pid: int, at_most_s: float = 20) -> bool:
+    deadline = time.monotonic() + at_most_s
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_it_greets_answers_and_ends() -> None:
+    with Process("told") as process:
+        assert process.receive(60) == {"hello": True}
+        process.post({"code": "print('no answer'); say({'half': 1}); result = 2"})
+        assert [process.receive(60), process.receive(60)] == [{"half": 1}, {"result": 2}]
+        process.post({})
+        assert process.ended(60)
+        with pytest.raises(Died, match="exit code 0: no answer"):
+            process.receive(5)
+
+
+def test_what_is_written_into_its_pipes_is_no_answer() -> None:
+    code = 'for fd in range(3, 12):\n    try: os.write(fd, b\'{"result": 0}\\n{"result\')\n    except OSError: pass'
+    with Process("told") as process:
+        process.receive(60)
+        assert process.ask({"code": f"{code}\nresult = 1"}, 60) == {"result": 1}
+
+
+def test_its_limits() -> None:
+    with Process("told") as process:
+        process.receive(60)
+        with pytest.raises(TimeoutError):
+            process.ask({"code": "time.sleep(600)"}, 0.5)
+    with Process("told") as process:
+        process.receive(60)
+        with pytest.raises(TooLarge):
+            process.ask({"code": "kept = bytearray(200_000_000); time.sleep(600)"}, 60, at_most_mb=150)
+
+
+def test_its_end_is_seen_though_a_child_of_it_holds_the_pipe_and_the_child_is_ended() -> None:
+    code = "pid = os.fork()\nif pid == 0:\n    os.setsid(); time.sleep(600)\nsay({'pid': pid})\nos._exit(7)"
+    with Process("told") as process:
+        process.receive(60)
+        pid = process.ask({"code": code}, 60)["pid"]
+        with pytest.raises(Died, match="exit code 7"):
+            process.receive(60)
+        assert [left.pid for left in process.left()] == [pid]
+    assert gone(pid)
+
+
+def test_the_end_of_what_it_says_is_kept() -> None:
+    code = "os.write(2, b'x' * 10**7 + b'\\nlast words\\n'); os._exit(1)"
+    with Process("told") as process:
+        process.receive(60)
+        with pytest.raises(Died, match="exit code 1: last words") as end:
+            process.ask({"code": code}, 60)
+    assert len(end.value.told) <= 20_000
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
+def test_it_ends_with_the_one_that_asked_also_in_compiled_code() -> None:
+    code = (
+        "from offbench.runs.process import Process\n"
+        "with Process('told') as process:\n"
+        "    process.receive(60)\n"
+        "    pid = process.ask({'code': 'result = os.getpid()'}, 60)['result']\n"
+        "    process.post({'code': 'any(itertools.repeat(False))'})\n"
+        "    print(pid, flush=True)\n"
+        "    process.receive(600)\n"
+    )
+    path = os.pathsep.join(path for path in sys.path if path)
+    asker = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    try:
+        assert asker.stdout is not None
+        pid = int(asker.stdout.readline())
+        time.sleep(0.5)  # so that the loop has begun
+    finally:
+        asker.kill()
+        asker.wait()
+    assert gone(pid)
