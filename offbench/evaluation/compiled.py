@@ -51,8 +51,9 @@ def inlined(function: Callable[..., Any] | None = None, *, fastmath: FastMath = 
     """Compile a function into those that call it; Python can't."""
     if function is None:
         return partial(inlined, fastmath=fastmath)
-    no_way_in: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # compiles sooner
-    return njit(forceinline=True, error_model="numpy", fastmath=fastmath, **no_way_in)(function)
+    # Unpacking a workspace from Python's objects would be most of what is compiled.
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(forceinline=True, error_model="numpy", fastmath=fastmath, **options)(function)
 
 
 def _borrow(_, value):
