@@ -31,7 +31,7 @@ from offbench.bounds.path_flows import flows
 from offbench.bounds.server_prices import Division, ServerPrices
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
 from offbench.bounds.task_groups import groups_of
-from offbench.model.problem import Floats, Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Floats, Problem
 
 # Shares of the delay that go to paths. Where coordination weighs, some must, or queueing would be worth too much.
 _SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -51,7 +51,7 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
         Of the problem.
     """
     a = problem.arrays
-    per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+    per_s = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
     groups = groups_of(problem) if per_s > 0 else []
     busy = [g for g, group in enumerate(groups) if group.longer_s > group.path_s]
     if not busy:
@@ -111,11 +111,18 @@ class _Quantum:
     def __init__(self, problem: Problem) -> None:
         a = problem.arrays
         self.s = 0.0
-        others = np.array([a.weights[3] * a.weights[1], a.weights[3] * a.weights[2], a.weights[4], a.weights[5]])
-        if (others / [a.scale[1], a.scale[2], 1, a.scale[3]]).any():
+        others = np.array(
+            [
+                a.weights[WEIGHT.score] * a.weights[WEIGHT.energy],
+                a.weights[WEIGHT.score] * a.weights[WEIGHT.cost],
+                a.weights[WEIGHT.coordination],
+                a.weights[WEIGHT.balance],
+            ]
+        )
+        if (others / [a.scale[SCALE.energy], a.scale[SCALE.cost], 1, a.scale[SCALE.balance]]).any():
             return
         execution_s = (a.gcycles[:, None] / a.ghz)[problem.allowed]
-        transfer_s = a.input_mb[:, None, None] / a.link[..., 0]
+        transfer_s = a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]
         durations = np.unique(np.concatenate((execution_s, transfer_s.ravel(), a.arrival_s)))
         if durations[-1] == 0:
             return

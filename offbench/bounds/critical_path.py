@@ -5,13 +5,13 @@ Nothing queues, and each reader has its input from wherever that is quickest for
 
 import numpy as np
 
-from offbench.model.problem import Floats, Problem
+from offbench.model.problem import LINK, Floats, Problem
 
 
 def earliest_starts_s(problem: Problem) -> Floats:
     """Return when each subtask can start on each server at the earliest, infinite where it may not run."""
     a, n = problem.arrays, problem.n_subtasks
-    s_per_mb = 1 / a.link[..., 0]
+    s_per_mb = 1 / a.link[..., LINK.rate_mb_per_s]
     execution_s = _executions_s(problem)
     start = np.full(execution_s.shape, np.inf)
     for k in range(n):
@@ -30,7 +30,7 @@ def earliest_starts_s(problem: Problem) -> Floats:
 def least_times_to_go_s(problem: Problem) -> Floats:
     """Return how long each task takes from the end of a subtask on each server on, infinite where it may not run."""
     a, n = problem.arrays, problem.n_subtasks
-    s_per_mb = 1 / a.link[..., 0]
+    s_per_mb = 1 / a.link[..., LINK.rate_mb_per_s]
     execution_s = _executions_s(problem)
     to_go = np.where(problem.allowed, 0.0, np.inf)
     for k in range(n - 1, -1, -1):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import SubtaskCost
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Floats, Ints, Problem
+from offbench.model.problem import SCALE, WEIGHT, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -112,14 +112,16 @@ class Program:
         a = problem.arrays
         self.problem = problem
         self._parts = _stages(problem, parts, rows)
-        self.unit = float(a.weights[5] / a.scale[3])
+        self.unit = float(a.weights[WEIGHT.balance] / a.scale[SCALE.balance])
         """cost of an imbalance of 1 after one subtask"""
         terms = [
             max(np.abs(stage.cost[stage.cost < np.inf]).max(initial=0.0) for stage in stages)
             for part in self._parts
             for stages in zip(*part, strict=True)
         ]
-        self.rounding = float(4 * np.finfo(float).eps * len(terms) * (sum(terms) + a.weights[5] * len(terms)))
+        self.rounding = float(
+            4 * np.finfo(float).eps * len(terms) * (sum(terms) + a.weights[WEIGHT.balance] * len(terms))
+        )
         """more than the sums below can be off by"""
 
     @property

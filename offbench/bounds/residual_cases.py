@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offbench.bounds.frontier import Case
 from offbench.bounds.subtask_costs import Assumed, Flow, SubtaskCosts
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, Problem
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _cases(problem: Problem, steps: SubtaskCosts, flow: Flow, block: ResidualBlo
         through[k] = problem.inputs_of(k).start
     yield _case(steps, flow, block, through, Assumed(critical=block.chain))
     # The skip's transfer takes one of few times.
-    times_s = np.unique(a.input_mb[block.skip] / a.link[..., 0])
+    times_s = np.unique(a.input_mb[block.skip] / a.link[..., LINK.rate_mb_per_s])
     through = np.full(problem.n_subtasks, -1)
     through[block.join] = block.skip
     for shorter, time_s in zip([-np.inf, *times_s[:-1]], times_s, strict=True):

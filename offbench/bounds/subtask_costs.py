@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Arrays, Floats, Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -124,26 +124,28 @@ class SubtaskCosts:
             )
 
         shape = (m,) * (len(placed) + 1)
-        of_delay, of_energy, of_cost = a.weights[3] * a.weights[:3]
+        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
         possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
         spread = np.broadcast_to(share * own[0], shape)
         # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
         # cube root of a benefit of 1e-16 is no small thing.
         energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
         still = np.broadcast_to(self.never_queues[k], shape)
-        most = self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[0])
+        most = (
+            self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[SCALE.delay])
+        )
         arriving = {}
         for i in inputs:
             sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
             energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
-            spread = spread + transfers[i] * (sent_s / a.scale[0])
+            spread = spread + transfers[i] * (sent_s / a.scale[SCALE.delay])
             possible &= sent_s <= assumed.transfer_s
             if assumed.critical == i:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
-                arriving[i] = (execution + sent_s) / a.scale[0]
-        e = (energy_j + a.client_power_w * execution) / a.scale[1]
-        u = (cost_usd + a.usd_per_s * execution) / a.scale[2]
+                arriving[i] = (execution + sent_s) / a.scale[SCALE.delay]
+        e = (energy_j + a.client_power_w * execution) / a.scale[SCALE.energy]
+        u = (cost_usd + a.usd_per_s * execution) / a.scale[SCALE.cost]
         gain = np.full(shape, -np.inf)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
         alike = (
@@ -155,8 +157,8 @@ class SubtaskCosts:
             known = (alike, i - inputs.start, share, most)
             if known not in self._known:
                 self._known[known] = _gains(
-                    t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[4], of_delay * share, most,
-                    a.lambdas, a.root, a.benefits,
+                    t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[WEIGHT.coordination], of_delay * share,
+                    most, a.lambdas, a.root, a.benefits,
                 ).reshape(shape)  # fmt: skip
             gain = np.maximum(gain, self._known[known])
         cost = of_delay * spread + of_energy * e + of_cost * u - gain
@@ -168,7 +170,7 @@ class SubtaskCosts:
         By the inequality of the means the coupling is at most 3 / 27^(1/root).
         """
         a = self.problem.arrays
-        of_delay, of_energy, of_cost = a.weights[3] * a.weights[:3]
+        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
         most = np.array([np.full(len(a.ghz), self._horizon), own[1], own[2]])
         for i in inputs:
@@ -177,7 +179,9 @@ class SubtaskCosts:
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
             most = np.ones_like(most)
-        forgetful: Floats = cost - a.weights[4] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
+        forgetful: Floats = cost - a.weights[WEIGHT.coordination] * np.sqrt(
+            3 * 27 ** (-1 / a.root) * (a.lambdas @ most)
+        )
         return forgetful
 
 
@@ -216,15 +220,15 @@ def _horizon(problem: Problem) -> float:
     """Return what no standardised delay exceeds: everything one after another."""
     a = problem.arrays
     apart = ~np.eye(problem.n_servers, dtype=np.bool_)
-    slowest = a.link[..., 0].min(where=apart, initial=np.inf)
+    slowest = a.link[..., LINK.rate_mb_per_s].min(where=apart, initial=np.inf)
     together = a.gcycles.sum() / a.ghz.min() + a.input_mb.sum() / slowest
-    return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[0])
+    return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[SCALE.delay])
 
 
 def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:
     """Return seconds, joules and dollars of an input's transfer, from server to server."""
-    seconds = a.input_mb[i] / a.link[..., 0]
-    return seconds, a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]
+    seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
+    return seconds, a.link[..., LINK.power_w] * seconds, a.input_gb[i] * a.link[..., LINK.usd_per_gb]
 
 
 def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench import Placement
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, Problem
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def times_of(problem: Problem) -> Times:
                 readers[source].append((k, mb))
     execution_s = np.where(problem.allowed, a.gcycles[:, None] / a.ghz, np.inf)
     slots = np.diff(a.slot_start.astype(np.int64)).tolist()
-    return Times(execution_s, inputs, readers, 1 / a.link[..., 0], a.arrival_s, a.client, slots)
+    return Times(execution_s, inputs, readers, 1 / a.link[..., LINK.rate_mb_per_s], a.arrival_s, a.client, slots)
 
 
 class PartialSchedule:

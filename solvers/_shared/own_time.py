@@ -12,7 +12,7 @@ import numpy as np
 
 from offbench import P1, P2, Instance, Placement
 from offbench.model.instance import Scales
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, Problem
 
 AnyProblem = TypeVar("AnyProblem", P1, P2, Problem)
 
@@ -20,7 +20,9 @@ AnyProblem = TypeVar("AnyProblem", P1, P2, Problem)
 def in_own_time(problem: AnyProblem) -> AnyProblem:
     """Return the problem with the longest execution or transfer lasting from 1 up to 2 units of time."""
     a = problem.arrays
-    longest = max(float(a.gcycles.max() / a.ghz.min()), float((a.input_mb / np.min(a.link[..., 0])).max()))
+    longest = max(
+        float(a.gcycles.max() / a.ghz.min()), float((a.input_mb / np.min(a.link[..., LINK.rate_mb_per_s])).max())
+    )
     if not 0 < longest < math.inf:
         return problem
     exponent = -math.frexp(longest)[1] + 1

@@ -10,7 +10,7 @@ from ortools.sat.python import cp_model
 
 from offbench import Placement
 from offbench.evaluation.coordination import largest
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
 from .balance import imbalances
 from .booking import Bookings, capacities, unrelated
@@ -147,11 +147,18 @@ class Model:
         terms: list[cp_model.LinearExprT] = []
         weights: list[int] = []
         self.offset = 0.0
-        per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
-        of_energy, of_cost = float(a.weights[3] * a.weights[1]), float(a.weights[3] * a.weights[2])
+        per_s = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
+        of_energy, of_cost = (
+            float(a.weights[WEIGHT.score] * a.weights[WEIGHT.energy]),
+            float(a.weights[WEIGHT.score] * a.weights[WEIGHT.cost]),
+        )
         for k in range(problem.n_subtasks):
             for literal, option in zip(choices.options[k], choices.ways[k].options, strict=True):
-                value = of_energy * option.energy + of_cost * option.cost - float(a.weights[4]) * option.coordination
+                value = (
+                    of_energy * option.energy
+                    + of_cost * option.cost
+                    - float(a.weights[WEIGHT.coordination]) * option.coordination
+                )
                 terms.append(literal)
                 weights.append(units.down(value + (per_s * option.delay_s if chains[k] else 0)))
             if choices.ways[k].loose:
@@ -179,7 +186,7 @@ class Model:
                 terms.append(done)
                 weights.append(units.delay)
                 self.offset -= per_s * float(a.arrival_s[i])
-        imbalance = int(units.down(float(a.weights[5] / a.scale[3])))
+        imbalance = int(units.down(float(a.weights[WEIGHT.balance] / a.scale[SCALE.balance])))
         if imbalance > 0:
             each = imbalances(model, problem, choices)
             terms += each
@@ -202,9 +209,9 @@ class Model:
         """Add energy and cost of the transfers to a subtask with loose options."""
         a = self.problem.arrays
         for i in self.problem.inputs_of(k):
-            seconds = a.input_mb[i] / a.link[..., 0]
-            energy = a.link[..., 1] * seconds / a.scale[1]
-            cost = a.input_gb[i] * a.link[..., 2] / a.scale[2]
+            seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
+            energy = a.link[..., LINK.power_w] * seconds / a.scale[SCALE.energy]
+            cost = a.input_gb[i] * a.link[..., LINK.usd_per_gb] / a.scale[SCALE.cost]
             for (q, s), literal in self.choices.pairs[i].items():
                 terms.append(literal)
                 weights.append(self.units.down(float(of_energy * energy[q, s] + of_cost * cost[q, s])))
@@ -264,8 +271,11 @@ def _worths(
     All that a placement with an option adds to the relaxation's bound of it must leave it below the target.
     """
     a = problem.arrays
-    per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
-    of_energy, of_cost = float(a.weights[3] * a.weights[1]), float(a.weights[3] * a.weights[2])
+    per_s = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
+    of_energy, of_cost = (
+        float(a.weights[WEIGHT.score] * a.weights[WEIGHT.energy]),
+        float(a.weights[WEIGHT.score] * a.weights[WEIGHT.cost]),
+    )
     inputs = problem.inputs_of(k)
     found = []
     for option in choices.ways[k].options:
@@ -287,10 +297,12 @@ def _worths(
 def _longest_s(problem: Problem, option: Option, left: float, per_s: float, horizon_s: float) -> float:
     """Return how long an option can queue: then its delay costs more than coordination and what is *left* allow."""
     a = problem.arrays
-    t = option.delay_s / float(a.scale[0])
+    t = option.delay_s / float(a.scale[SCALE.delay])
     most_s = horizon_s
     for _ in range(3):
-        gain = float(a.weights[4]) * largest(a, option.energy, option.cost, t, t + most_s / float(a.scale[0]))
+        gain = float(a.weights[WEIGHT.coordination]) * largest(
+            a, option.energy, option.cost, t, t + most_s / float(a.scale[SCALE.delay])
+        )
         most_s = min(most_s, max(0.0, left + gain) / per_s * (1 + 1e-9))
     return most_s
 
@@ -298,7 +310,7 @@ def _longest_s(problem: Problem, option: Option, left: float, per_s: float, hori
 def horizon_s(problem: Problem) -> float:
     """Return what no time exceeds: after the last arrival something runs or is sent until all is done."""
     a = problem.arrays
-    sent = (a.input_mb[:, None, None] / a.link[..., 0]).max(axis=(1, 2))
+    sent = (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).max(axis=(1, 2))
     runs = (a.gcycles[:, None] / a.ghz).max(axis=1)
     return float(a.arrival_s.max() + sent.sum() + runs.sum()) * (1 + 1e-9)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import coordination
-from offbench.model.problem import Floats, Problem
+from offbench.model.problem import LINK, SCALE, Floats, Problem
 
 Key = tuple[int, float, float, float]
 
@@ -91,8 +91,10 @@ def ways(problem: Problem, k: int, possible: list[NDArray[np.bool_]], most: int,
 def _transfers(problem: Problem, i: int) -> Floats:
     """Return seconds, energy and cost of an input's transfer, shape (servers, servers, 3)."""
     a = problem.arrays
-    seconds = a.input_mb[i] / a.link[..., 0]
-    return np.stack((seconds, a.link[..., 1] * seconds, a.input_gb[i] * a.link[..., 2]), axis=-1)
+    seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
+    return np.stack(
+        (seconds, a.link[..., LINK.power_w] * seconds, a.input_gb[i] * a.link[..., LINK.usd_per_gb]), axis=-1
+    )
 
 
 def _classes(to_here: Floats, sources: NDArray[np.int64]) -> list[tuple[int, ...]]:
@@ -112,12 +114,12 @@ def _options(problem: Problem, k: int, s: int, chosen: tuple[int, ...], sent: Fl
     execution_s = float(a.gcycles[k] / a.ghz[s])
     energy_j = sum(sent[:, 1].tolist()) + float(a.client_power_w[s]) * execution_s
     cost_usd = sum(sent[:, 2].tolist()) + float(a.usd_per_s[s]) * execution_s
-    energy, cost = energy_j / float(a.scale[1]), cost_usd / float(a.scale[2])
+    energy, cost = energy_j / float(a.scale[SCALE.energy]), cost_usd / float(a.scale[SCALE.cost])
     options = []
     for delay_s in np.unique(sent[:, 0]).tolist():
         critical = tuple(np.flatnonzero(sent[:, 0] == delay_s).tolist())
         total_s = execution_s + delay_s
-        h = float(coordination(a, total_s / float(a.scale[0]), energy, cost))
+        h = float(coordination(a, total_s / float(a.scale[SCALE.delay]), energy, cost))
         options.append(Option(s, chosen, critical, total_s, energy, cost, h))
     return options
 
@@ -138,8 +140,8 @@ def _loose(
     """
     a = problem.arrays
     execution_s = float(a.gcycles[k] / a.ghz[s])
-    energy = float(a.client_power_w[s] * execution_s / a.scale[1])
-    cost = float(a.usd_per_s[s] * execution_s / a.scale[2])
+    energy = float(a.client_power_w[s] * execution_s / a.scale[SCALE.energy])
+    cost = float(a.usd_per_s[s] * execution_s / a.scale[SCALE.cost])
     if a.benefits:
         square = 3 * 27 ** (-1 / a.root) * a.lambdas.sum()
     else:
@@ -148,6 +150,6 @@ def _loose(
             for transfer, each in zip(transfers, classes, strict=True)
         ]
         e, u = np.sum(sent, axis=0) / a.scale[1:3] + (energy, cost)
-        t = horizon_s / a.scale[0] if a.root == 3 else 1.0
+        t = horizon_s / a.scale[SCALE.delay] if a.root == 3 else 1.0
         square = 3 * (t * e * u) ** (1 / a.root) * a.lambdas.max()
     return Option(s, (), (), execution_s, energy, cost, float(np.sqrt(square)), loose=True)

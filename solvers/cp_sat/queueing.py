@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from offbench.evaluation.coordination import over_estimate
-from offbench.model.problem import Floats, Problem
+from offbench.model.problem import SCALE, WEIGHT, Floats, Problem
 
 from .options import Option
 
@@ -67,11 +67,11 @@ def worth(
         Queueing delays at which it must not be.
     """
     a = problem.arrays
-    of_h = float(a.weights[4])
+    of_h = float(a.weights[WEIGHT.coordination])
     if option.loose or of_h == 0 or most_s <= 0:
         ends = np.array([0.0, most_s]) if most_s > 0 else np.zeros(1)
         return Worth(ends, per_s * ends)
-    scale = float(a.scale[0])
+    scale = float(a.scale[SCALE.delay])
     first = option.delay_s / scale
     last = first + most_s / scale
     points = [first + queued_s / scale for queued_s in at if 0 < queued_s < most_s]

@@ -9,13 +9,13 @@ index is booked first.
 import numpy as np
 
 from offbench.bounds.state_space import balanced_groups
-from offbench.model.problem import Problem
+from offbench.model.problem import SCALE, WEIGHT, Problem
 
 
 def interchangeable(problem: Problem) -> list[tuple[int, int]]:
     """Return pairs of tasks that may change places; those that all may are linked in a row."""
     a = problem.arrays
-    balanced = a.weights[5] > 0 and np.isfinite(a.scale[3]) and bool(balanced_groups(a))
+    balanced = a.weights[WEIGHT.balance] > 0 and np.isfinite(a.scale[SCALE.balance]) and bool(balanced_groups(a))
     latest: dict[tuple[object, ...], int] = {}
     pairs = []
     for i, arrival_s in enumerate(a.arrival_s.tolist()):

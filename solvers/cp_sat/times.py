@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from offbench.model.problem import Ints, Problem
+from offbench.model.problem import LINK, Ints, Problem
 
 from .choices import Choices, Literal
 from .units import Units
@@ -93,7 +93,7 @@ def execution(problem: Problem, units: Units, k: int, s: int) -> int:
 
 def transfer(problem: Problem, units: Units, i: int, q: int, s: int) -> int:
     """Return the transfer of an input from server to server, in ticks."""
-    return units.ticks(float(problem.arrays.input_mb[i] / problem.arrays.link[q, s, 0]))
+    return units.ticks(float(problem.arrays.input_mb[i] / problem.arrays.link[q, s, LINK.rate_mb_per_s]))
 
 
 class Times:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
 _DYADIC = range(20, 31)
 # A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.
@@ -64,16 +64,18 @@ class Units:
         a = problem.arrays
         n = problem.n_subtasks
         error = precision * size or 1e-12  # where nothing costs anything, any unit will do
-        per_s = float(a.weights[3] * a.weights[0] / a.scale[0])
+        per_s = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
         durations = np.concatenate((
-            (a.gcycles[:, None] / a.ghz).ravel(), (a.input_mb[:, None, None] / a.link[..., 0]).ravel(), a.arrival_s,
+            (a.gcycles[:, None] / a.ghz).ravel(),
+            (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).ravel(),
+            a.arrival_s,
         ))  # fmt: skip
         exact = next((2.0**bits for bits in _DYADIC if (durations * 2.0**bits % 1 == 0).all()), math.inf)
         if horizon_s * exact < _MOST_TICKS:
             tick_s, slack = 1 / exact, 0
         else:
             slack = 2 * n + 2
-            steepest = max(per_s, float(a.weights[4] / a.scale[0]))
+            steepest = max(per_s, float(a.weights[WEIGHT.coordination] / a.scale[SCALE.delay]))
             tick_s = error / (slack * steepest * min(n, 10)) if steepest > 0 else math.inf
             tick_s = min(max(tick_s, horizon_s / _MOST_TICKS), horizon_s / 1000)
         if per_s == 0:

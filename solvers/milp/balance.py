@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import Problem
+from offbench.model.problem import SCALE, WEIGHT, Problem
 
 
 def groups(problem: Problem) -> list[list[int]]:
@@ -24,7 +24,7 @@ def groups(problem: Problem) -> list[list[int]]:
 def matters(problem: Problem) -> bool:
     """Whether Z counts in the objective."""
     a = problem.arrays
-    return bool(a.weights[5] > 0 and np.isfinite(a.scale[3]) and groups(problem))
+    return bool(a.weights[WEIGHT.balance] > 0 and np.isfinite(a.scale[SCALE.balance]) and groups(problem))
 
 
 def add_balance(model: pyo.ConcreteModel, problem: Problem) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import coordination
-from offbench.model.problem import Problem
+from offbench.model.problem import SCALE, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,10 +72,14 @@ def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
     rows = np.repeat(np.arange(len(servers)), len(mine))
     sent_s = transfer_s[rows, critical]
     delay_s = execution_s[rows] + sent_s
-    t, e, u = delay_s / a.scale[0], energy_j[rows] / a.scale[1], cost_usd[rows] / a.scale[2]
+    t, e, u = (
+        delay_s / a.scale[SCALE.delay],
+        energy_j[rows] / a.scale[SCALE.energy],
+        cost_usd[rows] / a.scale[SCALE.cost],
+    )
     # The evaluator takes T from times on the clock, whose rounding counts where H is infinitely steep.
     first = int(a.input_of[mine[0]]) - problem.n_subtasks
     exact = first >= 0 and a.arrival_s[first] == 0
-    blur = np.where(exact | (sent_s == 0), 0, _ROUNDING * horizon_s) / a.scale[0]
+    blur = np.where(exact | (sent_s == 0), 0, _ROUNDING * horizon_s) / a.scale[SCALE.delay]
     h = np.max([coordination(a, np.maximum(0, t + sign * blur), e, u) for sign in (-1, 0, 1)], axis=0)
     return Choices(servers[rows], critical, delay_s, t, e, u, h)

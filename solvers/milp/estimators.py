@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from offbench.evaluation.coordination import coordination, over_estimate
-from offbench.model.problem import Arrays
+from offbench.model.problem import SCALE, Arrays
 from offbench.solvers.milp.choices import Choices
 
 Key = tuple[int, int]
@@ -53,7 +53,7 @@ class Estimators:
     def segments(self, key: Key, choices: Choices, longest_s: float) -> list[Segment]:
         """Return the segments of a choice from no waiting to *longest_s*."""
         m = key[1]
-        scale_s, t, e, u = float(self.arrays.scale[0]), choices.t[m], choices.e[m], choices.u[m]
+        scale_s, t, e, u = float(self.arrays.scale[SCALE.delay]), choices.t[m], choices.e[m], choices.u[m]
         cuts = {0.0, longest_s, *self.cuts[key]}
         if self.arrays.benefits and 0 < (1 - t) * scale_s < longest_s:
             cuts.add(float(1 - t) * scale_s)  # from there on H is 0
@@ -71,7 +71,7 @@ class Estimators:
         if not 0 < wait_s < longest_s:
             return False
         m = key[1]
-        t = choices.t[m] + wait_s / self.arrays.scale[0]
+        t = choices.t[m] + wait_s / self.arrays.scale[SCALE.delay]
         true = float(coordination(self.arrays, t, choices.e[m], choices.u[m]) - choices.h[m])
         loose = self._error(key, choices, longest_s, wait_s, true) > tolerance
         if loose:

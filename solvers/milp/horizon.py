@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import largest
+from offbench.model.problem import SCALE, WEIGHT
 from offbench.solvers.milp.choices import Choices
 from offbench.solvers.milp.times import Times
 
@@ -25,7 +26,7 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     a = problem.arrays
     n = problem.n_subtasks
     latest = np.full(n, times.horizon_s * (1 + _SLACK))
-    price = float(a.weights[3] * a.weights[0] / a.scale[0])
+    price = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
     if not math.isfinite(objective) or price == 0:
         return latest
     others = sum(_least(times, k, choices[k] if choices else None) for k in range(n))
@@ -53,7 +54,7 @@ def _least(times: Times, k: int, choices: Choices | None) -> float:
     a = times.problem.arrays
     _, energy, cost, score, coordination, _ = a.weights.tolist()
     h = choices.h.copy()
-    longest = times.horizon_s / float(a.scale[0])
+    longest = times.horizon_s / float(a.scale[SCALE.delay])
     for c in np.flatnonzero(times.waits_on[k, choices.servers[:, -1]]):
         t = float(choices.t[c])
         h[c] = max(h[c], largest(a, float(choices.e[c]), float(choices.u[c]), t, t + longest))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import Problem
+from offbench.model.problem import LINK, SCALE, Problem
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
 from offbench.solvers.milp.choices import Choices, places
@@ -72,7 +72,10 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
 
     def transfer_s(m: Any, i: int) -> Any:
         return sum(
-            float(a.input_mb[i] / a.link[p, s, 0]) * m.y[i, p, s] for p in origins[i] for s in own[reader[i]] if p != s
+            float(a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * m.y[i, p, s]
+            for p in origins[i]
+            for s in own[reader[i]]
+            if p != s
         )
 
     # Eq. 4 and 5: ready, waiting, completion. A chain that never waits needs no clock.
@@ -86,10 +89,13 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
     # Eq. 6 to 9: energy, cost.
     total_energy_j = sum(
         float(a.client_power_w[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
-    ) + sum(float(a.link[p, s, 1] * a.input_mb[i] / a.link[p, s, 0]) * y for (i, p, s), y in model.y.items())
+    ) + sum(
+        float(a.link[p, s, LINK.power_w] * a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * y
+        for (i, p, s), y in model.y.items()
+    )
     total_cost_usd = sum(
         float(a.usd_per_s[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
-    ) + sum(float(a.input_gb[i] * a.link[p, s, 2]) * y for (i, p, s), y in model.y.items())
+    ) + sum(float(a.input_gb[i] * a.link[p, s, LINK.usd_per_gb]) * y for (i, p, s), y in model.y.items())
 
     # Eq. 10 and 11: coordination.
     total_h = _add_coordination(model, facts, estimators) if facts.choices else 0.0
@@ -101,12 +107,12 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
     weighted = (
         score
         * (
-            delay / float(a.scale[0]) * total_delay_s
-            + energy / float(a.scale[1]) * total_energy_j
-            + cost / float(a.scale[2]) * total_cost_usd
+            delay / float(a.scale[SCALE.delay]) * total_delay_s
+            + energy / float(a.scale[SCALE.energy]) * total_energy_j
+            + cost / float(a.scale[SCALE.cost]) * total_cost_usd
         )
         - coordination * total_h
-        + balance / float(a.scale[3]) * total_z
+        + balance / float(a.scale[SCALE.balance]) * total_z
     )
     model.objective = pyo.Objective(expr=weighted, sense=pyo.minimize)
 

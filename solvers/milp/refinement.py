@@ -21,7 +21,7 @@ import pyomo.environ as pyo
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Infeasible, Placement, Search, evaluate
-from offbench.model.problem import Problem
+from offbench.model.problem import WEIGHT, Problem
 from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import choices
 from offbench.solvers.milp.estimators import Estimators
@@ -61,7 +61,7 @@ class Proof:
         search = self.search
         search.propose(greedy(search))
         who = times(self.problem)
-        coordinated = self.problem.arrays.weights[4] > 0
+        coordinated = self.problem.arrays.weights[WEIGHT.coordination] > 0
         rows = []
         for k in range(self.problem.n_subtasks if coordinated else 0):
             search.check()
@@ -118,7 +118,7 @@ class Proof:
 
     def _learn(self, facts: ModelData, estimators: Estimators, found: list[Placement]) -> None:
         """Tighten estimators where the solutions were; if the last one needs no tightening, exclude it."""
-        weight = float(self.problem.arrays.weights[4])
+        weight = float(self.problem.arrays.weights[WEIGHT.coordination])
         n = self.problem.n_subtasks
         tolerance = 1e-7 * _size(self.search) / (weight * n) if weight > 0 else math.inf
         loose = False

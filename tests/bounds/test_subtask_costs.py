@@ -19,7 +19,7 @@ from offbench.evaluation.evaluator import evaluate, evaluate_many
 from offbench.evaluation.kernel import PARTS
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
-from offbench.model.problem import P1, Arrays
+from offbench.model.problem import P1, WEIGHT, Arrays
 
 Floats = NDArray[np.float64]
 Drawn = tuple[dict[str, Any], list[list[str]], list[list[int]] | None]
@@ -187,7 +187,7 @@ def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -
     if a.benefits:  # a benefit of a rounding error has a cube root far from 0
         indicators = evaluation.parts[:, [0, 4, 5]] / a.scale[:3]
         assume(not np.any((indicators != 1) & (np.abs(indicators - 1) < 1e-9)))
-    without_balance = evaluation.objective - a.weights[5] * evaluation.balance
+    without_balance = evaluation.objective - a.weights[WEIGHT.balance] * evaluation.balance
     steps = SubtaskCosts(problem)
     for flow in flows(problem):
         assert total(steps.under(flow), placement.servers) <= without_balance + 1e-9 * max(1, abs(without_balance))

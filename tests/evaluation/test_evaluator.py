@@ -459,7 +459,7 @@ def test_orders_of_another_shape_are_refused() -> None:
         evaluate_many(P1(parse(handmade.phone())), np.zeros((2, 7), dtype=np.int64), np.zeros((1, 7), dtype=np.int64))
 
 
-@pytest.mark.parametrize("servers", [[0.7] * 7, [float("nan")] * 7, ["phone"] * 7, None])
+@pytest.mark.parametrize("servers", [[0.7] * 7, [float("nan")] * 7, ["nobody"] * 7, None])
 def test_servers_that_are_no_indices_are_refused(servers: Any) -> None:
     with pytest.raises((OffbenchError, TypeError, ValueError)):
         evaluate(P1(parse(handmade.phone())), servers)

@@ -17,6 +17,7 @@ from offbench import P1, Placement, Search, evaluate, load, solve
 from offbench.environment import Episodes
 from offbench.evaluation.evaluator import prefix_objectives
 from offbench.model.instance import Instance
+from offbench.model.problem import WEIGHT
 from offbench.search.metrics import Diary
 from offbench.solvers.ddpqn_plus import DdpqnPlus
 from offbench.solvers.ddpqn_plus.agent import Agent
@@ -164,7 +165,7 @@ def test_what_comes_later_is_the_best_of_all_ways_on_without_queues_and_balance(
     for placed in product(range(problem.n_servers), repeat=3):
         if all(problem.allowed[k, s] for k, s in enumerate(placed)):
             evaluation = evaluate(problem, placed)
-            q[placed] = evaluation.objective - a.weights[5] * evaluation.balance
+            q[placed] = evaluation.objective - a.weights[WEIGHT.balance] * evaluation.balance
     # The first subtask's own part depends on nothing after it.
     first = np.array([q[s].min() for s in range(3)])
     own = np.array([alone(problem, s) for s in range(3)])

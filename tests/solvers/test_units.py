@@ -14,7 +14,7 @@ from offbench import Placement, Solver, solve
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance, parse
 from offbench.model.placement import parse_placement
-from offbench.model.problem import P1, P2
+from offbench.model.problem import LINK, P1, P2
 from offbench.solvers._shared.own_time import in_own_time
 
 Json = dict[str, Any]
@@ -102,7 +102,9 @@ def test_own_time_changes_no_objective(drawn: tuple[Json, list[list[str]], list[
             assert type(own) is type(problem)
             assert evaluate(own, given_).objective == evaluate(problem, given_).objective
             a = own.arrays
-            longest = max((a.gcycles[:, None] / a.ghz).max(), (a.input_mb[:, None, None] / a.link[..., 0]).max())
+            longest = max(
+                (a.gcycles[:, None] / a.ghz).max(), (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).max()
+            )
             assert longest == 0 or 1 <= longest < 2
 
 
