@@ -47,7 +47,8 @@ def _answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 def _rehearse(solver: str) -> None:
     """Compile what a solver has compiled once on a machine."""
-    from offbench.search.registry import configure, find
+    from offbench.search.parameters import configure
+    from offbench.search.registry import find
 
     configure(find(solver), solver, {}).warm_up()
 

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from offbench.bench.code import fingerprint
 from offbench.errors import OffbenchError
 from offbench.model.instance import Fact
-from offbench.search.registry import PACKAGE, catalogue, locate
+from offbench.search.entries import PACKAGE
+from offbench.search.registry import catalogue, locate
 from offbench.search.source import Source, find_source
 
 NOT_INSTALLED = "not installed"

@@ -10,7 +10,8 @@ from offbench.bench.job import NOT_INSTALLED, Job, code_of, code_of_policy
 from offbench.bench.suite import Entrant, Suite, instances_of, is_file
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance
-from offbench.search.registry import catalogue, configure, find, locate
+from offbench.search.parameters import configure
+from offbench.search.registry import catalogue, find, locate
 
 
 @dataclass(frozen=True)

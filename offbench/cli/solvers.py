@@ -8,7 +8,7 @@ from offbench.cli.shared.arguments import Json
 from offbench.cli.shared.errors import say
 
 if TYPE_CHECKING:
-    from offbench.search.registry import Entry
+    from offbench.search.entries import Entry
     from offbench.search.solver import Solver
 
 
@@ -76,7 +76,7 @@ def _solver_facts(name: str) -> dict[str, Any]:
 
 
 def _parameters(solver: "type[Solver]") -> list[dict[str, Any]]:
-    from offbench.search.registry import parameter_type
+    from offbench.search.parameters import parameter_type
 
     properties = solver.model_json_schema().get("properties", {})
     return [

@@ -18,7 +18,8 @@ from offbench.learning.trainable import Policy, Trainable, Training
 from offbench.model.instance import Fact, Instance, Name
 from offbench.model.problem import P1
 from offbench.search.metrics import Diary
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 
 Content = TypeVar("Content")
 

@@ -9,7 +9,9 @@ from typing import Any
 from offbench.errors import OffbenchError
 from offbench.runs.blame import blaming
 from offbench.search.budget import Clock
-from offbench.search.registry import PACKAGE, configure, find
+from offbench.search.entries import PACKAGE
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 from offbench.search.solver import Solver
 from offbench.search.watchdog import watchdog
 

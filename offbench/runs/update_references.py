@@ -17,7 +17,8 @@ from offbench.model.placement import Placement, PlacementFile
 from offbench.model.problem import P1
 from offbench.runs.solve import solve
 from offbench.search.budget import BoundError, Budget
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 from offbench.search.search import Search
 from offbench.versions import versions
 

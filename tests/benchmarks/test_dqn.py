@@ -16,7 +16,8 @@ import pytest
 from offbench import P1, Budget, Search, SearchEnded, load, solve
 from offbench.search.budget import Clock
 from offbench.search.metrics import Diary
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 
 from .conftest import Speeds
 

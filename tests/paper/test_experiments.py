@@ -13,7 +13,8 @@ from offbench.model.problem import P1
 from offbench.paper.experiments import DEFAULTS, FULL, PARAMETERS, QUICK, Scope, chosen, experiments
 from offbench.paper.settings import WEIGHTS, Setting
 from offbench.paper.table import at_end, balances
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 
 
 def test_what_is_left_out_weighs_nothing_and_the_rest_keeps_its_proportion() -> None:

@@ -15,7 +15,8 @@ import offbench.solvers
 from offbench import OffbenchError, Solver, solve
 from offbench.cli import app
 from offbench.errors import OffbenchWarning
-from offbench.search.registry import catalogue, configure, describe, find, names_with, parameter_type
+from offbench.search.parameters import configure, parameter_type
+from offbench.search.registry import catalogue, describe, find, names_with
 
 Write = Callable[[str, Any], Path]
 

@@ -16,7 +16,8 @@ from offbench import P1, OffbenchError
 from offbench.environment import Episodes
 from offbench.model.instance import parse
 from offbench.search.metrics import Diary
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 from offbench.solvers._shared.torch import one_thread
 from offbench.solvers.dqn import Dqn
 from offbench.solvers.dqn.agent import Agent

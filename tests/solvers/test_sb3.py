@@ -14,8 +14,9 @@ from handmade import DELAY_ALONE, instance, layer, link, server, task
 import offbench as ob
 from offbench import P1, OffbenchError, Search
 from offbench.model.instance import parse
-from offbench.search import registry
-from offbench.search.registry import configure, find
+from offbench.search import entries, registry
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("stable_baselines3")
@@ -144,7 +145,7 @@ def test_device_that_is_not_there_is_a_users_mistake(solver: str) -> None:
 def test_without_the_library_it_is_listed_as_not_installed(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = importlib.util.find_spec
     libraries = ("stable_baselines3", "sb3_contrib")
-    monkeypatch.setattr(registry, "find_spec", lambda name: None if name in libraries else known(name))
+    monkeypatch.setattr(entries, "find_spec", lambda name: None if name in libraries else known(name))
     registry._own_entries.cache_clear()
     try:
         assert registry.catalogue()[solver].missing

@@ -14,7 +14,8 @@ from offbench.errors import OffbenchError
 from offbench.runs.conformance.own_code import locate, own_files
 from offbench.runs.serve import Say, serve
 from offbench.search.budget import SolverError
-from offbench.search.registry import configure, find
+from offbench.search.parameters import configure
+from offbench.search.registry import find
 
 if TYPE_CHECKING:
     from offbench.runs.solution import Solution

@@ -4,7 +4,7 @@ import os
 import sys
 from types import TracebackType
 
-from offbench.search.registry import PACKAGE
+from offbench.search.entries import PACKAGE
 from offbench.search.solver import Solver
 
 # Whoever is called by a solver and raises an `OffbenchError` was given something that isn't right.
