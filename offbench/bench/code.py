@@ -100,7 +100,7 @@ def _normal(node: Any, told: list[str]) -> None:
         told.append("(")
         for name in node._fields:
             value = getattr(node, name, None)
-            if value is None or value == [] or name in _UNSAID:
+            if value is None or value == [] or name in _UNSAID or (type(node), name) in _TYPES:
                 continue
             if isinstance(node, ast.JoinedStr):  # some versions see empty texts between its parts
                 value = [each for each in value if not (isinstance(each, ast.Constant) and each.value == "")]
@@ -128,3 +128,5 @@ def _doing(nodes: list[Any]) -> Iterator[Any]:
 
 # Whether a name is read or written shows in its place.
 _UNSAID = frozenset({"ctx", "type_comment", "type_ignores"})
+# Those of functions are for type checkers; a class's fields are made of theirs.
+_TYPES = frozenset({(ast.FunctionDef, "returns"), (ast.AsyncFunctionDef, "returns"), (ast.arg, "annotation")})

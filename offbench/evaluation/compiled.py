@@ -136,7 +136,7 @@ def _tell() -> None:
 
 def _sources(function: FunctionType) -> str:
     """Return a digest of all that is compiled into a function: the files of what it calls, and global constants."""
-    facts: set[str] = set()
+    facts = {_digest(__file__)}
     pending, seen = [function], {function}
     while pending:
         one = pending.pop()

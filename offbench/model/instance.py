@@ -402,6 +402,8 @@ def load(instance: str | Path) -> Instance:
         If there is no such file or name, or the file breaks a rule of the format; the message names
         file, place and rule.
     """
+    if not isinstance(instance, str | Path):
+        raise OffbenchError(f"instance: must be a file or a shipped name, not {type(instance).__name__}")
     path = Path(instance)
     if path.suffix == "" and path.name == str(instance) and not _is_file(path):
         found = _shipped_files()

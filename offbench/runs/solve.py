@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,8 @@ def solve(
         name.
     """
     instance = instance_of(instance)
-    if seed < 0:
-        raise OffbenchError(f"seed: must be 0 or more, not {seed}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise OffbenchError(f"seed: must be a whole number from 0 on, not {seed!r}")
     trained = _trained(solver, policy, rollouts, parameters)
     if p2 is not None and placement is not None:
         raise OffbenchError("p2: improves what P1 finds; with a placement given, name the solver of P2 alone")

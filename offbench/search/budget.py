@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral, Real
 from time import perf_counter
+from typing import Any
 
 from offbench.errors import OffbenchError
 
@@ -45,7 +47,7 @@ class Budget:
     Raises
     ------
     OffbenchError
-        If a limit is not positive, or a number isn't finite.
+        If a limit is not positive, or isn't a number of its kind, or a number isn't finite.
     """
 
     time_limit: float | None = None
@@ -53,12 +55,20 @@ class Budget:
     target: float | None = None
 
     def __post_init__(self) -> None:
+        _require(Real, "a number", **{"time limit": self.time_limit, "target": self.target})
+        _require(Integral, "a whole number", **{"max evaluations": self.max_evaluations})
         if self.time_limit is not None and not 0 < self.time_limit < math.inf:
             raise OffbenchError(f"time limit: must be a positive number of seconds, not {self.time_limit}")
         if self.max_evaluations is not None and self.max_evaluations < 1:
             raise OffbenchError(f"max evaluations: must be at least 1, not {self.max_evaluations}")
         if self.target is not None and not math.isfinite(self.target):
             raise OffbenchError(f"target: must be a finite number, not {self.target}")
+
+
+def _require(kind: type, what: str, **values: Any) -> None:
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise OffbenchError(f"{name}: must be {what}, not {value!r}")
 
 
 class Clock:

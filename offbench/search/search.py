@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
-from offbench.evaluation.kernel import TOTALS
+from offbench.evaluation.kernel import TOTAL, TOTALS
 from offbench.model.placement import Placement, indices
 from offbench.model.problem import Ints, Problem
 from offbench.search.archive import INDICATORS, Front
@@ -206,7 +206,7 @@ class Search:
         SearchEnded, InvalidPlacement
             As `propose`. Rows scored before the end are kept.
         """
-        return self._score(assignments, orders)[:, 0]
+        return self._score(assignments, orders)[:, TOTAL.objective]
 
     def propose_indicators(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
         """Propose a population as `propose_many`, for a solver that weighs indicators in its own way.
@@ -235,10 +235,10 @@ class Search:
             self.evaluations += last - first
             if self.front is not None:
                 self.front.add(placements[rows], some_orders, totals[rows, _INDICATORS])
-            best = first + int(np.argmin(totals[rows, 0]))
-            if totals[best, 0] < self.objective:
+            best = first + int(np.argmin(totals[rows, TOTAL.objective]))
+            if totals[best, TOTAL.objective] < self.objective:
                 order = None if booked is None else booked[best]
-                self._improve(Placement(placements[best], order), float(totals[best, 0]))
+                self._improve(Placement(placements[best], order), float(totals[best, TOTAL.objective]))
             first = last
         self.check()
         return totals
@@ -293,10 +293,12 @@ class Search:
         Raises
         ------
         BoundError
-            If it lies above the incumbent's objective.
+            If it lies above the incumbent's objective, or isn't a number.
         SearchEnded
             If it meets the incumbent, which proves it optimal.
         """
+        if math.isnan(value):
+            raise BoundError("a lower bound must be a number, not NaN")
         if self.problem.instance.weights.coordination == 0:
             value = max(0.0, value)
         if value > self.lower_bound:

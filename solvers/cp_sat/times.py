@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -132,10 +133,10 @@ class Times:
                 ))  # fmt: skip
             ready = arrivals[0]
             if len(arrivals) > 1:
-                ready = model.new_int_var(*spans.ready[k].tolist(), f"ready {k}")
+                ready = model.new_int_var(*spans.ready[k].tolist(), f"ready {k}")  # type: ignore[call-arg]
                 model.add_max_equality(ready, arrivals)
                 self._criticals(model, problem, units, choices, k, arrivals, ready)
-            start = model.new_int_var(*spans.start[k].tolist(), f"start {k}")
+            start = model.new_int_var(*spans.start[k].tolist(), f"start {k}")  # type: ignore[call-arg]
             if spans.queued[k] == 0:
                 self.queued.append(0)
                 self.queues.append(None)
@@ -154,7 +155,7 @@ class Times:
                 self.queued.append(queued)
                 self.queues.append(queues)
                 self.waits.append(waits)
-            end = model.new_int_var(*spans.end[k].tolist(), f"end {k}")
+            end = model.new_int_var(*spans.end[k].tolist(), f"end {k}")  # type: ignore[call-arg]
             model.add(
                 end == start + _weighted((literal, execution(problem, units, k, s))
                                          for s, literal in choices.servers[k].items())
@@ -214,5 +215,5 @@ class Times:
 
 
 def _weighted(terms: "list[tuple[Literal, int]] | object") -> cp_model.LinearExprT:
-    pairs = list(terms)  # type: ignore[call-overload]
+    pairs: list[Any] = list(terms)  # type: ignore[call-overload, arg-type]
     return cp_model.LinearExpr.weighted_sum([literal for literal, _ in pairs], [weight for _, weight in pairs])

@@ -61,6 +61,7 @@ LEARNING = {"ddpqn", "ddpqn-plus"}
         ("offbench/runs/summary.py", '"""', '# A comment.\n"""', set()),
         ("offbench/runs/summary.py", "\ndef ", "\nNEW = 1\n\n\ndef ", set()),
         ("offbench/search/search.py", '"""', '# A comment.\n"""', set()),
+        ("offbench/search/search.py", "def check(self) -> None:", 'def check(self) -> "None":', set()),
         ("offbench/search/search.py", '"""Score one placement', '"""In other words: score one placement', set()),
         (
             "offbench/search/search.py",

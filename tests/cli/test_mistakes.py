@@ -107,3 +107,17 @@ def test_command_that_cannot_work(arguments: tuple[str, ...], fragments: list[st
     line = fail(*arguments)
     for fragment in fragments:
         assert fragment in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["solve", "--nope", "alexnet"], "No such option: --nope"),
+        (["solve", "--solver", "greedy", "alexnet", "further"], "unexpected extra argument"),
+        (["solve"], "Missing argument 'INSTANCE'"),
+    ],
+    ids=["command", "option", "argument", "missing"],
+)
+def test_usage_is_told_in_one_line(arguments: list[str], told: str) -> None:
+    assert told in fail(*arguments)

@@ -333,3 +333,9 @@ def test_ctrl_c_ends_it_and_all_that_it_began(mine: Write) -> None:
     assert process.returncode == 130
     assert "interrupted during 'several tasks, pinned layers'" in told and "Traceback" not in errors
     assert not [each for each in began if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_who_refuses_everything_solves_nothing(mine: Write) -> None:
+    verdicts = list(conformance(mine("raise Infeasible('not today')")))
+    assert {verdict.outcome for verdict in verdicts} >= {"refused", "failed"}
+    assert [str(found) for found in findings(verdicts)] == ["refused every problem that it was given"]

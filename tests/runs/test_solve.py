@@ -118,7 +118,7 @@ def test_on_start_sees_the_search_before_the_solver() -> None:
         ({"instance": "alexnett"}, "did you mean 'alexnet'?"),
         ({"solver": "greddy"}, "did you mean 'greedy'?"),
         ({"solver": "random", "parameters": {"batch": 0}}, "batch"),
-        ({"seed": -1}, "seed: must be 0 or more, not -1"),
+        ({"seed": -1}, "seed: must be a whole number from 0 on, not -1"),
         ({"time_limit": 0}, "time limit"),
         ({"max_evaluations": 0}, "max evaluations"),
         ({"target": float("nan")}, "target"),

@@ -380,3 +380,24 @@ def test_progress_is_that_of_the_limit_that_is_nearer() -> None:
     search.clock._start -= 50
     search.propose(search.problem.everything_on(0))
     assert search.progress == pytest.approx(0.5, abs=0.01)
+
+
+def test_bound_that_is_no_number_is_an_error() -> None:
+    search = Search(P1(parse(handmade.phone())))
+    with pytest.raises(BoundError, match="not NaN"):
+        search.bound(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [
+        ({"time_limit": "x"}, "time limit: must be a number, not 'x'"),
+        ({"target": "x"}, "target: must be a number"),
+        ({"max_evaluations": 2.5}, "max evaluations: must be a whole number, not 2.5"),
+        ({"max_evaluations": True}, "max evaluations: must be a whole number, not True"),
+    ],
+    ids=["time", "target", "half", "bool"],
+)
+def test_budget_of_another_type_is_refused(budget: dict[str, Any], told: str) -> None:
+    with pytest.raises(OffbenchError, match=told):
+        Budget(**budget)

@@ -15,6 +15,9 @@ from offbench.errors import OffbenchError, OffbenchWarning
 FAILED = 1
 MISTAKE = 2
 
+# click's, which some versions of typer bring along under a name of their own
+UsageError: Any = typer.BadParameter.__base__
+
 
 class OneLineErrors(TyperGroup):
     """A group of commands that tells a user's mistake in one line, without a traceback."""
@@ -32,8 +35,10 @@ class OneLineErrors(TyperGroup):
         except OffbenchError as error:
             say(str(error))
             raise typer.Exit(MISTAKE) from None
-        except typer.BadParameter as error:  # typer's own check of a value
-            say(error.format_message())
+        except UsageError as error:  # typer's own check of options, arguments and values
+            command = error.ctx.command_path if error.ctx is not None else "offbench"
+            hint = "" if isinstance(error, typer.BadParameter) else f"; '{command} --help' tells what there is"
+            say(" ".join(error.format_message().split()).rstrip(".") + hint)
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt as interrupt:
             say("interrupted")
