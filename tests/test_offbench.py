@@ -27,3 +27,9 @@ def test_public_name_is_there(name: str) -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'slove'"):
         offbench.slove  # noqa: B018
+
+
+def test_problem_and_evaluation_show_themselves_in_short() -> None:
+    problem = offbench.P1(offbench.load("alexnet"))
+    assert repr(problem) == "<P1 of 'alexnet': 11 subtasks, 11 servers>"
+    assert "parts" not in repr(offbench.evaluate(problem, problem.everything_on(0)))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Evaluation:
     """Z after the last subtask"""
     makespan_s: float
     scales: Scales
-    parts: Floats
+    parts: Floats = field(repr=False)
     """a row for each subtask, a column for each name in `kernel.PARTS`"""
 
     @property

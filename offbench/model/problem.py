@@ -148,6 +148,10 @@ class Problem:
         self.arrays = Arrays(**facts)
         self.packed = _pack(self.arrays)
 
+    def __repr__(self) -> str:
+        sizes = f"{self.n_subtasks:,} subtasks, {self.n_servers} servers"
+        return f"<{type(self).__name__} of {self.instance.name!r}: {sizes}>"
+
     @property
     def n_subtasks(self) -> int:
         """How many subtasks there are."""
