@@ -2,7 +2,8 @@
 
 import unicodedata
 
-# Unicode categories: control, half a pair, format (also what turns the direction of writing), ends of lines and paragraphs.
+# Unicode categories: control, half a pair, format (also what turns the direction of writing), ends of lines and
+# paragraphs.
 _UNSEEN = ("Cc", "Cs", "Cf", "Zl", "Zp")
 _JOINERS = "\u200c\u200d\xad"  # in names of many languages, and they move nothing
 
