@@ -4,6 +4,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from offbench.bench.tables import TitledTable
+from offbench.files.escaping import in_csv, in_latex, in_markdown
+from offbench.files.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,22 +92,21 @@ def markdown(block: TitledTable) -> str:
     """Write a block as a Markdown table with its title and notes."""
     heads, rows = cells(block)
     rules = ["---:" if right else "---" for right in aligned(rows, len(heads))]
-    lines = [
-        f"| {' | '.join(line)} |"
-        for line in (heads, rules, *([cell.replace("|", "\\|") for cell in row] for row in rows))
-    ]
-    return "\n".join([f"**{block.title}**", "", *lines, "", *(f"- {note}" for note in block.notes)]).rstrip() + "\n"
+    told = [[in_markdown(cell) for cell in line] for line in (heads, *rows)]
+    lines = [f"| {' | '.join(line)} |" for line in (told[0], rules, *told[1:])]
+    notes = [f"- {in_markdown(note)}" for note in block.notes]
+    return "\n".join([f"**{in_markdown(block.title)}**", "", *lines, "", *notes]).rstrip() + "\n"
 
 
 def latex(block: TitledTable) -> str:
     """Write a block as a LaTeX table for the package booktabs."""
     heads, rows = cells(block)
     align = "".join("r" if right else "l" for right in aligned(rows, len(heads)))
-    lines = [f"    {' & '.join(map(_escaped, line))} \\\\" for line in (heads, *rows)]
+    lines = [f"    {' & '.join(map(in_latex, line))} \\\\" for line in (heads, *rows)]
     parts = (
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
-        f"  \\caption{{{_escaped(block.title)}}}",
+        f"  \\caption{{{in_latex(block.title)}}}",
         f"  \\label{{tab:{block.name}}}",
         f"  \\begin{{tabular}}{{{align}}}",
         "    \\toprule",
@@ -114,34 +115,30 @@ def latex(block: TitledTable) -> str:
         *lines[1:],
         "    \\bottomrule",
         "  \\end{tabular}",
-        *(f"  % {note}" for note in block.notes),
+        *(f"  % {plain(note)}" for note in block.notes),
         "\\end{table}",
     )
     return "\n".join(parts) + "\n"
 
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "∞": r"$\infty$",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(character, character) for character in text)
-
-
 def csv(block: TitledTable) -> str:
     """Write a block's numbers as they are."""
-    return str(block.frame.to_csv(index=False, lineterminator="\n"))
+    return csv_of(block.frame)
+
+
+def csv_of(frame: "pd.DataFrame", **how: Any) -> str:
+    """Write a table as CSV, its texts so that a spreadsheet runs none of them (`in_csv`)."""
+    texts = frame.map(lambda value: in_csv(value) if isinstance(value, str) else value)
+    return str(texts.to_csv(index=False, lineterminator="\n", **how))
 
 
 def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     """Return a table as JSON can say it: NaN as null, infinity as a text."""
 
-    def plain(value: Any) -> Any:
+    def finite(value: Any) -> Any:
         value = value.item() if hasattr(value, "item") else value
         if isinstance(value, float) and not math.isfinite(value):
             return None if math.isnan(value) else "infinity"
         return value
 
-    return [{str(name): plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(name): finite(value) for name, value in row.items()} for row in frame.to_dict("records")]

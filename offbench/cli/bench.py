@@ -113,7 +113,7 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
     """Say how many runs a plan has, and how long they take."""
     from offbench.bench.forecast import duration, seconds_of_all
     from offbench.bench.runner import to_run
-    from offbench.cli.shared.console import show_json
+    from offbench.cli.shared.console import show_json, show_line
 
     _tell_older(made, store)
     todo = to_run(made, store, rerun)
@@ -125,7 +125,7 @@ def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool
         )
         return
     likely = f", {duration(likely_s)} as the runs that are done went" if likely_s < most_s else ""
-    print(
+    show_line(
         f"{made.suite.name}: {len(made.jobs)} runs, {len(made.jobs) - len(todo)} done, {len(todo)} to make: "
         f"at most {duration(most_s)} with --jobs {jobs}{likely}; into {store.folder}"
     )
@@ -166,7 +166,7 @@ def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:
     """Say what came of it."""
     from dataclasses import asdict
 
-    from offbench.cli.shared.console import plural, show_json
+    from offbench.cli.shared.console import plural, show_json, show_line
 
     for damage in store.damaged:
         say(damage)
@@ -178,7 +178,7 @@ def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:
         failed = (
             f", {outcome.failed} of them failed (`offbench status {store.folder}` says how)" if outcome.failed else ""
         )
-        print(f"{plural(outcome.done, 'run')} made{failed}; {outcome.skipped} were done before; in {store.folder}")
+        show_line(f"{plural(outcome.done, 'run')} made{failed}; {outcome.skipped} were done before; in {store.folder}")
     if outcome.elsewhere:
         say(f"{plural(outcome.elsewhere, 'run')} left to another process that is at them")
     if outcome.interrupted:

@@ -28,18 +28,18 @@ def check(
     """
     from time import monotonic
 
-    from offbench.cli.shared.console import show_json
+    from offbench.cli.shared.console import show_json, show_line
     from offbench.search.registry import locate
 
     begun = monotonic()
     locate(solver)
     if not json:
-        print(f"{solver}: trying it", flush=True)  # before what takes a second to load
+        show_line(f"{solver}: trying it")  # before what takes a second to load
     from offbench.runs.conformance import conformance, longest_s
 
     if not json:
         minutes = f"{longest_s() / 60:.0f} minutes at most, twice that for P1 and P2"
-        print(f"each check is ended at its limit: {minutes}; mostly it takes some seconds", flush=True)
+        show_line(f"each check is ended at its limit: {minutes}; mostly it takes some seconds")
     verdicts: list[Verdict] = []
     running = ""
 
@@ -55,7 +55,7 @@ def check(
                 if not json:
                     with hidden():
                         reason = f"  {verdict.detail}" if verdict.outcome in ("refused", "skipped") else ""
-                        print(f"{verdict.outcome:8}{verdict.seconds:6.1f} s  {verdict.check}{reason}", flush=True)
+                        show_line(f"{verdict.outcome:8}{verdict.seconds:6.1f} s  {verdict.check}{reason}")
     except KeyboardInterrupt:
         if not json:
             _summarise(solver, verdicts, f"interrupted during '{running}'")
@@ -78,12 +78,14 @@ def check(
 
 def _summarise(solver: str, verdicts: "list[Verdict]", conclusion: str) -> None:
     """Print each fault once, with the checks that it came out in."""
+    from offbench.cli.shared.console import show_line
     from offbench.runs.conformance import findings
 
     failed = sum(verdict.outcome == "failed" for verdict in verdicts)
-    print(f"{solver} {conclusion}" + (f": {failed} of {len(verdicts)} checks failed" if failed else ""))
+    show_line(f"{solver} {conclusion}" + (f": {failed} of {len(verdicts)} checks failed" if failed else ""))
     for finding in findings(verdicts):
-        print(f"  {finding}\n    in: {'; '.join(finding.checks)}")
+        show_line(f"  {finding}")
+        show_line(f"    in: {'; '.join(finding.checks)}")
 
 
 @contextmanager
@@ -92,12 +94,18 @@ def _watched(title: str) -> Iterator[tuple[Callable[[str], None], Callable[[], A
     from contextlib import nullcontext
 
     from offbench.cli.shared.console import watched_stderr
+    from offbench.files.plain import plain
 
     with watched_stderr() as console:
         if console is None:
             yield (lambda text: None), nullcontext
             return
-        status = console.status(title)
+        from rich.text import Text
+
+        def tell(text: str) -> None:
+            status.update(Text(plain(text)))  # a text of its own, for rich reads markup in a str here
+
+        status = console.status(Text(plain(title)))
 
         @contextmanager
         def hidden() -> Iterator[None]:
@@ -106,4 +114,4 @@ def _watched(title: str) -> Iterator[tuple[Callable[[str], None], Callable[[], A
             status.start()
 
         with status:
-            yield status.update, hidden
+            yield tell, hidden

@@ -106,16 +106,18 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
     from io import StringIO
 
     from offbench.cli.shared.files import write
+    from offbench.files.escaping import in_csv
     from offbench.files.json import layout
 
     text = StringIO()
     rows = list(found.rows())
     table = csv.DictWriter(text, [*rows[0], "placement"], lineterminator="\n")
     table.writeheader()
-    for point, row in zip((*found.front, *found.others), rows, strict=True):
-        file = Path("placements") / f"{point.name.replace('/', '-')}.json"
+    for point, row, name in zip((*found.front, *found.others), rows, found.files, strict=True):
+        file = Path("placements") / f"{name}.json"
         write(folder / file, layout(point.placement.to_file(found.instance)) + "\n", quiet=True)
-        table.writerow({**row, "placement": file.as_posix()})
+        cells = row | {"placement": file.as_posix()}
+        table.writerow({key: in_csv(value) if isinstance(value, str) else value for key, value in cells.items()})
     write(folder / "front.csv", text.getvalue(), quiet)
     write(folder / "front.html", found.figure().to_html(include_plotlyjs=True), quiet)
 
@@ -130,9 +132,10 @@ def _show(found: "Pareto") -> None:
     for column in table.columns[2:]:
         column.justify = "right"
     named = [(what, min(found.front, key=lambda point: float(point.values[i]))) for what, i in ends.items()]
+    files = dict(zip(map(id, (*found.front, *found.others)), found.files, strict=True))
     for what, point in (*named, *((point.by, point) for point in found.others)):
         numbers = [f"{value:.5g}" for value in (*point.values.tolist(), point.objective)]
-        table.add_row(what, f"{point.name}.json", *numbers, f"{point.dominated_by} of {found.size}")
+        table.add_row(what, f"{files[id(point)]}.json", *numbers, f"{point.dominated_by} of {found.size}")
     delay, energy, cost = found.reference.tolist()
     show(
         f"{found.instance.name}: {found.size} placements on the front, {len(found.front)} of them written",

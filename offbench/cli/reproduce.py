@@ -179,8 +179,8 @@ def _show(found: "list[Result]", json: bool) -> None:
         show_json({"figures": figures, "claims": [finding.to_dict() for finding in findings]})
         return
 
+    from rich.console import Group
     from rich.table import Table
-    from rich.text import Text
 
     from offbench.paper.report import observed, of_best, tally
 
@@ -189,6 +189,7 @@ def _show(found: "list[Result]", json: bool) -> None:
     for head, share in zip(heads, (3, 2, 4, 3), strict=True):
         table.add_column(head, ratio=share)
     for one in findings:
-        table.add_row(*map(Text, (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one), of_best(one))))
+        told = (f"{one.claim.id}: {one.claim.text}", one.verdict, observed(one), of_best(one))
+        table.add_row(*(Group(*text.splitlines()) for text in told))
     show(table)
     show(tally(findings))

@@ -29,6 +29,7 @@ def show(
     """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
     from offbench.cli.shared.console import load_evaluator, show
     from offbench.cli.shared.files import check_writable, write
+    from offbench.files.escaping import shortened
     from offbench.model.placement import PlacementFile, parse_placement
     from offbench.report.static_figures import ENDINGS
 
@@ -44,17 +45,17 @@ def show(
     from offbench.report.schedule import schedule
 
     found = schedule(facts, given)
-    title = f"{placement.stem} on {facts.name}"
     if output is None:
         from offbench.report.page import told
         from offbench.report.terminal import gantt_text
 
-        show(f"{title}: {told(found)}", gantt_text(found))
+        show(f"{placement.stem} on {facts.name}: {told(found)}", gantt_text(found))
     elif output.suffix == ".html":
         from offbench.report.page import gantt_page
 
         write(output, gantt_page(placement.stem, found))
     else:
+        title = f"{shortened(placement.stem)} on {shortened(facts.name)}"
         write(output, _picture(found, title, output.suffix))
 
 

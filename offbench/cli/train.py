@@ -103,6 +103,6 @@ def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool
     elif not quiet:
         show(
             f"{checkpoint.solver}: trained for {checkpoint.seconds:.1f} s, {checkpoint.steps:,} steps, on "
-            f"{plural(len(checkpoint.instances), 'instance')}; policy in {output}\n"
-            f"solve with it: offbench solve --policy {output} INSTANCE"
+            f"{plural(len(checkpoint.instances), 'instance')}; policy in {output}",
+            f"solve with it: offbench solve --policy {output} INSTANCE",
         )

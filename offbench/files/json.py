@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from offbench.errors import OffbenchError
+from offbench.files.escaping import in_json
 from offbench.files.text import read_text
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def layout(value: Any, indent: str = "") -> str:
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return "[\n" + ",\n".join(inner + layout(item, inner) for item in value) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False)
+    return in_json(json.dumps(value, ensure_ascii=False))
 
 
 def _holds_objects(value: Any) -> bool:

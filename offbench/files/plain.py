@@ -25,10 +25,13 @@ def plain(text: str, at_most: int | None = None, *, lines: bool = False) -> str:
         text = f"{text[:first]} [{len(text) - at_most:,} characters left out] {text[len(text) - at_most + first :]}"
     if not lines:
         text = " ".join(text.split("\n"))
-    return "".join(_seen(character) if _obeyed(character) else character for character in text)
+    if text.isprintable():  # nearly all are, and this is quick
+        return text
+    return "".join(_seen(character) if obeyed(character) else character for character in text)
 
 
-def _obeyed(character: str) -> bool:
+def obeyed(character: str) -> bool:
+    """Tell whether a terminal or a page does something else with a character than show it; not of tab and line feed."""
     return character not in "\n\t" and character not in _JOINERS and unicodedata.category(character) in _UNSEEN
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offbench.bench.statistics.intervals import Interval
+from offbench.files.escaping import in_matplotlib, in_plotly
 from offbench.report.figures import Figure, json_of
 from offbench.report.palette import Style
 
@@ -65,13 +66,13 @@ def bars_figure(bars: Bars, styles: dict[str, Style]) -> Figure:
         e = [bar.interval for _, bar in places]
         traces.append(
             go.Bar(
-                x=x, y=[one.estimate for one in e], width=bars.width, name=series,
+                x=x, y=[one.estimate for one in e], width=bars.width, name=in_plotly(series),
                 marker={"color": styles[series].colour, "opacity": 0.75},
                 error_y={
                     "type": "data", "symmetric": False, "array": [one.high - one.estimate for one in e],
                     "arrayminus": [one.estimate - one.low for one in e], "thickness": 1, "width": 2,
                 },
-                text=[f"{series}: {one.estimate:.4g} ({one.low:.4g} to {one.high:.4g})" for one in e],
+                text=[f"{in_plotly(series)}: {one.estimate:.4g} ({one.low:.4g} to {one.high:.4g})" for one in e],
                 textposition="none", hovertemplate="%{text}<extra></extra>",
             )
         )  # fmt: skip
@@ -84,8 +85,8 @@ def bars_figure(bars: Bars, styles: dict[str, Style]) -> Figure:
             hover = f"{name}: %{{y:.4g}}<extra></extra>"
             traces.append(go.Scatter(x=x, y=y, mode="markers", name=name, marker=size, hovertemplate=hover))
     layout = {
-        "xaxis": {"tickvals": list(range(len(bars.categories))), "ticktext": list(bars.categories)},
-        "yaxis": {"title": {"text": bars.y}, "type": "log" if bars.log else "linear"},
+        "xaxis": {"tickvals": list(range(len(bars.categories))), "ticktext": list(map(in_plotly, bars.categories))},
+        "yaxis": {"title": {"text": in_plotly(bars.y)}, "type": "log" if bars.log else "linear"},
         "barmode": "overlay",
     }
     return json_of(go.Figure(traces, layout))
@@ -98,7 +99,7 @@ def draw_bars(axes: Any, bars: Bars, styles: dict[str, Style]) -> None:
         e = [bar.interval for _, bar in places]
         spread = [[one.estimate - one.low for one in e], [one.high - one.estimate for one in e]]
         axes.bar(
-            [x for x, _ in places], [one.estimate for one in e], bars.width, yerr=spread, label=series,
+            [x for x, _ in places], [one.estimate for one in e], bars.width, yerr=spread, label=in_matplotlib(series),
             color=styles[series].colour, alpha=0.75, error_kw={"elinewidth": 0.8, "capsize": 1.5},
         )  # fmt: skip
     for field, name, _, mark in MARKS:
@@ -108,6 +109,6 @@ def draw_bars(axes: Any, bars: Bars, styles: dict[str, Style]) -> None:
             fill = {"facecolors": "none"} if mark == "D" else {}
             kind = {"edgecolors": "0.25", "linewidths": 0.9} if mark == "D" else {"color": "0.25", "linewidths": 0.9}
             axes.scatter(*zip(*marked, strict=True), marker=mark, s=16, zorder=3, label=name, **kind, **fill)
-    axes.set_xticks(range(len(bars.categories)), bars.categories)
-    axes.set(ylabel=bars.y, title=bars.title, yscale="log" if bars.log else "linear")
+    axes.set_xticks(range(len(bars.categories)), list(map(in_matplotlib, bars.categories)))
+    axes.set(ylabel=in_matplotlib(bars.y), title=in_matplotlib(bars.title, 200), yscale="log" if bars.log else "linear")
     axes.grid(alpha=0.25, axis="y")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.files.escaping import in_matplotlib, in_plotly
 from offbench.report.figures import Figure, json_of
 
 _COLOURS = "viridis"
@@ -28,7 +29,7 @@ def heatmap_figure(heatmap: Heatmap) -> Figure:
     """Return a heat map as plotly's JSON."""
     import plotly.graph_objects as go
 
-    names, values = list(heatmap.rows), [row.tolist() for row in heatmap.rows.values()]
+    names, values = list(map(in_plotly, heatmap.rows)), [row.tolist() for row in heatmap.rows.values()]
     layers = list(range(1, len(values[0]) + 1))
     told = f"%{{y}}<br>{heatmap.x} %{{x}}: {heatmap.z} %{{z:.4g}}<extra></extra>"
     bar = {"title": {"text": heatmap.z}, "thickness": 12}
@@ -46,6 +47,6 @@ def draw_heatmap(axes: Any, heatmap: Heatmap) -> None:
     values = np.stack(list(heatmap.rows.values()))
     extent = (0.5, values.shape[1] + 0.5, len(values) - 0.5, -0.5)
     image = axes.imshow(values, cmap=_COLOURS, aspect="auto", interpolation="nearest", extent=extent)
-    axes.set_yticks(range(len(values)), list(heatmap.rows))
+    axes.set_yticks(range(len(values)), list(map(in_matplotlib, heatmap.rows)))
     axes.set(xlabel=heatmap.x, title=heatmap.title)
     axes.figure.colorbar(image, ax=axes, pad=0.02, aspect=12).ax.tick_params(labelsize=6)

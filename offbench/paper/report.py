@@ -113,8 +113,9 @@ def table(findings: Sequence[Finding], quick: bool) -> "pd.DataFrame":
 
 def claims_markdown(findings: Sequence[Finding], scope: Scope, quick: bool) -> str:
     """Return the claims as a Markdown table."""
-    frame = table(findings, quick).replace("\n", "<br>", regex=True)
-    return markdown(TitledTable("claims", title(quick), frame, (described(scope, quick), tally(findings), *LEGEND)))
+    return markdown(
+        TitledTable("claims", title(quick), table(findings, quick), (described(scope, quick), tally(findings), *LEGEND))
+    )
 
 
 def title(quick: bool) -> str:
@@ -161,7 +162,7 @@ def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
     findings = [finding for one in results for finding in one.findings]
     return render(
         (files("offbench.paper") / "page.html").read_text(encoding="utf-8"), title(quick), described(scope, quick),
-        {"figures": figures, "runs": [], "instances": {}},
+        {"figures": figures, "runs": [], "instances": []},
         notes=(), tally=tally(findings), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(),
         legend=LEGEND, parts=parts, titles=titles,
     )  # fmt: skip

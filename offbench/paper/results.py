@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from offbench.bench.formats import csv_of
 from offbench.bench.store import Store
 from offbench.files.atomic import write_whole, writing
 from offbench.paper.claims import claims
@@ -60,7 +61,7 @@ def write_figure(found: Result, folder: Path, label: str) -> list[Path]:
 
     name = found.experiment.figure
     data = folder / "data" / f"{name}.csv"
-    _write(data, numbers(found.rows).to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    _write(data, csv_of(numbers(found.rows), float_format="%.8g"))
     by = ", by DDPQN" if found.experiment.agents == (DDPQN,) else ""
     title = f"Figure {name.removeprefix('fig')}: {found.experiment.title}{by}{label}"
     return [data, *save({name: lambda: picture(found.rows, title)}, folder / "figures")]
@@ -73,7 +74,7 @@ def write_all(found: Sequence[Result], folder: Path, claims_table: str) -> list[
     tables = pd.concat([one.runs.table[list(_COLUMNS)] for one in found])
     whole = tables.drop_duplicates("key").sort_values(["instance", "solver", "seed"])
     paths = [folder / "data" / "runs.csv", folder / "claims.md"]
-    _write(paths[0], whole.to_csv(index=False, float_format="%.8g", lineterminator="\n"))
+    _write(paths[0], csv_of(whole, float_format="%.8g"))
     _write(paths[1], claims_table)
     return paths
 

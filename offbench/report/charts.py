@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from offbench.bench.statistics.anytime import Trace, anytime_curve, empirical_at
 from offbench.bench.statistics.profiles import data_profile, performance_profile
 from offbench.bench.statistics.times import targets
 from offbench.bench.tables import Analysis
+from offbench.files.escaping import file_names, shortened
 
 Floats = NDArray[np.float64]
 _POINTS = 120
@@ -38,6 +39,7 @@ class Chart:
     """Curves over one another."""
 
     name: str
+    """also that of its file"""
     title: str
     x: str
     y: str
@@ -45,15 +47,18 @@ class Chart:
     log_x: bool = False
     log_y: bool = False
     steps: bool = True
+    instance: str = ""
+    """the one that it is about"""
 
 
 def charts(analysis: Analysis, rows: Sequence[Row], target: float = 0.01) -> list[Chart]:
-    """Return the charts over all instances, those that have something to show."""
+    """Return the charts over all instances, those that have something to show; no two have the same name."""
     gaps = gap_traces(rows, analysis.known)
     found = [*_profiles(analysis, rows, target), _attainment(analysis, gaps, target)]
     found += [anytime(analysis, gaps, instance) for instance in analysis.known.index]
     found += learning(rows)
-    return [chart for chart in found if chart is not None and chart.lines]
+    names = file_names(chart.name for chart in found)
+    return [replace(chart, name=name) for chart, name in zip(found, names, strict=True) if chart.lines]
 
 
 def _solvers(analysis: Analysis) -> list[str]:
@@ -75,8 +80,9 @@ def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Cha
             curves = anytime_curve([gaps[key] for key in runs["key"]], seconds)
             low, middle, high = np.maximum(curves, _LEAST_GAP)
             lines.append(Line(solver, seconds, middle, low, high))
-    title = f"{instance}: median gap over time, quartiles shaded"
-    return Chart(f"anytime-{instance}", title, "seconds", "missed improvement", tuple(lines), log_x=True, log_y=True)
+    title = f"{shortened(instance)}: median gap over time, quartiles shaded"
+    axes = ("seconds", "missed improvement")
+    return Chart(f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, instance=instance)
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:
@@ -129,11 +135,12 @@ def learning(rows: Sequence[Row]) -> list[Chart]:
     return [
         Chart(
             f"learning-{instance}-{name}",
-            f"{instance}: {name} while learning, one seed of each",
+            f"{shortened(instance)}: {shortened(name)} while learning, one seed of each",
             "step",
             name,
             tuple(lines),
             steps=False,
+            instance=instance,
         )
         for (instance, name), lines in found.items()
     ]

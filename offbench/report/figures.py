@@ -3,6 +3,7 @@
 from typing import Any
 
 from offbench.bench.statistics.tests import Ranking
+from offbench.files.escaping import in_plotly
 from offbench.report.charts import Chart
 from offbench.report.palette import Style
 
@@ -24,7 +25,7 @@ def figure(chart: Chart, styles: dict[str, Style]) -> Figure:
             traces.append(go.Scatter(x=_short(line.x), y=_short(line.high), legendgroup=line.solver, **edge, **fill))
         traces.append(
             go.Scatter(
-                x=_short(line.x), y=_short(line.y), name=line.solver, legendgroup=line.solver,
+                x=_short(line.x), y=_short(line.y), name=in_plotly(line.solver), legendgroup=line.solver,
                 mode="lines+markers" if len(line.x) < 400 else "lines",
                 line={"color": style.colour, "dash": style.dash, "width": 2, "shape": shape},
                 # A marker here and there tells lines apart without colour.
@@ -32,10 +33,9 @@ def figure(chart: Chart, styles: dict[str, Style]) -> Figure:
             )
         )  # fmt: skip
     layout = {
-        "xaxis": {"title": {"text": chart.x}, "type": "log" if chart.log_x else "linear"},
-        "yaxis": {"title": {"text": chart.y}, "type": "log", "tickformat": ".2~%"}
-        if chart.log_y
-        else {"title": {"text": chart.y}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": in_plotly(chart.x)}, "type": "log" if chart.log_x else "linear"},
+        "yaxis": {"title": {"text": in_plotly(chart.y)}}
+        | ({"type": "log", "tickformat": ".2~%"} if chart.log_y else {"rangemode": "tozero"}),
     }
     return json_of(go.Figure(traces, layout))
 
@@ -61,33 +61,36 @@ def critical_difference(ranking: Ranking, styles: dict[str, Style]) -> Figure:
     import plotly.graph_objects as go
 
     order = sorted(ranking.ranks, key=lambda solver: (-ranking.ranks[solver], solver))
+    # Rows are numbers: a name on an axis could be taken for a number or a date, and two that are cut for one.
+    row, names = {solver: number for number, solver in enumerate(order)}, list(map(in_plotly, order))
     ranks = [ranking.ranks[solver] for solver in order]
     points = go.Scatter(
-        x=ranks, y=order, mode="markers+text", text=[f"{rank:.2f}" for rank in ranks], textposition="middle right",
+        x=ranks, y=list(row.values()), mode="markers+text", text=[f"{rank:.2f}" for rank in ranks],
+        textposition="middle right", customdata=names,
         marker={
             "color": [styles[name].colour for name in order], "symbol": [styles[name].marker for name in order],
             "size": 11,
         },
-        cliponaxis=False, showlegend=False, hovertemplate="%{y}: mean rank %{x:.3f}<extra></extra>",
+        cliponaxis=False, showlegend=False, hovertemplate="%{customdata}: mean rank %{x:.3f}<extra></extra>",
     )  # fmt: skip
     bars = [
         go.Scatter(
-            x=[ranking.ranks[name] for name in (group[0], group[0])], y=[group[0], group[-1]], mode="lines",
+            x=[ranking.ranks[name] for name in (group[0], group[0])], y=[row[group[0]], row[group[-1]]], mode="lines",
             line={"width": 5, "color": "#8A8A8A"}, opacity=0.55, showlegend=False,
-            hovertemplate=f"no difference: {', '.join(group)}<extra></extra>",
+            text=[", ".join(map(in_plotly, group))] * 2, hovertemplate="no difference: %{text}<extra></extra>",
         )
         for group in ranking.cliques()
     ]  # fmt: skip
     best = min(ranks)
     reach = go.Scatter(
-        x=[best, best + ranking.critical_difference], y=[order[-1]] * 2, mode="lines",
+        x=[best, best + ranking.critical_difference], y=[row[order[-1]]] * 2, mode="lines",
         line={"width": 1.5, "color": "#8A8A8A"}, name="critical difference from the best", showlegend=False,
         hoverinfo="name",
     )  # fmt: skip
     span = max(1.0, max(ranks) - best)
     layout = {
         "xaxis": {"title": {"text": "mean rank (1 is best)"}, "range": [best - 0.1 * span, max(ranks) + 0.25 * span]},
-        "yaxis": {"categoryorder": "array", "categoryarray": order, "automargin": True},
+        "yaxis": {"tickvals": list(row.values()), "ticktext": names, "automargin": True},
         "height": 120 + 26 * len(order),
     }
     return json_of(go.Figure([*bars, reach, points], layout))

@@ -4,7 +4,11 @@ const at = (id) => document.getElementById(id);
 const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const narrow = () => innerWidth < 640;
-const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+// Names come from files. The page's data has them plain (files/plain.py); each passes through one of these two.
+const inHtml = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+// Plotly takes tags and entities in every text; names are cut as `in_plotly` of files/escaping.py cuts them.
+const cut = (letters) => (letters.length > 60 ? [...letters.slice(0, 30), "…", ...letters.slice(-29)] : letters).join("");
+const inPlotly = (text) => cut([...text]).replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
 const drawn = new Map();
 
 // A figure in the page's colours; drawn again where those or the width change.
@@ -21,7 +25,7 @@ function draw(place, figure) {
     xaxis: { ...axis, ...figure.layout.xaxis },
     yaxis: { ...axis, ...figure.layout.yaxis },
     legend: { orientation: "h", y: -0.22, yanchor: "top", x: 0, bgcolor: "rgba(0,0,0,0)", ...(figure.layout.legend || {}) },
-    hoverlabel: { bgcolor: ink("--raised"), bordercolor: ink("--line"), font: { color: ink("--ink") } },
+    hoverlabel: { bgcolor: ink("--raised"), bordercolor: ink("--line"), namelength: -1, font: { color: ink("--ink") } },
     height: figure.layout.height || 380 + 18 * Math.max(0, figure.data.filter((t) => t.showlegend !== false).length / (narrow() ? 2 : 4) - 1),
   };
   // Powers of ten, and on a narrow screen nothing between them.
@@ -32,7 +36,7 @@ function draw(place, figure) {
 }
 
 function chart(name, place) {
-  if (data.figures[name]) draw(place, data.figures[name]);
+  if (name !== null && data.figures[name]) draw(place, data.figures[name]);
   else if (place) { place.hidden = true; }
 }
 
@@ -48,27 +52,28 @@ function strips(instance) {
   place.innerHTML = best.map((run) => {
     const inside = run.servers.map((s, k) => {
       const server = facts.servers[s], [task, layer, j] = names[k];
-      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour}" title="${escaped(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
+      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
     }).join("");
     const gap = run.gap === null || run.gap === undefined ? "" : (100 * run.gap).toFixed(2) + " %";
-    return `<div class=strip><span title="${escaped(run.solver)}">${escaped(run.solver)}</span><span class=cells>${inside}</span><span>${gap}</span></div>`;
+    const solver = inHtml(data.solvers[run.solver].name);
+    return `<div class=strip><span title="${solver}">${solver}</span><span class=cells>${inside}</span><span>${gap}</span></div>`;
   }).join("");
   at("strip-key").innerHTML = "The best run of each solver, a cell for each layer in the file's order; its gap to the best known on the right. " + serverKey(facts);
 }
 
-const serverKey = (facts) => facts.servers.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${escaped(s.name)}</span>`).join("");
+const serverKey = (facts) => facts.servers.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
 
 function scatter(instance) {
   const place = at("scatter");
   if (!place) return;
   const runs = data.runs.filter((r) => r.instance === instance);
   const most = Math.max(...runs.map((r) => r.cost), 1e-300);
-  const solvers = [...new Set(runs.map((r) => r.solver))].sort();
+  const solvers = [...new Set(runs.map((r) => r.solver))].sort((a, b) => a - b);
   draw(place, {
     data: solvers.map((solver) => {
-      const mine = runs.filter((r) => r.solver === solver), style = data.styles[solver];
+      const mine = runs.filter((r) => r.solver === solver), style = data.solvers[solver];
       return {
-        type: "scatter", mode: "markers", name: solver, x: mine.map((r) => r.delay), y: mine.map((r) => r.energy),
+        type: "scatter", mode: "markers", name: inPlotly(style.name), x: mine.map((r) => r.delay), y: mine.map((r) => r.energy),
         text: mine.map((r) => `seed ${r.seed}<br>cost $${r.cost.toPrecision(4)}<br>Q ${r.q.toPrecision(6)}`),
         hovertemplate: "%{fullData.name}, %{text}<br>delay %{x:.4g} s<br>energy %{y:.4g} J<extra></extra>",
         marker: { color: style.colour, symbol: style.marker, size: mine.map((r) => 8 + 14 * Math.sqrt(r.cost / most)), opacity: 0.8, line: { width: 1, color: ink("--ground") } },
@@ -83,20 +88,20 @@ function gantt(run) {
   const place = at("gantt");
   if (!place || !run) return;
   const facts = data.instances[run.instance];
-  const names = facts.tasks.flatMap((t) => t.layers.map((l) => (facts.tasks.length > 1 ? `${t.name} / ${l}` : l)));
+  const names = facts.tasks.flatMap((t) => t.layers.map((l) => (facts.tasks.length > 1 ? `${inPlotly(t.name)} / ${inPlotly(l)}` : inPlotly(l))));
   const lanes = [...new Set(run.servers.map((s, k) => `${s}/${run.slots[k]}`))].map((p) => p.split("/").map(Number)).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const rows = [], rowOf = {};
   lanes.forEach(([s, slot]) => {
     if (!(`${s}/in` in rowOf)) { rowOf[`${s}/in`] = rows.length; rows.push(""); }
     rowOf[`${s}/${slot}`] = rows.length;
-    rows.push(lanes.filter((l) => l[0] === s).length > 1 ? `${facts.servers[s].name} · ${slot + 1}` : facts.servers[s].name);
+    rows.push(lanes.filter((l) => l[0] === s).length > 1 ? `${inPlotly(facts.servers[s].name)} · ${slot + 1}` : inPlotly(facts.servers[s].name));
   });
   const all = run.servers.map((s, k) => k);
   const bar = (ks, from, to, lane, width, extra) => ({
     type: "bar", orientation: "h", base: ks.map((k) => from[k]), x: ks.map((k) => to[k] - from[k]),
     y: ks.map((k) => rowOf[`${run.servers[k]}/${lane(k)}`]), width, showlegend: false, ...extra,
   });
-  const said = (k, what, s) => `${escaped(names[k])}<br>${what} ${s.toPrecision(4)} s on ${escaped(facts.servers[run.servers[k]].name)}`;
+  const said = (k, what, s) => `${names[k]}<br>${what} ${s.toPrecision(4)} s on ${inPlotly(facts.servers[run.servers[k]].name)}`;
   const coming = all.filter((k) => run.ready[k] > run.sent[k]), waiting = all.filter((k) => run.start[k] - run.ready[k] > 1e-12);
   const hover = "%{text}<extra></extra>";
   const traces = [
@@ -115,17 +120,17 @@ function gantt(run) {
   at("gantt-key").innerHTML = "<span><b class=comes></b>input on its way</span><span><b class=waits></b>waits for a slot</span>" + serverKey(facts);
 }
 
-function pickRun() { gantt(data.runs.filter((r) => r.instance === at("pick-instance").value)[at("pick-run").selectedIndex]); }
+function pickRun() { gantt(data.runs.filter((r) => r.instance === at("pick-instance").selectedIndex)[at("pick-run").selectedIndex]); }
 
 function pickInstance() {
-  const instance = at("pick-instance").value;
+  const instance = at("pick-instance").selectedIndex;
   const place = at("anytime");
   place.hidden = false;
-  chart(`anytime-${instance}`, place);
+  chart(data.instances[instance].anytime, place);
   strips(instance);
   scatter(instance);
   const runs = data.runs.filter((r) => r.instance === instance);
-  at("pick-run").innerHTML = runs.map((r) => `<option>${escaped(r.solver)}, seed ${r.seed}: Q ${r.q.toPrecision(6)}</option>`).join("");
+  at("pick-run").innerHTML = runs.map((r) => `<option>${inHtml(data.solvers[r.solver].name)}, seed ${r.seed}: Q ${r.q.toPrecision(6)}</option>`).join("");
   if (runs.length) pickRun();
 }
 

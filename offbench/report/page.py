@@ -1,6 +1,5 @@
 """The report: one HTML file that opens from disk, with everything inside."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,8 @@ from offbench.bench.frame import Results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.bench.tables import Analysis, TitledTable
+from offbench.files.escaping import in_page, in_script
+from offbench.files.plain import plain
 from offbench.model.instance import Instance
 from offbench.model.placement import parse_placement
 from offbench.report.charts import charts
@@ -46,11 +47,22 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
     left = (f"{left_out} runs have no Gantt chart here, to keep the file small: `offbench show` draws any",)
     instances = {row.job.instance: store.instance(row.job.instance_hash) for row in shown}
     gaps = dict(zip(analysis.table["key"], analysis.table["to_best_known"], strict=True))
+    # Names are only shown; what belongs together is found by its place in a list.
+    names, solvers = list(analysis.known.index), list(look)
+    over_time = {chart.instance: chart.name for chart in drawn if chart.name.startswith("anytime-")}
     data = {
         "figures": figures,
-        "runs": [_run(row, instances[row.job.instance], gaps[row.job.key]) for row in shown],
-        "instances": {name: facts(instance) for name, instance in instances.items()},
-        "styles": {solver: {"colour": style.colour, "marker": style.marker} for solver, style in look.items()},
+        "runs": [
+            {"instance": names.index(row.job.instance), "solver": solvers.index(row.job.solver)}
+            | _run(row, instances[row.job.instance], gaps[row.job.key])
+            for row in shown
+        ],
+        "instances": [
+            {"anytime": over_time.get(name)} | (facts(instances[name]) if name in instances else {}) for name in names
+        ],
+        "solvers": [
+            {"name": plain(solver), "colour": style.colour, "marker": style.marker} for solver, style in look.items()
+        ],
     }
     counts = ", ".join(f"{count} {status}" for status, count in Counter(results.table["status"]).most_common())
     blocks = {block.name: _cells(block) for block in analysis.blocks}
@@ -61,7 +73,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
         notes=[*analysis.notes, *(left if left_out else ())],
         blocks=blocks,
         more=[block for name, block in blocks.items() if name not in ("summary", "gaps")],
-        names=list(analysis.known.index),
+        names=names,
         titles=titles,
         learning=[name for name in figures if name.startswith("learning-")],
         machines=_machines(results.rows),
@@ -71,7 +83,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
 def gantt_page(title: str, found: Schedule) -> str:
     """Return a page with the Gantt chart of one placement."""
     name = found.instance.name
-    data = {"figures": {}, "runs": [{"instance": name, **bars(found)}], "instances": {name: facts(found.instance)}}
+    data = {"figures": {}, "runs": [{"instance": 0, **bars(found)}], "instances": [facts(found.instance)]}
     return _page(title, f"{name}: {told(found)}", data)
 
 
@@ -88,8 +100,11 @@ def facts(instance: Instance) -> dict[str, Any]:
     """Return what the page's script needs of an instance."""
     servers = zip(instance.servers, server_letters(instance), server_colours(instance), strict=True)
     return {
-        "servers": [{"name": s.name, "letter": letter, "colour": colour} for s, (letter, _), colour in servers],
-        "tasks": [{"name": task.name, "layers": [layer.name for layer in task.layers]} for task in instance.tasks],
+        "servers": [{"name": plain(s.name), "letter": letter, "colour": colour} for s, (letter, _), colour in servers],
+        "tasks": [
+            {"name": plain(task.name), "layers": [plain(layer.name) for layer in task.layers]}
+            for task in instance.tasks
+        ],
     }
 
 
@@ -123,9 +138,8 @@ def _run(row: Row, instance: Instance, gap: float) -> dict[str, Any]:
     if evaluation.objective != row.objective:
         raise ValueError(f"run {row.job.key}: its row says {row.objective!r}, the evaluator {evaluation.objective!r}")
     return {
-        "instance": row.job.instance, "solver": row.job.solver, "seed": row.job.seed, "q": row.objective,
-        "gap": None if math.isnan(gap) else gap, "delay": evaluation.delay_s, "energy": evaluation.energy_j,
-        "cost": evaluation.cost_usd, **bars(found),
+        "seed": row.job.seed, "q": row.objective, "gap": None if math.isnan(gap) else gap,
+        "delay": evaluation.delay_s, "energy": evaluation.energy_j, "cost": evaluation.cost_usd, **bars(found),
     }  # fmt: skip
 
 
@@ -170,11 +184,9 @@ def render(template: str, title: str, subtitle: str, data: dict[str, Any], **par
     import plotly.offline
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    # What would end the script element must not stand in it.
-    inside = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
-    made = Environment(autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_text))
+    made = Environment(autoescape=True, finalize=in_page, undefined=StrictUndefined, loader=FunctionLoader(_text))
     return made.from_string(template).render(
-        parts, title=title, subtitle=subtitle, data=inside, style=_text("page.css"), script=_text("page.js"),
+        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script=_text("page.js"),
         plotly=plotly.offline.get_plotlyjs(),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from offbench.bench.statistics.tests import Ranking
 from offbench.files.atomic import writing
+from offbench.files.escaping import in_matplotlib
 from offbench.report.charts import Chart
 from offbench.report.palette import Style, server_colours
 from offbench.report.schedule import Schedule
@@ -15,6 +16,8 @@ from offbench.report.schedule import Schedule
 ENDINGS = (".png", ".pdf", ".svg")
 # A column of a paper, in inches.
 _WIDTH, _HEIGHT = 5.2, 3.4
+# Characters of a title; the names in it are cut before.
+_TITLE = 200
 
 
 def chart_figure(chart: Chart, styles: dict[str, Style]) -> Any:
@@ -31,7 +34,7 @@ def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
         style = styles[line.solver]
         finite = np.isfinite(line.y)
         draw = {"color": style.colour, "linestyle": style.mpl_dash, "marker": style.mpl_marker, "markevery": 0.12}
-        draw |= {"label": line.solver, "linewidth": 1.4, "markersize": 4}
+        draw |= {"label": in_matplotlib(line.solver), "linewidth": 1.4, "markersize": 4}
         if chart.steps:
             draw["drawstyle"] = "steps-post"
         axes.plot(line.x[finite], line.y[finite], **draw)
@@ -41,7 +44,7 @@ def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
                 line.x[band], line.low[band], line.high[band], color=style.colour, alpha=0.15, linewidth=0,
                 step="post" if chart.steps else None,
             )  # fmt: skip
-    axes.set(xlabel=chart.x, ylabel=chart.y, title=chart.title)
+    axes.set(xlabel=in_matplotlib(chart.x), ylabel=in_matplotlib(chart.y), title=in_matplotlib(chart.title, _TITLE))
     axes.set_xscale("log" if chart.log_x else "linear")
     axes.grid(alpha=0.25)
 
@@ -61,7 +64,7 @@ def ranks_figure(ranking: Ranking, styles: dict[str, Style]) -> Any:
     best = ranking.ranks[order[0]]
     axes.plot([best, best + ranking.critical_difference], [-0.7, -0.7], color="0.3", linewidth=1.2)
     axes.annotate("critical difference", (best, -0.75), fontsize=7, va="bottom")
-    axes.set_yticks(range(len(order)), order)
+    axes.set_yticks(range(len(order)), list(map(in_matplotlib, order)))
     axes.set(xlabel="mean rank (1 is best)", ylim=(len(order) - 0.5, -1.3))
     axes.margins(x=0.12)
     return figure
@@ -75,7 +78,8 @@ def gantt_figure(found: Schedule, title: str) -> Any:
     for server, slot in found.lanes:
         row_of.setdefault((server, -1), len(row_of))  # above a server's slots: what is on its way or waits
         row_of[server, slot] = len(row_of)
-        names.append(f"{servers[server].name} · {slot + 1}" if servers[server].pool > 1 else servers[server].name)
+        name = in_matplotlib(servers[server].name)
+        names.append(f"{name} · {slot + 1}" if servers[server].pool > 1 else name)
     figure, axes = _new(7.2, 0.9 + 0.2 * len(row_of))
     for k, server in enumerate(found.servers.tolist()):
         coming = row_of[server, -1]
@@ -89,12 +93,12 @@ def gantt_figure(found: Schedule, title: str) -> Any:
             color=colours[server], edgecolor="white", linewidth=0.3,
         )  # fmt: skip
     axes.set_yticks([row_of[lane] for lane in found.lanes], names, fontsize=7)
-    axes.set(xlabel="seconds", title=title, ylim=(len(row_of) - 0.4, -0.6))
+    axes.set(xlabel="seconds", title=in_matplotlib(title, _TITLE), ylim=(len(row_of) - 0.4, -0.6))
     return figure
 
 
 def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[str] = (".pdf", ".png")) -> list[Path]:
-    """Write figures, each in every format; return the files.
+    """Write figures, by what their files are called (`file_names`), each in every format; return the files.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[
     for name, make in figures.items():
         figure = make()
         for ending in endings:
-            paths.append(folder / f"{name.replace('/', '-')}{ending}")
+            paths.append(folder / f"{name}{ending}")
             with writing(paths[-1]):
                 figure.savefig(paths[-1], dpi=200)
                 if ending == ".png":

@@ -9,6 +9,7 @@ import numpy as np
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate, totals_of_many
 from offbench.evaluation.kernel import TOTALS
+from offbench.files.escaping import file_names, in_plotly
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
@@ -73,6 +74,11 @@ class Pareto:
                 "objective": point.objective, "dominated_by": point.dominated_by,
             }  # fmt: skip
 
+    @property
+    def files(self) -> list[str]:
+        """What each point's file is called, in the order of `rows`, without an ending."""
+        return file_names(point.name for point in (*self.front, *self.others))
+
     def figure(self) -> "go.Figure":
         """Return the interactive plot; a click in the legend hides a solver."""
         import plotly.graph_objects as go
@@ -82,16 +88,17 @@ class Pareto:
         colour = {"color": [point.objective for point in self.front], "colorbar": {"title": "Q"}, "size": 4}
         figure.add_scatter3d(
             x=x, y=y, z=z, mode="markers", name="front", marker=colour,
-            text=[f"point {point.name}, Q {point.objective:.4g}" for point in self.front],
+            text=[f"point {in_plotly(point.name)}, Q {point.objective:.4g}" for point in self.front],
         )  # fmt: skip
         for point in self.others:
+            by = in_plotly(point.by)
             state = f"dominated by {point.dominated_by} of the front" if point.dominated_by else "not dominated"
             figure.add_scatter3d(
-                x=point.values[:1], y=point.values[1:2], z=point.values[2:], mode="markers", name=point.by,
-                marker={"size": 6, "symbol": "diamond"}, text=[f"{point.by}, Q {point.objective:.4g}, {state}"],
+                x=point.values[:1], y=point.values[1:2], z=point.values[2:], mode="markers", name=by,
+                marker={"size": 6, "symbol": "diamond"}, text=[f"{by}, Q {point.objective:.4g}, {state}"],
             )  # fmt: skip
         axes = {f"{axis}axis_title": _LABELS[name] for axis, name in zip("xyz", INDICATORS, strict=True)}
-        title = f"{self.instance.name}: {self.size} placements, hypervolume {self.hypervolume:.4f}"
+        title = f"{in_plotly(self.instance.name)}: {self.size} placements, hypervolume {self.hypervolume:.4f}"
         figure.update_layout(title=title, scene=axes, legend={"x": 0, "y": 1})
         return figure
 

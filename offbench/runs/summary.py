@@ -13,6 +13,7 @@ from rich.text import Text
 
 from offbench.evaluation.client_only import elsewhere_note, marked
 from offbench.evaluation.gaps import contradict
+from offbench.files.escaping import in_terminal
 
 if TYPE_CHECKING:
     from offbench.evaluation.evaluator import Evaluation
@@ -234,8 +235,8 @@ def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, s
 
 def as_text(solution: SolutionFacts, width: int = 110) -> str:
     """Return the summary as plain text."""
-    console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, markup=False)
-    console.print(summary(solution))
+    console = Console(file=StringIO(), width=width, color_system=None, force_jupyter=False, markup=False, emoji=False)
+    console.print(in_terminal(summary(solution)))
     file = console.file
     assert isinstance(file, StringIO)
     return file.getvalue().rstrip()
@@ -243,8 +244,8 @@ def as_text(solution: SolutionFacts, width: int = 110) -> str:
 
 def as_html(solution: SolutionFacts, width: int = 110) -> str:
     """Return the summary as HTML for notebooks."""
-    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False)
-    console.print(summary(solution))
+    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False, emoji=False)
+    console.print(in_terminal(summary(solution)))
     return console.export_html(
         inline_styles=True, code_format='<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
     )

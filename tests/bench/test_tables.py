@@ -177,7 +177,7 @@ def test_formats_say_the_same() -> None:
     assert lines[2].startswith("| instance | solver") and "a_b\\|c" in lines[4]
     assert len({line.replace("\\|", "").count("|") for line in lines[2:6]}) == 1
     text = latex(found)
-    assert "\\toprule" in text and "a\\_b|c & x\\% &" in text and "$\\infty$" in text
+    assert "\\toprule" in text and "a\\_b\\textbar{}c & x\\% &" in text and "$\\infty$" in text
     assert text.count("&") == (len(heads) - 1) * 3
     back = pd.read_csv(io.StringIO(csv(found)))
     pd.testing.assert_frame_equal(back, found.frame, check_dtype=False)

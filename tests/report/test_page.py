@@ -101,7 +101,8 @@ addEventListener("load", () => setTimeout(() => {
   box.value = "greedy alex";
   box.oninput();
   seen.filtered = column();
-  document.getElementById("pick-instance").value = "tiny-chains";
+  const pick = document.getElementById("pick-instance");
+  pick.selectedIndex = [...pick.options].findIndex((option) => option.text === "tiny-chains");
   document.getElementById("pick-instance").onchange();
   seen.otherStrips = all("#strips i").length;
   const told = document.createElement("pre");

@@ -1,6 +1,5 @@
 """`offbench instance check`: whether files are instances."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -16,15 +15,16 @@ def check(
 
     The exit code is 2 if one is wrong.
     """
+    from offbench.cli.shared.console import show_line
+
     wrong = False
     for file in files:
         try:
-            print(f"{file}: fine: {_size(file)}")
+            show_line(f"{file}: fine: {_size(file)}")
         except OffbenchError as error:
             wrong = True
-            sys.stdout.flush()  # lines stay in the files' order where both streams go to one place
             message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
-            print(message, file=sys.stderr, flush=True)
+            show_line(message, to_stderr=True)
     if wrong:
         raise typer.Exit(MISTAKE)
 

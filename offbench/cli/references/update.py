@@ -46,7 +46,7 @@ def update(
     No entry gets worse: a lower objective, by the shared evaluator, or a higher bound is taken. If a
     bound lies above an objective, nothing is written.
     """
-    from offbench.cli.shared.console import load_evaluator
+    from offbench.cli.shared.console import load_evaluator, show_line
     from offbench.cli.shared.files import check_writable, write
     from offbench.cli.shared.interrupt import one_interrupt
     from offbench.evaluation.references import References, references, shipped_path
@@ -76,7 +76,7 @@ def update(
                 failures += improved.failures
                 for refusal in improved.refusals if not quiet else ():
                     say(refusal)
-                print(f"{name}: {', '.join(changes(before, improved.reference)) or 'no change'}", flush=True)
+                show_line(f"{name}: {', '.join(changes(before, improved.reference)) or 'no change'}")
                 interrupted = improved.interrupted
                 if interrupted:
                     break

@@ -18,6 +18,7 @@ def export(
 
     `pandas.read_parquet(FILE)` or `pandas.read_csv(FILE)` reads it.
     """
+    from offbench.bench.formats import csv_of
     from offbench.bench.frame import results as read
     from offbench.bench.store import Store
     from offbench.cli.shared.files import check_writable, write
@@ -27,7 +28,7 @@ def export(
     check_writable(output)
     found = read(Store.of_results(results))
     table = found.table
-    data = table.to_parquet(index=False) if output.suffix == ".parquet" else table.to_csv(index=False).encode()
+    data = table.to_parquet(index=False) if output.suffix == ".parquet" else csv_of(table).encode()
     write(output, data)
     for note in found.notes:
         say(note)

@@ -1,4 +1,4 @@
-"""What goes to stdout, and what passes by on stderr."""
+"""What goes to stdout, and what passes by on stderr; no control character of a name reaches a terminal."""
 
 import os
 import sys
@@ -8,6 +8,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from offbench.errors import OffbenchError
+from offbench.files.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,14 +18,21 @@ _WIDTH = 110
 
 
 def show(*things: "RenderableType") -> None:
-    """Print tables and texts."""
+    """Print tables and texts, each text in one line."""
     from rich.console import Console
+
+    from offbench.files.escaping import in_terminal
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
     # Names come from users' files: brackets and colons in them mean nothing.
     console = Console(width=width, markup=False, emoji=False, highlight=False)
     for thing in things:
-        console.print(thing)
+        console.print(in_terminal(thing))
+
+
+def show_line(text: str, to_stderr: bool = False) -> None:
+    """Print a text as one line, at once."""
+    print(plain(text), file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
 
 def show_json(value: Any) -> None:
@@ -35,11 +43,13 @@ def show_json(value: Any) -> None:
     OffbenchError
         If a number in it isn't finite, which JSON can't say.
     """
+    from offbench.files.escaping import in_json
+
     try:
         text = dumps(value, indent=2, allow_nan=False)
     except ValueError:
         raise OffbenchError("the instance's numbers are too large or too small: the result isn't finite") from None
-    print(text)
+    print(in_json(text))
 
 
 @contextmanager

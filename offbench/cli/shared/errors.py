@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from offbench.errors import OffbenchError, OffbenchWarning
+from offbench.files.plain import plain
 
 FAILED = 1
 MISTAKE = 2
@@ -74,7 +75,7 @@ def _tell_solvers(error: Exception) -> bool:
     lines = in_solver(error)
     if lines is None:
         return False
-    print("".join(lines), end="", file=sys.stderr)
+    print(plain("".join(lines), lines=True), end="", file=sys.stderr)
     say(told(error))
     return True
 
@@ -101,4 +102,4 @@ def _warnings_in_one_line() -> Iterator[None]:
 def say(message: str) -> None:
     """Print one line to stderr, if anybody can still be told."""
     with suppress(OSError):  # a terminal that has gone
-        print(f"offbench: {' '.join(message.splitlines())}", file=sys.stderr)
+        print(f"offbench: {plain(message)}", file=sys.stderr)

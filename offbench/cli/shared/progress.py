@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from offbench.cli.shared.console import watched_stderr
+from offbench.files.plain import plain
 
 if TYPE_CHECKING:
     from offbench.search.metrics import Diary
@@ -46,12 +47,12 @@ class LiveBar(Progress):
             console=console,
             transient=True,
         )
-        self._row = self.add_task(title, total=1.0, state="starting")
+        self._row = self.add_task(plain(title), total=1.0, state="starting")
 
     def begin(self, title: str) -> None:
         """Show that something of this title starts."""
         self._look = None
-        self.update(self._row, description=title, completed=0.0, state="starting")
+        self.update(self._row, description=plain(title), completed=0.0, state="starting")
 
     def watch(self, search: "Search") -> None:
         """Show *search* from now on."""
@@ -64,7 +65,7 @@ class LiveBar(Progress):
     def get_renderables(self) -> Iterable[RenderableType]:
         if self._look is not None:
             done, state = self._look()
-            self.update(self._row, completed=done, state=state)
+            self.update(self._row, completed=done, state=plain(state))
         yield from super().get_renderables()
 
 
