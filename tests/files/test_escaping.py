@@ -41,8 +41,9 @@ def one_line(name: str) -> str:
 
 
 def controls(text: str) -> set[str]:
-    """Return the characters of a text that a terminal obeys, line feeds aside."""
-    return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in "\n\u200c\u200d\xad"}
+    """Return the characters of a text that a terminal or a page obeys, but for tabs and line feeds."""
+    kept = "\n\t\u200c\u200d\xad"
+    return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c not in kept}
 
 
 def drawn(*things: object) -> str:
