@@ -83,19 +83,14 @@ def home(names: list[str], folder: Path, keys: Collection[str] = NAMES) -> Home:
     at = dict(zip(NAMES, names, strict=True))
     here = Home(names, folder, made(names, at["script"]))
     here.instance.write_text(json.dumps(here.facts), encoding="utf-8")
+    (folder / "few.json").write_text(json.dumps(_few(at, "script", 0)), encoding="utf-8")
     solution = solve(parse(here.facts), "greedy", time_limit=30, seed=0)
     assert solution.placement is not None
     here.placement.write_text(json.dumps(solution.placement.to_file(solution.instance)), encoding="utf-8")
     store = Store(here.results)
     rows = [_failed(at, name) for name in names[:12]]
     for number, on in enumerate(ON):
-        small = instance(
-            [server("client", "client"), server(at["C1"], "edge", ghz=4, price=1)],
-            [link("client", "edge", 2, power=1), link("edge", "edge", 2)],
-            [task(of, layer(of, 1, 1), layer("last", 2, 1, (of,)), arrival_s=number) for of in names[:4]],
-            name=at[on],
-        )
-        facts = parse(small)
+        facts = parse(_few(at, on, number))
         store.keep_instance(facts)
         found = solve(facts, "greedy", time_limit=30, seed=0).to_dict()
         for label in [at[key] for key in keys] if number == 0 else (at["formula"], at["begins a comment"]):
@@ -107,6 +102,15 @@ def home(names: list[str], folder: Path, keys: Collection[str] = NAMES) -> Home:
         store.put(row)
     store.add_plan([row.job for row in rows])
     return here
+
+
+def _few(at: dict[str, str], on: str, arrival_s: float) -> dict[str, Any]:
+    return instance(
+        [server("client", "client"), server(at["C1"], "edge", ghz=4, price=1)],
+        [link("client", "edge", 2, power=1), link("edge", "edge", 2)],
+        [task(of, layer(of, 1, 1), layer("last", 2, 1, (of,)), arrival_s=arrival_s) for of in list(at.values())[:4]],
+        name=at[on],
+    )
 
 
 def _failed(at: dict[str, str], name: str) -> Row:
@@ -129,7 +133,7 @@ PRINTED: dict[str, Callable[[Home], tuple[object, ...]]] = {
     "instance check": lambda home: ("instance", "check", home.instance),
     "solve": lambda home: ("solve", home.instance, "--solver", "greedy"),
     "evaluate": lambda home: ("evaluate", home.instance, home.placement),
-    "bound": lambda home: ("bound", home.instance, "--time-limit", 5),
+    "bound": lambda home: ("bound", home.folder / "few.json", "--time-limit", 5),
     "show": lambda home: ("show", home.placement, home.instance),
     "status": lambda home: ("status", home.results),
     "table": lambda home: ("table", home.results),
