@@ -29,7 +29,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If it can't be written, or is a pipe or a device, which renaming would replace; its *filename* is the path, though a full disk is found out by a write that knows none.
+        If it can't be written, or is a pipe or a device, which renaming would replace; its *filename* is the path,
+        though a full disk is found out by a write that knows none.
     """
     _refuse_special(path)
     # A part of a long name is enough for whoever finds what a killed writer has left.

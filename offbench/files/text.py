@@ -36,12 +36,26 @@ def read_text(path: Path, most_mb: float = MOST_MB) -> str:
         raise OffbenchError(f"{path}: can't be read: {error}") from None
     if content is None:
         raise OffbenchError(f"{path}: can't be read: it has more than {most_mb:g} MB")
+    try:
+        return text_of(content)
+    except OffbenchError as error:
+        raise OffbenchError(f"{path}: {error}") from None
+
+
+def text_of(content: bytes) -> str:
+    """Return the text in bytes, as `read_text` does.
+
+    Raises
+    ------
+    OffbenchError
+        If it isn't UTF-8; whose it is isn't told.
+    """
     if content.startswith(_OTHERS) or b"\0" in content[:4]:
-        raise OffbenchError(f"{path}: can't be read: it is UTF-16 or UTF-32 text; save it as UTF-8")
+        raise OffbenchError("can't be read: it is UTF-16 or UTF-32 text; save it as UTF-8")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise OffbenchError(f"{path}: can't be read: not UTF-8 text") from None
+        raise OffbenchError("can't be read: not UTF-8 text") from None
 
 
 def _content(path: Path, most: int) -> bytes | None:
