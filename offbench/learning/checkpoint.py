@@ -76,7 +76,11 @@ class Checkpoint(Fact):
             If there is none, or it can't be read.
         """
         path = folder / FILE
-        if not path.exists():
+        try:
+            there = path.exists()
+        except OSError as error:  # a name that is too long
+            raise OffbenchError(f"{folder}: can't be read: {error.strerror}") from None
+        if not there:
             raise OffbenchError(f"{folder}: holds no checkpoint (there is no {FILE}); `offbench train` writes one")
         return check(cls, parse_json(_open(folder, FILE, _MOST_MB, _text), str(path)), str(path))
 
