@@ -90,9 +90,11 @@ def test_device_stays_one(tmp_path: Path) -> None:
         write_whole(path, "x")
     assert path.is_char_device()
     (link := tmp_path / "link").symlink_to(path)
-    for write_or_check in (lambda: check_writable(link), lambda: write(link, "x")):
-        with pytest.raises(OffbenchError, match=r"link: can't be written: it is a link to .*null, which is no file"):
-            write_or_check()
+    told = r"link: can't be written: it is a link to .*null, which is no file"
+    with pytest.raises(OffbenchError, match=told):
+        check_writable(link)
+    with pytest.raises(OffbenchError, match=told):
+        write(link, "x")
     assert link.is_symlink()
 
 
