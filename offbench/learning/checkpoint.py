@@ -107,7 +107,7 @@ class Checkpoint(Fact):
         if is_path(found.solver) and own is None:
             raise OffbenchError(
                 f"{folder / FILE}: solver: '{found.solver}' is a file, and no file is run that a policy alone names; "
-                "it must be an installed solver, or name the file as the solver, too, if you trust it"
+                "it must be an installed solver, or, for `offbench solve`, named with --solver, too, if you trust it"
             )
         if own is not None and not is_path(found.solver):
             raise named
