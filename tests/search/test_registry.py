@@ -469,7 +469,7 @@ def test_package_that_exits_when_it_is_imported_ends_nobody(installed: Callable[
     installed("foreign", "foreign_package:Mine", "import sys\nsys.exit(0)\n")
     assert catalogue()["foreign"].fault == "can't be loaded: 0"
     assert "greedy" in catalogue()
-    with pytest.raises(OffbenchError, match="solver 'foreign': entry point of .*: can't be loaded"):
+    with pytest.raises(OffbenchError, match=r"solver 'foreign': entry point of .*: can't be loaded"):
         find("foreign")
 
 
