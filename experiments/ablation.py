@@ -31,6 +31,7 @@ from experiments._shared.kept_runs import KeptRuns, Row, tell_missing
 from experiments._shared.study import parser
 from offbench import P1, Budget, Search, evaluate
 from offbench.evaluation.evaluator import warm_up
+from offbench.files.atomic import write_whole
 from offbench.search.budget import Clock, SearchEnded
 from offbench.search.registry import find
 
@@ -113,7 +114,7 @@ def main() -> None:
         print(*row.values(), flush=True)
         kept.add(row)
     lines = table([made for made in kept.rows() if made["seconds"] == options.seconds])
-    (options.folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(options.folder / "table.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

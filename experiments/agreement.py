@@ -29,6 +29,7 @@ from pathlib import Path
 from experiments._shared.checks import SOLVERS, Check, Kind, applies, check
 from experiments._shared.study import parser
 from experiments._shared.tiny import MODULE_SEEDS, SEEDS, tiny_instance, tiny_servers
+from offbench.files.atomic import write_whole
 
 PROBLEMS: tuple[Kind, ...] = ("P1", "P2")
 
@@ -86,9 +87,9 @@ def table(checks: list[Check]) -> str:
 def _write(seed: int) -> int:
     instance = tiny_instance(seed)
     path = Path(f"{instance.name}.json")
-    path.write_text(instance.to_text(), encoding="utf-8")
+    write_whole(path, instance.to_text())
     servers = Path(f"{instance.name}-servers.json")
-    servers.write_text(json.dumps(tiny_servers(seed).to_file(instance)) + "\n", encoding="utf-8")
+    write_whole(servers, json.dumps(tiny_servers(seed).to_file(instance)) + "\n")
     print(f"{path}, and for P2 {servers}")
     return 0
 

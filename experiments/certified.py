@@ -29,6 +29,7 @@ from experiments._shared.one_run import GRACE_S, OneRun, run
 from experiments._shared.study import parser
 from offbench.errors import OffbenchError
 from offbench.evaluation.gaps import certified, relative_gap
+from offbench.files.atomic import write_whole
 from offbench.model.instance import load, shipped
 
 SOLVERS = ("milp", "cp-sat", "chain-exact", "beam")
@@ -59,7 +60,7 @@ def main() -> None:
         show(name, rows[-1])
         record += [vars(row) for row in rows]
         if options.json is not None:
-            options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            write_whole(options.json, json.dumps(record, indent=1) + "\n")
 
 
 def attempt(name: str, solver: str, limit: float) -> OneRun:

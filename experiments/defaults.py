@@ -32,6 +32,7 @@ from experiments._shared.drawn import mixture
 from experiments._shared.kept_runs import KeptRuns, Row, tell_missing
 from experiments._shared.study import parser
 from offbench import P1, evaluate
+from offbench.files.atomic import write_whole
 from offbench.model.composition import PAPER_WEIGHTS
 from offbench.model.instance import Instance, Weights
 from offbench.runs.solve import solve
@@ -121,7 +122,7 @@ def main() -> None:
         chosen[solver] = json.loads(min(missed, key=lambda key: statistics.mean(missed[key].values())))
     if options.dry_run:
         return tell_missing([])
-    (options.folder / "table.md").write_text("\n".join(table(kept.rows())) + "\n", encoding="utf-8")
+    write_whole(options.folder / "table.md", "\n".join(table(kept.rows())) + "\n")
 
 
 def run(instance: Instance, job: Row) -> float:

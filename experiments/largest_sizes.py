@@ -30,6 +30,7 @@ from experiments._shared.drawn import alexnets, chain, queues
 from experiments._shared.one_run import OneRun, run
 from experiments._shared.study import parser
 from offbench.errors import OffbenchError
+from offbench.files.atomic import write_whole
 from offbench.model.instance import Instance, load
 from offbench.runs.solve import solve
 
@@ -109,7 +110,7 @@ class Record:
     def add(self, **facts: Any) -> None:
         self.rows.append(facts)
         if self.path is not None:
-            self.path.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
+            write_whole(self.path, json.dumps(self.rows, indent=1) + "\n")
 
 
 def climb(ladder: str, solver: str, limit: float, servers: list[int] | None, record: Record) -> Iterator[str]:

@@ -29,6 +29,7 @@ from experiments._shared.kept_runs import KeptRuns, Row, tell_missing
 from experiments._shared.one_run import GRACE_S
 from experiments._shared.price_table import figure, table
 from experiments._shared.study import parser
+from offbench.files.atomic import write_whole
 from offbench.instances.build import STAGGER_S
 from offbench.model.composition import arrivals, compose
 from offbench.model.instance import Instance, load
@@ -72,14 +73,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for job in missing:
             file = Path(folder) / f"{job['instance']}.json"
-            file.write_text(instances[job["instance"]].to_text(), encoding="utf-8")
+            write_whole(file, instances[job["instance"]].to_text())
             row = job | run(file, job)
             print(*row.values(), flush=True)
             if "error" not in row:
                 kept.add(row)
     rows = [row for row in kept.rows() if row["time_limit"] == options.time_limit]
-    (options.folder / "table.md").write_text("\n".join(table(rows)) + "\n", encoding="utf-8")
-    (options.folder / "price.svg").write_text("\n".join(figure(rows)) + "\n", encoding="utf-8")
+    write_whole(options.folder / "table.md", "\n".join(table(rows)) + "\n")
+    write_whole(options.folder / "price.svg", "\n".join(figure(rows)) + "\n")
     print("\n".join(table(rows)))
 
 
@@ -140,7 +141,7 @@ def bound(file: Path, two_step: bool, limit: float) -> Row:
             return {"error": f"the initial problem is {found.status}"}
         servers = found.placement.servers[nesting.part_of()]
         file = file.with_suffix(".secondary.json")
-        file.write_text(pin(instance, servers, nesting.depth == 0).to_text(), encoding="utf-8")
+        write_whole(file, pin(instance, servers, nesting.depth == 0).to_text())
     row = offbench("bound", "--quiet", "--time-limit", str(limit), str(file), at_most_s=AT_MOST_S)
     return row if "error" in row else {"bound": row["bound"], "by": row["by"]}
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from experiments._shared.drawn import perturbed
 from experiments._shared.study import FOLDER, parser
+from offbench.files.atomic import write_whole
 
 DEFAULT = FOLDER.parent / "build" / "training-set"
 
@@ -33,7 +34,7 @@ def main() -> None:
     for seed in range(chosen.count):
         instance = perturbed(seed)
         path = chosen.folder / f"{instance.name}.json"
-        path.write_text(instance.to_text(), encoding="utf-8")
+        write_whole(path, instance.to_text())
         print(path, instance.subtasks, "subtasks on", len(instance.servers), "servers")
 
 

@@ -5,9 +5,11 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing isn't imported: under `python -m offbench` the current folder could have one
 if TYPE_CHECKING:
+    from typing import Any
+
     from offbench.errors import OffbenchError as OffbenchError
     from offbench.evaluation.evaluator import Evaluation as Evaluation
     from offbench.evaluation.evaluator import evaluate as evaluate
@@ -53,7 +55,7 @@ _HOME = {
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module 'offbench' has no attribute '{name}'")
     value = getattr(import_module(f"offbench.{_HOME[name]}"), name)

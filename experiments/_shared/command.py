@@ -1,12 +1,11 @@
 """The command line's answers, from a process of their own on one thread."""
 
 import json
-import os
 import subprocess
-import sys
 from typing import Any
 
 from offbench.bench.process import ONE_THREAD
+from offbench.runs.safe_path import environment, python
 
 
 def offbench(*arguments: str, at_most_s: float | None = None) -> dict[str, Any]:
@@ -19,10 +18,10 @@ def offbench(*arguments: str, at_most_s: float | None = None) -> dict[str, Any]:
     at_most_s
         When the process is ended.
     """
-    line = [sys.executable, "-m", "offbench", arguments[0], "--json", *arguments[1:]]
+    line = [*python("offbench"), arguments[0], "--json", *arguments[1:]]
     try:
         done = subprocess.run(
-            line, capture_output=True, text=True, env={**os.environ, **ONE_THREAD}, timeout=at_most_s, check=False
+            line, capture_output=True, text=True, env={**environment(), **ONE_THREAD}, timeout=at_most_s, check=False
         )
     except subprocess.TimeoutExpired:
         return {"error": "didn't end"}

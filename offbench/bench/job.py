@@ -89,8 +89,8 @@ def code_of_policy(folder: Path) -> str:
     """
     from offbench.learning.checkpoint import Checkpoint
 
-    kept = Checkpoint.read(folder)
-    return f"{code_of(kept.solver)} {sha256((folder / kept.policy).read_bytes()).hexdigest()[:12]}"
+    kept = Checkpoint.of_policy(folder)
+    return f"{code_of(kept.solver)} {kept.digest(folder)[:12]}"
 
 
 def _version_of(module: str) -> str:

@@ -26,7 +26,7 @@ class Plan:
     """solvers that aren't here, and why"""
 
 
-def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
+def plan(suite: Suite, folder: Path, required: Sequence[str] = (), imports: bool = True) -> Plan:
     """Return the jobs of a suite; each solver's parameters are checked.
 
     Seeds come one after another, and what has the same seed in random order: whatever drifts, of the
@@ -40,6 +40,8 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
         Where its file is; other files are looked for there.
     required
         Solvers that must be there, because the user named them just now.
+    imports
+        Whether solvers may be imported; else what only that tells isn't checked: parameters, and what a file solves.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = ()) -> Plan:
             absent[entrant.label] = _why(name)
             if entrant.name in required or is_file(name):
                 raise OffbenchError(absent[entrant.label])
-        else:
+        elif imports:
             _check(entrant, name, suite.name)
         facts: dict[str, Any] = {
             "solver": entrant.label, "name": name, "parameters": entrant.parameters, "two_step": entrant.two_step,

@@ -12,6 +12,8 @@ from offbench.files.shipped import folders_of
 from offbench.files.text import read_toml
 from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 
+_MOST_SEEDS = 100_000  # of which a list is made
+
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 Servers = Annotated[int, Field(ge=0, strict=True)]
@@ -140,6 +142,8 @@ def _listed(seeds: Any) -> Any:
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if seeds < 1:
             raise ValueError(f"seeds: must be at least 1, or a list, not {seeds}")
+        if seeds > _MOST_SEEDS:
+            raise ValueError(f"seeds: must be at most {_MOST_SEEDS:,}")
         return tuple(range(seeds))
     return seeds
 

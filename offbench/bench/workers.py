@@ -12,6 +12,7 @@ from typing import Any, Literal
 from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.errors import OffbenchError
+from offbench.runs.safe_path import safe_path
 
 Backend = Literal["loky", "dask", "ray"]
 Execute = Callable[[Job, dict[str, Any], int], Row]
@@ -20,6 +21,7 @@ Execute = Callable[[Job, dict[str, Any], int], Row]
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """signals that ask a process to end"""
 
+_HERE = "127.0.0.1"
 # How long a cluster may take to answer.
 _REACH_S = 10
 
@@ -41,7 +43,7 @@ class Workers:
         """Yield the row of each job as it is done; jobs are taken as they can be begun."""
         from joblib import Parallel, delayed, parallel_config
 
-        with parallel_config(backend=self.backend, n_jobs=self.jobs):
+        with safe_path(), parallel_config(backend=self.backend, n_jobs=self.jobs):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
             yield from parallel(delayed(_in_worker)(os.getpid(), execute, *each) for each in work)
 
@@ -82,7 +84,8 @@ def workers(backend: Backend, address: str | None, jobs: int) -> Iterator[Worker
     reach = {"dask": _dask, "ray": _ray}[backend]
     try:
         reached = reach(address, jobs)
-        crew = next(reached)
+        with safe_path():
+            crew = next(reached)
     except ImportError as error:
         raise OffbenchError(
             f"--backend {backend}: not installed ({error}); pip install 'offbench[{backend}]'"
@@ -110,7 +113,8 @@ def _dask(address: str | None, jobs: int) -> Generator[Workers, None, None]:
 
     own = None
     if address is None:
-        own = LocalCluster(n_workers=max(1, jobs), threads_per_worker=1, dashboard_address=None)
+        # For this machine alone: whoever reaches a scheduler or a worker has it run what they like.
+        own = LocalCluster(n_workers=max(1, jobs), threads_per_worker=1, dashboard_address=None, host=_HERE)
     client = Client(own or address, timeout=_REACH_S)
     try:
         found = client.scheduler_info(n_workers=-1)["workers"].values()
@@ -128,6 +132,9 @@ def _dask(address: str | None, jobs: int) -> Generator[Workers, None, None]:
 
 
 def _ray(address: str | None, jobs: int) -> Generator[Workers, None, None]:
+    if address is None:
+        # Else Ray takes the machine's own address in place of this one, on Linux too; read when it is imported.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
     from joblib import register_parallel_backend
     from ray.util.joblib.ray_backend import RayBackend
@@ -139,8 +146,8 @@ def _ray(address: str | None, jobs: int) -> Generator[Workers, None, None]:
 
     begun = not ray.is_initialized()
     if begun:
-        here = {"num_cpus": max(1, jobs), "include_dashboard": False} if address is None else {"address": address}
-        ray.init(log_to_driver=False, logging_level="ERROR", **here)
+        here: dict[str, Any] = {"num_cpus": max(1, jobs), "include_dashboard": False, "_node_ip_address": _HERE}
+        ray.init(log_to_driver=False, logging_level="ERROR", **(here if address is None else {"address": address}))
     try:
         register_parallel_backend("offbench-ray", Streaming)
         nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]

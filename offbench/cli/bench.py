@@ -72,7 +72,7 @@ def bench(
     named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
     on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
     wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations)
-    made = plan(wanted, file.parent, required=named)
+    made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
     check_folder(store.folder)
     if (store.folder / "plan.json").is_file() and not (store.folder / "suite.toml").is_file():
@@ -86,6 +86,8 @@ def bench(
             say(f"{solver}: its runs are left as 'not-installed': {why}")
     if dry_run:
         forecast_of(made, store, max(1, at_once), rerun is not None, json)
+        if not quiet and any(entrant.parameters or is_file(entrant.name) for entrant in wanted.solvers):
+            say("no solver was imported, so no parameters are checked")
         for damage in store.damaged:
             say(damage)
         return

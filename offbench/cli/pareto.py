@@ -69,19 +69,10 @@ def pareto(
             found = find_front(
                 facts, others, time_limit=time_limit, time_limit_each=time_limit_each, most=points, seed=seed, **watch
             )
-        _write(found, output, quiet)
-    if json:
-        console.show_json(
-            {
-                "instance": facts.name,
-                "size": found.size,
-                "hypervolume": found.hypervolume,
-                "reference": found.reference.tolist(),
-                "points": list(found.rows()),
-            }
-        )
-    else:
-        _show(found)
+        try:
+            _write(found, output, quiet)
+        finally:  # where it can't be written, it is printed all the same
+            _print(found, json)
     for refusal in found.refusals if not quiet else ():
         say(refusal)
     if found.interrupted:
@@ -120,6 +111,23 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
         table.writerow({key: in_csv(value) if isinstance(value, str) else value for key, value in cells.items()})
     write(folder / "front.csv", text.getvalue(), quiet)
     write(folder / "front.html", found.figure().to_html(include_plotlyjs=True), quiet)
+
+
+def _print(found: "Pareto", json: bool) -> None:
+    from offbench.cli.shared import console
+
+    if not json:
+        _show(found)
+        return
+    console.show_json(
+        {
+            "instance": found.instance.name,
+            "size": found.size,
+            "hypervolume": found.hypervolume,
+            "reference": found.reference.tolist(),
+            "points": list(found.rows()),
+        }
+    )
 
 
 def _show(found: "Pareto") -> None:

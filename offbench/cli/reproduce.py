@@ -105,8 +105,10 @@ def reproduce(
     if not overwrite:
         there = runs_there(store, [name for name in written if name not in there], scope) | there
         refuse_emptier(store.folder, there, {name: found[name].runs.made for name in written})
-    _write([found[name] for name in written], scope, quick, store.folder, report, quiet)
-    _show([found[name] for name in shown], json)
+    try:
+        _write([found[name] for name in written], scope, quick, store.folder, report, quiet)
+    finally:  # where it can't be written, it is printed all the same
+        _show([found[name] for name in shown], json)
     if wanted and outcome.failed:
         raise typer.Exit(FAILED)
 

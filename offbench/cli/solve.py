@@ -21,7 +21,11 @@ def solve(
     settings: SettingsOption = None,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="In place of a solver: a policy from `offbench train`; nothing is learnt."),
+        typer.Option(
+            metavar="DIR",
+            help="In place of a solver: a policy from `offbench train`; nothing is learnt. If its solver is a file, "
+            "name that as --solver, too.",
+        ),
     ] = None,
     rollouts: Annotated[
         int, typer.Option(metavar="N", help="Placements that the policy makes: one greedily, the others sampled.")

@@ -101,8 +101,11 @@ def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool
         facts |= {"training_seconds": checkpoint.seconds, "interrupted": interrupted, "folder": str(output)}
         show_json(facts | {"curves": diary.points()})
     elif not quiet:
+        from offbench.search.registry import is_path
+
+        named = f"--solver {checkpoint.solver} " if is_path(checkpoint.solver) else ""
         show(
             f"{checkpoint.solver}: trained for {checkpoint.seconds:.1f} s, {checkpoint.steps:,} steps, on "
             f"{plural(len(checkpoint.instances), 'instance')}; policy in {output}",
-            f"solve with it: offbench solve --policy {output} INSTANCE",
+            f"solve with it: offbench solve {named}--policy {output} INSTANCE",
         )

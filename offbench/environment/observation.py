@@ -79,7 +79,7 @@ class Observer:
         self.layout: Layout = layout
         self.n_servers = servers.pop()
         self.longest = longest or most
-        self.dynamic = 1 + (len(FACT) * self.n_servers if layout == "full" else 0)
+        self.dynamic = _dynamic(layout, self.n_servers)
         """numbers that depend on the actions"""
         self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
         """states of problem i, from none to all subtasks decided, stand at ``first_state[i]:first_state[i + 1]``"""
@@ -94,7 +94,7 @@ class Observer:
     @property
     def width(self) -> int:
         """Numbers in an observation."""
-        return self.dynamic + 2 * self.longest
+        return width(self.layout, self.n_servers, self.longest)
 
     def masks(self, states: Ints) -> NDArray[np.bool_]:
         """Return which servers the subtask at hand may run on, shape ``(rows, n_servers)``; any at the end."""
@@ -106,6 +106,15 @@ class Observer:
             out = np.empty((len(dynamic), self.width), dtype=np.float32)
         _compose(dynamic, states, self._task_end, self._pairs, out)
         return out
+
+
+def width(layout: Layout, n_servers: int, longest: int) -> int:
+    """Return how many numbers are in an observation with room for so many subtasks."""
+    return _dynamic(layout, n_servers) + 2 * longest
+
+
+def _dynamic(layout: Layout, n_servers: int) -> int:
+    return 1 + (len(FACT) * n_servers if layout == "full" else 0)
 
 
 def task_lengths(problem: Problem) -> Ints:

@@ -1,11 +1,14 @@
 """From a JSON file to a checked model, with errors that name file, place and rule."""
 
 import json
+import re
 from collections.abc import Sized
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import SchemaValidator
 
 from offbench.errors import OffbenchError
 from offbench.files.escaping import in_json
@@ -15,6 +18,15 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# Of a whole file; each takes some hundred bytes, and hostile ones are made of nothing else.
+_MOST_VALUES = 5_000_000
+# No object of ours has as many; each one that is unknown would be a mistake of its own.
+_MOST_KEYS = 100_000
+# Data of more values is checked up to the first mistake alone: a million of them would take minutes and gigabytes.
+_MANY = 100_000
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond the first 65536, or half of one
 
 
 def read_json(path: Path) -> Any:
@@ -34,28 +46,76 @@ def parse_json(text: str, source: str) -> Any:
     def refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twin = next(name for name in names if names.count(name) > 1)
-            raise OffbenchError(f"{source}: the key '{twin}' stands twice in one object")
+            raise OffbenchError(f"{source}: the key '{_twin(pairs)}' stands twice in one object")
+        if len(found) > _MOST_KEYS:
+            raise OffbenchError(f"{source}: an object has {len(found):,} keys; {_MOST_KEYS:,} are the most")
         return found
 
+    if sum(map(text.count, ",[{")) > _MOST_VALUES:
+        raise OffbenchError(f"{source}: has more than {_MOST_VALUES:,} values")
     try:
-        return json.loads(text, object_pairs_hook=refuse_twins)
+        value = json.loads(text, object_pairs_hook=refuse_twins)
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise OffbenchError(f"{source}: {place}: not valid JSON: {error.msg}") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start]).strip("'")
+        raise OffbenchError(f"{source}: a text in it has {half}, which is half a character") from None
     except RecursionError:
         raise OffbenchError(f"{source}: not valid JSON: nested too deeply") from None
     except ValueError as error:  # an integer with more digits than Python converts
         raise OffbenchError(f"{source}: not valid JSON: {error}") from None
 
 
+def _twin(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    return next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+
+
 def check(model: type[Model], data: Any, source: str) -> Model:
     """Build *model* from parsed JSON, turning a validation error into one line."""
+    many = _has_many_values(data)
     try:
-        return model.model_validate(data)
+        return cast(Model, _up_to_first_mistake(model).validate_python(data)) if many else model.model_validate(data)
     except ValidationError as error:
-        raise OffbenchError(f"{source}: {one_line(error, data)}") from None
+        raise OffbenchError(f"{source}: {one_line(error, data)}{', perhaps of many' if many else ''}") from None
+
+
+def _has_many_values(data: Any) -> bool:
+    ahead, count = [data], 0
+    while ahead and count <= _MANY:
+        value = ahead.pop()
+        if isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, list | tuple):
+            continue
+        count += len(value)
+        ahead += [each for each in value if isinstance(each, dict | list | tuple)]
+    return count > _MANY
+
+
+@cache
+def _up_to_first_mistake(model: type[BaseModel]) -> SchemaValidator:
+    make: Any = SchemaValidator
+    schema = _failing_fast(model.__pydantic_core_schema__)
+    try:
+        return cast(SchemaValidator, make(schema, _use_prebuilt=False))  # else models inside it keep their own schemas
+    except TypeError:  # a version without; all it costs is time
+        return cast(SchemaValidator, make(schema))
+
+
+def _failing_fast(schema: Any) -> Any:
+    """Return a schema in which the first wrong entry of a list is the only one that is told."""
+    if isinstance(schema, list):
+        return [_failing_fast(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    apart = ("cls", "function", "metadata", "serialization")  # no schemas
+    changed = {key: part if key in apart else _failing_fast(part) for key, part in schema.items()}
+    return changed | {"fail_fast": True} if schema.get("type") in ("list", "tuple") else changed
 
 
 def one_line(error: ValidationError, data: Any = None) -> str:
@@ -127,6 +187,7 @@ _RULES = {
     "float_type": "must be a number",
     "int_type": "must be a whole number",
     "string_type": "must be a text",
+    "string_unicode": "must be a text of whole characters",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
 }

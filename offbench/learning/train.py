@@ -110,7 +110,7 @@ def train(
     if last is not None:
         _compare(folder, last, solver, made.model_dump(mode="json"), seed, problems)
         last.open_training(folder, training)
-        diary.load(last.diary)
+        last.open_diary(folder, diary)
         before_s = last.seconds
     try:
         folder.mkdir(parents=True, exist_ok=True)

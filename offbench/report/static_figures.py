@@ -1,13 +1,14 @@
 """Figures for papers: PDF and PNG by matplotlib, with the curves and colours of the report."""
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offbench.bench.statistics.tests import Ranking
-from offbench.files.atomic import writing
+from offbench.files.atomic import write_whole, writing
 from offbench.files.escaping import in_matplotlib
 from offbench.report.charts import Chart
 from offbench.report.palette import Style, server_colours
@@ -114,21 +115,22 @@ def save(figures: dict[str, Callable[[], Any]], folder: Path, endings: Sequence[
         figure = make()
         for ending in endings:
             paths.append(folder / f"{name}{ending}")
+            picture = BytesIO()
+            figure.savefig(picture, format=ending[1:], dpi=200)
             with writing(paths[-1]):
-                figure.savefig(paths[-1], dpi=200)
-                if ending == ".png":
-                    _with_few_colours(paths[-1])
+                write_whole(paths[-1], _with_few_colours(picture) if ending == ".png" else picture.getvalue())
         plt.close(figure)
     return paths
 
 
-def _with_few_colours(path: Path) -> None:
-    """Write a PNG again with 256 colours, which is a third of its size and looks the same."""
+def _with_few_colours(picture: BytesIO) -> bytes:
+    """Return a PNG again with 256 colours, which is a third of its size and looks the same."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
+    few = BytesIO()
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(few, format="png", optimize=True)
+    return few.getvalue()
 
 
 def _new(width: float, height: float) -> tuple[Any, Any]:

@@ -6,7 +6,6 @@ import queue
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import psutil
+
+from offbench.runs.safe_path import environment, python
 
 _THREADS = ("OMP", "MKL", "OPENBLAS", "NUMBA", "VECLIB_MAXIMUM", "NUMEXPR")
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
@@ -61,11 +62,10 @@ class Process:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module],
+            python(self.module),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={
-                **os.environ, **ONE_THREAD, TOKEN: self._token, PARENT: str(os.getpid()),
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                **environment(), **ONE_THREAD, TOKEN: self._token, PARENT: str(os.getpid()),
             },
             start_new_session=True,  # Ctrl-C is for us, and a group of its own can be ended as one
         )  # fmt: skip

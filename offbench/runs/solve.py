@@ -59,6 +59,7 @@ def solve(
         A solver's name, the path of a file with one, a subclass of `Solver`, or one made with its parameters.
     policy
         In place of a solver: the folder of a trained policy (`offbench.learning.train`). Nothing is learnt any more.
+        Where its solver is a file, that must be named too: no file is run that a policy alone names.
     rollouts
         Placements that the policy makes: the greedy one, then sampled ones.
     parameters
@@ -217,12 +218,12 @@ def _trained(
         if rollouts != 1:
             raise OffbenchError("rollouts: of a policy only; name its folder")
         return None
-    if solver is not None or parameters:
+    if parameters or not isinstance(solver, str | Path | None):
         raise OffbenchError("policy: its solver and parameters are those that it was trained with; name none")
     if rollouts < 1:
         raise OffbenchError(f"rollouts: must be at least 1, not {rollouts}")
     folder = Path(policy)
-    return Trained(folder, Checkpoint.read(folder), rollouts)
+    return Trained(folder, Checkpoint.of_policy(folder, None if solver is None else str(solver)), rollouts)
 
 
 def _roll_out(policy: Policy, trained: Trained, search: Search) -> None:

@@ -92,7 +92,7 @@ def _foreign_entries(point: EntryPoint) -> Iterator[Entry]:
         solver = _checked(_loaded(point), point.name)
     except ImportError as error:
         yield Entry(point.name, "", "P1", where, point.value, lacks=error.name or str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # what a package calls at its import must not end us
         fault = f"can't be loaded: {error}"
         yield Entry(point.name, fault, "?", where, point.value, wrong=fault)
     else:
@@ -148,6 +148,9 @@ def find(name: str) -> type[Solver]:
         raise
     except ImportError as error:
         raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
+    except SystemExit as error:
+        code = "" if error.code is None else repr(error.code)
+        raise OffbenchError(f"solver '{name}' can't be imported: it calls sys.exit({code})") from error
     except Exception as error:
         line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise OffbenchError(f"solver '{name}' can't be imported: {line}{type(error).__name__}: {error}") from error
@@ -197,10 +200,15 @@ def _renamed(solver: type[Solver], name: str) -> type[Solver]:
     return renamed
 
 
+def is_path(name: str) -> bool:
+    """Tell the path of a file with a solver from a solver's name."""
+    return name.partition(":")[0].endswith(".py")
+
+
 def locate(name: str) -> tuple[str | Path, str]:
     """Return the module or file, and the class, that `find` would import; raises and warns as it does."""
     path, _, wanted = name.partition(":")
-    if path.endswith(".py"):
+    if is_path(name):
         if not Path(path).is_file():
             raise OffbenchError(f"{path}: no such file")
         return Path(path), wanted

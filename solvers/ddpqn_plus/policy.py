@@ -5,7 +5,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench import P1, Search
+from offbench import P1, OffbenchError, Search
 from offbench.environment import Episodes
 from offbench.solvers._shared.moves import start
 
@@ -54,11 +54,24 @@ class SharedPolicy:
 
     @classmethod
     def load(cls, file: BinaryIO) -> "SharedPolicy":
-        """Read what `save` wrote."""
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        OffbenchError
+            If it isn't that: its parts don't fit one another, or a weight isn't finite.
+        """
         from offbench.solvers.dqn.states import read
 
         kept = read(file)
-        return cls(Shape(*kept["shape"]), kept["weights"].numpy())
+        shape, weights = Shape(*kept["shape"]), np.ascontiguousarray(kept["weights"].numpy())
+        # Compiled code believes the shape.
+        fits = [type(part) for part in shape] == [int, int, bool] and weights.dtype == np.float32
+        if not fits or not 0 < min(shape[:2]) <= max(shape[:2]) <= weights.size or weights.shape != (shape.size,):
+            raise OffbenchError("can't be read: its weights are none of a network of its shape")
+        if not np.isfinite(weights).all():
+            raise OffbenchError("can't be read: a weight isn't a finite number")
+        return cls(shape, weights)
 
 
 def ladder(rows: int, hottest: float) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """The policy that a network is: the best action by its Q-values, or one drawn by them."""
 
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from offbench import P1, OffbenchError
 from offbench.environment import Episodes, Layout, Observer
+from offbench.environment.observation import width
 
 from .network import QNetwork
 from .states import read, write
@@ -65,12 +66,26 @@ class QPolicy:
 
     @classmethod
     def load(cls, file: BinaryIO) -> "QPolicy":
-        """Read what `save` wrote."""
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        OffbenchError
+            If it isn't that: its parts don't fit one another, or a weight isn't finite.
+        """
         kept = read(file)
-        shape: dict[str, Any] = kept["shape"]
-        network = QNetwork(shape["observation"], tuple(shape["hidden"]), shape["actions"], shape["dueling"])
-        network.load_state_dict(kept["weights"])
-        return cls(network, kept["observation"]["layout"], kept["observation"]["longest"])
+        shape, weights = kept["shape"], kept["weights"]
+        layout, longest = kept["observation"]["layout"], kept["observation"]["longest"]
+        if [type(part) for part in (longest, shape["dueling"])] != [int, bool]:
+            raise OffbenchError("can't be read: its shape is none")
+        with torch.device("meta"):  # takes no memory: what the file says is believed only where its weights fit
+            network = QNetwork(shape["observation"], tuple(shape["hidden"]), shape["actions"], shape["dueling"])
+        network.load_state_dict(weights, assign=True)
+        if network.first.in_features != width(layout, network.actions, longest):
+            raise OffbenchError("can't be read: its network is for other observations than it says")
+        if not all(each.dtype == torch.float32 and bool(each.isfinite().all()) for each in network.parameters()):
+            raise OffbenchError("can't be read: a weight isn't a finite number of 32 bits")
+        return cls(network, layout, longest)
 
 
 def roll_out(values: Callable[[Floats32], Floats32], episodes: Episodes, rng: np.random.Generator) -> Ints:

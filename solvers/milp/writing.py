@@ -1,8 +1,11 @@
-"""Write the model to a file, whole or not at all."""
+"""Write the model to a file of the current folder, whole or not at all.
 
-import os
+Who wrote a suite need not be who runs it, so its parameters lead nowhere else.
+"""
+
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyomo.environ as pyo
 
@@ -11,31 +14,45 @@ from offbench import OffbenchError
 ENDINGS = (".lp", ".mps")
 
 
+def check_name(path: Path) -> Path:
+    """Return a path that a model may be written to, as far as its name tells.
+
+    Raises
+    ------
+    ValueError
+        If its ending is no format's, or it leads out of the current folder.
+    """
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"a model is written as {' or '.join(ENDINGS)}, not as '{path.name}'")
+    if path.is_absolute() or path.drive or ".." in path.parts:
+        raise ValueError(f"must be a file in the current folder, such as {path.name}, not '{path}'")
+    return path
+
+
 def check_path(path: Path) -> None:
     """Refuse a path that no model can be written to.
 
     Raises
     ------
     OffbenchError
-        If its ending is no format's, its folder doesn't exist, or it is a folder.
+        If its folder doesn't exist or a link leads out of the current one, or it is a folder.
     """
-    if path.suffix not in ENDINGS:
-        raise OffbenchError(f"write: a model is written as {' or '.join(ENDINGS)}, not as '{path.name}'")
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         raise OffbenchError(f"write: '{path}' can't be written: it is a folder")
     if not path.parent.is_dir():
         raise OffbenchError(f"write: '{path}' can't be written: there is no folder '{path.parent}'")
+    if not path.parent.resolve().is_relative_to(Path.cwd().resolve()):
+        raise OffbenchError(f"write: '{path}' can't be written: '{path.parent}' leads out of the current folder")
 
 
 def write_model(model: pyo.ConcreteModel, path: Path) -> None:
-    """Write under a temporary name in the same folder, then rename; stderr says what happened."""
+    """Write into a new folder beside the file, then rename; stderr says what happened. A link is replaced."""
     existed = path.exists()
-    temporary = path.with_name(f".offbench-{os.getpid()}{path.suffix}")
     try:
-        model.write(str(temporary), io_options={"symbolic_solver_labels": True})
-        temporary.replace(path)
+        with TemporaryDirectory(prefix=".offbench-", dir=path.parent) as folder:
+            written = Path(folder) / path.name
+            model.write(str(written), io_options={"symbolic_solver_labels": True})
+            written.replace(path)
     except OSError as error:
         raise OffbenchError(f"write: '{path}' can't be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"offbench: {'replaced' if existed else 'wrote'} {path}", file=sys.stderr)

@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +91,27 @@ def test_cluster_that_cannot_be_reached_is_told_in_one_line(
     with pytest.raises(OffbenchError, match=r"--backend dask: no cluster at tcp://127\.0\.0\.1:9") as caught:
         run(made, Store(tmp_path), 1, "dask", "tcp://127.0.0.1:9")
     assert len(str(caught.value).splitlines()) == 1
+
+
+LISTENING = """
+import psutil, sys
+from offbench.bench.workers import workers
+
+if __name__ == "__main__":
+    with workers(sys.argv[1], None, 2):
+        ours = psutil.Process()
+        for each in [ours, *ours.children(recursive=True)]:
+            print(*(c.laddr.ip for c in each.net_connections("inet") if c.status == psutil.CONN_LISTEN))
+"""
+
+
+@pytest.mark.parametrize(("backend", "library"), [("dask", "distributed"), ("ray", "ray")])
+def test_cluster_made_here_is_for_this_machine_alone(backend: str, library: str, tmp_path: Path) -> None:
+    if find_spec(library) is None:
+        pytest.skip(f"needs {library}")
+    (script := tmp_path / "listening.py").write_text(LISTENING, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script, backend], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True, text=True, timeout=180, check=True,
+    )  # fmt: skip
+    assert {ip_address(each).is_loopback for each in done.stdout.replace("::ffff:", "").split()} == {True}

@@ -1,8 +1,10 @@
 """What the system says against a file: one line that names the file and the reason, exit code 2, nothing lost."""
 
 import errno
+import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 from bench.stand_ins import here
 from typer.testing import CliRunner, Result
 
+from offbench import load
 from offbench.bench import runner
 from offbench.bench.row import Row
 from offbench.bench.store import Store
@@ -151,3 +154,158 @@ def test_output_that_cannot_be_written(line: tuple[str, ...]) -> None:
             check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (2, "offbench: the output: No space left on device\n")
+
+
+READERS = [
+    ("solve", "--solver", "greedy", "IT"),
+    ("solve", "--solver", "spt", "--placement", "IT", "alexnet"),
+    ("solve", "--policy", "IT", "alexnet"),
+    ("train", "IT", "--solver", "ddpqn", "--output", "policy"),
+    ("evaluate", "IT", "p.json"),
+    ("evaluate", "alexnet", "IT"),
+    ("bound", "IT"),
+    ("show", "IT", "alexnet"),
+    ("show", "p.json", "IT"),
+    ("pareto", "IT", "--output", "front"),
+    ("instance", "make", "IT"),
+    ("instance", "show", "IT"),
+    ("references", "check", "--file", "IT"),
+    ("references", "update", "alexnet", "--placement", "IT", "--by", "me", "--output", "r.json"),
+    ("bench", "IT"),
+    ("status", "IT"),
+    ("table", "IT"),
+    ("report", "IT"),
+    ("export", "IT", "--output", "e.csv"),
+]
+
+
+def hostile(path: Path, kind: str) -> None:
+    """Make what is no file that anybody would read."""
+    contents = {
+        "latin": "na\xefve".encode("latin-1"), "empty": b"", "deep": b"[" * 100_000, "objects": b'{"a":' * 100_000,
+        "digits": b'{"format": ' + b"9" * 10**6 + b"}", "half": rb'{"name": "\ud800"}', "list": b"[1, 2]",
+        "twins": b"{" + b",".join(b'"k%d":1' % min(i, 199_998) for i in range(200_000)) + b"}",
+        "values": b"[" + b"[]," * 6_000_000 + b"[]]", "null byte": b"\0" * 99,
+    }  # fmt: skip
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    elif kind == "giant":
+        path.touch()
+        os.truncate(path, 3 * 10**9)  # of holes
+    elif kind == "zeros":
+        try:
+            os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    else:
+        assert kind in ("nothing", "long")
+
+
+KINDS = ["latin", "empty", "deep", "objects", "digits", "half", "list", "twins", "values", "null byte", "folder"]
+KINDS += ["link", "giant", "zeros", "nothing", "long"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_read_is_told_in_one_line(kind: str, run: Run) -> None:
+    assert run("solve", "--solver", "greedy", "--quiet", "--output", "p.json", "alexnet").exit_code == 0
+    for ending in ("json", "toml"):
+        name = LONG if kind == "long" else "it"
+        hostile(file := Path(f"{name}.{ending}"), kind)
+        for line in READERS:
+            if ending == "toml" and line[0] != "bench":
+                continue
+            result = run(*(str(file) if part == "IT" else part for part in line))
+            refused(result, f"{name}.{ending}")
+            assert result.stdout == "", line
+            if line[0] == "pareto" and Path("front").exists():
+                Path("front").rmdir()
+
+
+def test_numbers_of_any_size_are_told_or_taken(run: Run) -> None:
+    given = load("alexnet").model_dump(mode="json", exclude_none=True)
+    for place, name in ((("servers", 0), "compute_ghz"), (("tasks", 0), "input_mb"), (("links", 0), "price_per_gb")):
+        for number in ("1e400", "1" + "0" * 400, "-1e400", "1e308"):
+            facts = json.loads(json.dumps(given))
+            facts[place[0]][place[1]][name] = "NUMBER"
+            Path("it.json").write_text(json.dumps(facts).replace('"NUMBER"', number), encoding="utf-8")
+            result = run("instance", "check", "it.json")
+            assert result.exit_code in (0, 2), (name, number, result.exception)
+            assert (result.stdout + result.stderr).count("\n") == 1
+
+
+def test_suite_of_a_million_million_seeds_is_refused(run: Run) -> None:
+    Path("mini.toml").write_text(SUITE + "seeds = 1000000000000", encoding="utf-8")
+    refused(run("bench", "mini.toml", "--dry-run"), "seeds: must be at most 100,000")
+    Path("mini.toml").write_text(SUITE + f"seeds = {'9' * 10_000}", encoding="utf-8")
+    refused(run("bench", "mini.toml", "--dry-run"), "mini.toml: not valid TOML")
+    Path("mini.toml").write_text(SUITE + f"seeds = {'[' * 100_000}", encoding="utf-8")
+    refused(run("bench", "mini.toml", "--dry-run"), "mini.toml: not valid TOML")
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        (("solve", "--solver", "greedy", "--output", "p.json", "tiny-chains"), "greedy on tiny-chains"),
+        (
+            ("pareto", "tiny-chains", "--quiet", "--solver", "greedy", "--time-limit", "2", "--output", "front"),
+            "on the",
+        ),
+        (("references", "update", "tiny-chains", "--solver", "greedy", "--output", "r.json", "--quiet"), '"instances"'),
+    ],
+    ids=["solve", "pareto", "references"],
+)
+def test_what_cannot_be_written_is_printed(
+    line: tuple[str, ...], left: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offbench.files.atomic.os.fsync", full)
+    result = run(*line)
+    assert result.exit_code == 2
+    assert left in result.stdout
+
+
+def test_dry_run_runs_no_solver(run: Run) -> None:
+    Path("mine.py").write_text("from pathlib import Path\nPath('ran').touch()\n", encoding="utf-8")
+    Path("mini.toml").write_text(
+        'name = "m"\ninstances = ["tiny-chains"]\nsolvers = ["mine.py", {name = "greedy", parameters = {no = 1}}]\n',
+        encoding="utf-8",
+    )
+    result = run("bench", "mini.toml", "--dry-run")
+    assert (result.exit_code, Path("ran").exists()) == (0, False)
+    assert "m: 2 runs" in result.stdout
+    assert "no parameters are checked" in result.stderr
+    assert run("bench", "mini.toml").exit_code == 2
+    assert Path("ran").exists()
+
+
+CLOSED = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-m', 'offbench', *sys.argv[1:]])"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (("solvers",), "offbench: the output: Bad file descriptor\n"),
+        (("solve", "--solver", "greedy", "alexnet"), "offbench: the output: Bad file descriptor\n"),
+        (("solve", "--solver", "greedy", "--quiet", "--output", "p.json", "alexnet"), ""),
+    ],
+    ids=["solvers", "solve", "nothing to print"],
+)
+def test_output_that_is_closed(line: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED, *line], stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2 if told else 0, told)
+    if not told:  # and the file isn't what was printed
+        assert list(json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))) == ["servers", "order"]
+
+
+def test_file_of_a_solver_that_exits_is_told(run: Run) -> None:
+    Path("exits.py").write_text("import sys\nsys.exit(0)\n", encoding="utf-8")
+    result = run("solve", "--solver", "exits.py", "tiny-chains")
+    assert "can't be imported: it calls sys.exit(0)" in result.stderr
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1

@@ -87,12 +87,13 @@ def test_trained_and_used(tmp_path: Path) -> None:
     done = run("train", *SOLVER, "tiny-graphs", "--output", folder, "--steps", "1000")
     assert done.exit_code == 0, done.stderr
     assert f"policy in {folder}" in " ".join(done.stdout.split())
-    solved = run("solve", "--policy", folder, "--rollouts", "20", "--json", "tiny-graphs")
+    assert "offbench solve --solver " in done.stdout  # a file, which no policy alone has run
+    solved = run("solve", *SOLVER, "--policy", folder, "--rollouts", "20", "--json", "tiny-graphs")
     assert solved.exit_code == 0, solved.stderr
     found = json.loads(solved.stdout)
     assert found["evaluations"] == 20
     assert found["policy"]["met_in_training"] is True
-    refused = run("solve", "--policy", folder, "alexnet")
+    refused = run("solve", *SOLVER, "--policy", folder, "alexnet")
     assert refused.exit_code == 2
     assert re.fullmatch(
         r"offbench: .*policy: doesn't fit 'alexnet': it was trained for 3 servers, not for 11\n", refused.stderr

@@ -10,10 +10,10 @@ import pytest
 from handmade import layer, task
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from offbench import OffbenchError
-from offbench.files.json import check, dotted, layout, parse_json
+from offbench.files.json import _up_to_first_mistake, check, dotted, layout, parse_json
 from offbench.model.instance import Instance
 
 Json = dict[str, Any]
@@ -123,3 +123,50 @@ def test_value_that_fits_none_of_several_types_is_one_mistake() -> None:
             check(Several, data, "it")
         assert str(caught.value).startswith(told)
         assert ("(and 1 more)" in str(caught.value)) == ("other" in data)
+
+
+MANY = 200_000
+HOSTILE: list[tuple[Callable[[Json], object], str]] = [
+    (lambda data: data.update(tasks=[1] * MANY), "tasks[0]: must be an object, not 1"),
+    (lambda data: data["tasks"][0].update(layers=[{}] * MANY), "tasks[0].layers[0].name: this field is missing"),
+    (
+        lambda data: data["tasks"][0]["layers"][0].update(inputs=[1] * MANY),
+        "tasks[0].layers[0].inputs[0]: must be a text",
+    ),
+    (lambda data: data["servers"][0].update(name=[[]] * MANY), "servers[0].name: must be a text"),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), HOSTILE)
+def test_of_very_many_mistakes_the_first_is_told_and_the_others_are_not_made(
+    change: Callable[[Json], object], told: str
+) -> None:
+    assert told_of(change).startswith(told)
+    assert told_of(change).endswith(", perhaps of many")
+    data = handmade.phone()
+    change(data)
+    with pytest.raises(ValidationError) as caught:
+        _up_to_first_mistake(Instance).validate_python(data)
+    assert caught.value.error_count() < 10  # each one takes time and memory
+
+
+def test_large_instance_is_the_same_one_as_ever() -> None:
+    data = handmade.phone()
+    (first, *_), data["tasks"] = data["tasks"], []
+    data["tasks"] = [{**first, "name": f"t{i}"} for i in range(20_000)]
+    assert check(Instance, data, "it") == Instance.model_validate(data)
+
+
+def test_half_a_character_is_refused_and_a_whole_one_taken() -> None:
+    for text in (r'{"a": ["x\ud800"]}', r'{"\uDFFF": 1}', r'["\ude00\ud83d"]'):
+        with pytest.raises(OffbenchError, match=r"it: a text in it has \\ud\w\w\w, which is half a character"):
+            parse_json(text, "it")
+    assert parse_json(r'["\ud83d\ude00", "\\ud800"]', "it") == ["😀", r"\ud800"]
+
+
+def test_twin_among_very_many_keys_and_very_many_keys() -> None:
+    keys = [f'"k{i}": 1' for i in range(200_000)]
+    with pytest.raises(OffbenchError, match="the key 'k199999' stands twice"):
+        parse_json("{" + ", ".join([*keys, keys[-1]]) + "}", "it")
+    with pytest.raises(OffbenchError, match="an object has 200,000 keys; 100,000 are the most"):
+        parse_json("{" + ", ".join(keys) + "}", "it")

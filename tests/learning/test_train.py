@@ -20,6 +20,8 @@ AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ddpqn": ("ddpqn", {"batch": 32, "memory": 200, "episodes": 8, "updates": 1, "copy_every": 7}),
     "dqn-full": ("dqn", {"batch": 32, "memory": 200, "episodes": 8, "updates": 1, "observation": "full"}),
 }
+OWN = {"foreign": MINE}
+"""the files that must be named with their policies"""
 every_agent = pytest.mark.parametrize("agent", list(AGENTS))
 
 
@@ -93,7 +95,7 @@ def test_interrupted_and_resumed_ends_where_an_uninterrupted_one_ends(agent: str
 @every_agent
 def test_policy_solves_without_learning(agent: str, tmp_path: Path) -> None:
     made = trained(tmp_path / "it", agent)
-    solution = solve("tiny-graphs", policy=tmp_path / "it", rollouts=130)
+    solution = solve("tiny-graphs", OWN.get(agent), policy=tmp_path / "it", rollouts=130)
     assert (solution.evaluations, solution.stopped) == (130, "finished")
     assert solution.solver == made.solver or agent == "foreign"
     facts = solution.to_dict()
@@ -102,12 +104,12 @@ def test_policy_solves_without_learning(agent: str, tmp_path: Path) -> None:
     assert facts["policy"]["training_seconds"] == made.seconds
     assert 0 < facts["policy"]["inference_seconds"] <= facts["seconds"]
     assert "was met in training" in " ".join(str(solution.summary()).split())  # a long path breaks the line anywhere
-    greedy = solve("tiny-graphs", policy=tmp_path / "it")
+    greedy = solve("tiny-graphs", OWN.get(agent), policy=tmp_path / "it")
     assert greedy.placement is not None
     assert greedy.learnt is not None
     assert greedy.placement.servers.tolist() == greedy.learnt.servers.tolist()
     assert solution.objective <= greedy.objective
-    again = solve("tiny-graphs", policy=tmp_path / "it", rollouts=130)
+    again = solve("tiny-graphs", OWN.get(agent), policy=tmp_path / "it", rollouts=130)
     assert [point[1:] for point in again.trace] == [point[1:] for point in solution.trace]
 
 
@@ -119,7 +121,7 @@ def test_instance_is_met_whatever_its_name(tmp_path: Path) -> None:
     trained(tmp_path)
     other = {"weights": {"delay": 1, "energy": 0, "cost": 0, "score": 1, "coordination": 0, "balance": 0}}
     for instance, met in ((changed(name="x"), True), (changed(**other), False)):
-        solution = solve(instance, policy=tmp_path)
+        solution = solve(instance, MINE, policy=tmp_path)
         assert solution.trained is not None
         assert solution.trained.met is met
 
@@ -140,7 +142,7 @@ def test_policy_that_does_not_fit_says_why(agent: str, instance: str, why: str, 
         for i in range(40 - len(data["tasks"][0]["layers"]))
     ]
     with pytest.raises(OffbenchError, match=why):
-        solve(parse(data) if instance == "long" else instance, policy=tmp_path)
+        solve(parse(data) if instance == "long" else instance, OWN.get(agent), policy=tmp_path)
 
 
 def test_checkpoint_is_not_overwritten(tmp_path: Path) -> None:

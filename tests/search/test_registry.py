@@ -465,6 +465,14 @@ def test_entry_point_takes_no_name_of_our_own_and_is_told(installed: Callable[[s
     assert "foreign_package" not in sys.modules  # other packages aren't even asked
 
 
+def test_package_that_exits_when_it_is_imported_ends_nobody(installed: Callable[[str, str, str], None]) -> None:
+    installed("foreign", "foreign_package:Mine", "import sys\nsys.exit(0)\n")
+    assert catalogue()["foreign"].fault == "can't be loaded: 0"
+    assert "greedy" in catalogue()
+    with pytest.raises(OffbenchError, match=r"solver 'foreign': entry point of .*: can't be loaded"):
+        find("foreign")
+
+
 def test_warning_is_one_line_of_the_command_line(installed: Callable[[str, str, str], None]) -> None:
     installed("greedy", "foreign_package:Mine", MINE)
     for arguments in (["solvers"], ["solve", "tiny-chains", "--solver", "greedy", "--quiet"]):

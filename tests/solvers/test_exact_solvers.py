@@ -63,18 +63,43 @@ def test_placement_is_scored_by_the_evaluator(solver: str) -> None:
     assert evaluate(P1(load("tiny-graphs")), found.placement).objective == found.objective
 
 
-def test_model_is_written(tmp_path: Path) -> None:
-    for ending, begins in ((".mps", "*"), (".lp", "\\")):
-        path = tmp_path / f"model{ending}"
-        solve("tiny-chains", "milp", parameters={"write": path}, time_limit=60)
-        assert path.read_text().startswith(begins)
+def test_model_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name, begins in (("model.mps", "*"), ("model.lp", "\\"), ("sub/model.lp", "\\")):
+        solve("tiny-chains", "milp", parameters={"write": name}, time_limit=60)
+        assert (tmp_path / name).read_text().startswith(begins)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["model.lp", "model.lp", "model.mps", "sub"]
 
 
-def test_model_is_written_to_no_wrong_place(tmp_path: Path) -> None:
-    (tmp_path / "folder.mps").mkdir()
-    for path, fault in (("model.txt", "not as 'model.txt'"), ("folder.mps", "it is a folder"), ("a/b.lp", "no folder")):
-        with pytest.raises(OffbenchError, match=fault):
-            solve("tiny-chains", "milp", parameters={"write": tmp_path / path})
+def test_model_is_written_to_no_wrong_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here := tmp_path / "here").mkdir()
+    monkeypatch.chdir(here)
+    (here / "folder.mps").mkdir()
+    (here / "out").symlink_to(tmp_path)
+    for path, fault in (
+        ("model.txt", "parameter write: .*not as 'model.txt'"),
+        (str(tmp_path / "model.lp"), "parameter write: must be a file in the current folder"),
+        ("../model.lp", "parameter write: must be a file in the current folder"),
+        ("folder.mps", "it is a folder"),
+        ("a/b.lp", "no folder"),
+        ("out/model.lp", "leads out of the current folder"),
+    ):
+        with pytest.raises(OffbenchError, match=fault) as caught:
+            solve("tiny-chains", "milp", parameters={"write": path})
+        assert len(str(caught.value).splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here"]
+
+
+def test_link_in_the_model_s_place_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here := tmp_path / "here").mkdir()
+    monkeypatch.chdir(here)
+    (kept := tmp_path / "kept").write_text("mine", encoding="utf-8")
+    (here / "model.lp").symlink_to(kept)
+    solve("tiny-chains", "milp", parameters={"write": "model.lp"}, time_limit=60)
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert (here / "model.lp").read_text().startswith("\\")
+    assert not (here / "model.lp").is_symlink()
 
 
 def test_milp_keeps_its_incumbent_when_highs_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,11 @@ def update(
         say(f"references: {error}; nothing is written")
         raise typer.Exit(FAILED) from None
     if merged != now or not target.exists():
-        write(target, merged.to_text(), quiet)
+        try:
+            write(target, merged.to_text(), quiet)
+        except OffbenchError:  # hours of work, perhaps
+            print(merged.to_text(), end="")
+            raise
     for failure in failures:
         say(failure)
     if interrupted:

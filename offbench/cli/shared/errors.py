@@ -24,6 +24,7 @@ class OneLineErrors(TyperGroup):
     """A group of commands that tells a user's mistake in one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        _take_closed_streams()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without box characters is no reason to fail
         from offbench.cli.shared.interrupt import exit_code_of, signals_interrupt
@@ -57,10 +58,32 @@ class OneLineErrors(TyperGroup):
             except OSError:
                 _no_more_output()
             raise typer.Exit(MISTAKE) from None
+        except MemoryError as error:
+            if not _tell_solvers(error):
+                say("not enough memory")
+            raise typer.Exit(FAILED) from None
         except Exception as error:
             if not _tell_solvers(error):
                 raise
             raise typer.Exit(FAILED) from None
+
+
+def _take_closed_streams() -> None:
+    """Put something in the place of streams that the shell has closed (``>&-``), or the next files would be them.
+
+    What is printed then can't be, as on a full disk; what is told nobody reads.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        with suppress(OSError):
+            os.fstat(number)
+            continue  # Python has none, but something is open
+        opened = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+        if opened != number:
+            os.dup2(opened, number)
+            os.close(opened)
+        setattr(sys, name, open(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _no_more_output() -> None:

@@ -1,6 +1,8 @@
 """Writing a result file: checked before the work, whole or not at all."""
 
 import os
+import re
+import stat
 from pathlib import Path
 
 from offbench.cli.shared.errors import say
@@ -14,11 +16,13 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OffbenchError
-        If its folder doesn't exist or can't be written to, or it is itself a folder.
+        If its folder doesn't exist or can't be written to, or it is itself a folder, or a link to what is no file.
     """
-    where = Path(os.path.realpath(path))
-    if path.is_symlink() and not path.exists() and (where.is_symlink() or not where.parent.is_dir()):
-        raise OffbenchError(f"{path}: can't be written: it is a link to {path.readlink()}, which isn't there")
+    if _descriptor(path) is not None:
+        return
+    if path.is_symlink() and not path.is_file() and not path.is_dir():
+        isnt = "is no file" if path.exists() else "isn't there"
+        raise OffbenchError(f"{path}: can't be written: it is a link to {path.readlink()}, which {isnt}")
     if path.is_dir():
         raise OffbenchError(f"{path}: can't be written: it is a folder")
     if not path.parent.is_dir():
@@ -47,16 +51,38 @@ def check_folder(folder: Path) -> None:
 def write(path: Path, content: str | bytes, quiet: bool = False) -> None:
     """Write *content* under a temporary name in the same folder, then rename; stderr says what happened.
 
+    A link is replaced, and what it leads to left alone. A pipe, a device and what is open as ``/dev/stdout`` or
+    ``/dev/fd/3`` are written to as they are, for renaming would replace the thing itself.
+
     Raises
     ------
     OffbenchError
         If it can't be written.
     """
+    check_writable(path)  # again: much may have happened since
     existed = path.exists()
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with writing(path):
-        if existed and not path.is_file():  # a pipe or a device: renaming would replace the thing itself
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if (stream := _stream(path)) is not None:
+            with os.fdopen(stream, "wb") as file:
+                file.write(data)
         else:
-            write_whole(path.resolve(), content)
+            write_whole(path, data)
     if not quiet:
-        say(f"{'replaced' if existed else 'wrote'} {path}")
+        say(f"{'replaced' if existed and stream is None else 'wrote'} {path}")
+
+
+def _stream(path: Path) -> int | None:
+    """Open what is written to as it is; None for a file."""
+    if (descriptor := _descriptor(path)) is not None:
+        return os.dup(descriptor)
+    if path.exists() and (stat.S_ISFIFO(mode := path.lstat().st_mode) or stat.S_ISCHR(mode)):
+        return os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    return None
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of what this process has open, where a path names that."""
+    named = {"/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d{1,9})", str(path))
+    return int(found[1]) if found else named
