@@ -22,6 +22,8 @@ Key = tuple[int, int]
 
 # Steeper lines are left out: they say little and spoil the model's numbers.
 _STEEPEST = 1e4
+# Added to bounds of gains.
+_SPACE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Segment:
     high_s: float
     lines: list[tuple[float, float]]
     """slope per second and value at 0 s of waiting"""
+    deepest: float
+    """waiting takes no more than this from H"""
+    highest: float
+    """and adds no more than this"""
 
     def at(self, wait_s: float) -> float:
         """Return the least of the lines."""
@@ -43,6 +49,8 @@ class Estimators:
     """The segments of every choice, made when asked for."""
 
     arrays: Arrays
+    blur: float = 0.0
+    """by how much rounding changes a delay over its scale at most"""
     tolerance: float = 1e-3
     pieces: int = 10
     cuts: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -60,10 +68,11 @@ class Estimators:
         segments = []
         for low_s, high_s in pairwise(sorted(cuts)):
             at = [float(t + wait_s / scale_s) for wait_s in self.points[key] if low_s <= wait_s <= high_s]
-            low, high = float(t + low_s / scale_s), float(t + high_s / scale_s)
+            low, high = max(0.0, float(t + low_s / scale_s) - self.blur), float(t + high_s / scale_s) + self.blur
             x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces)
-            lines = _hull(x - t, h - choices.h[m])
-            segments.append(Segment(low_s, high_s, [(slope / scale_s, base) for slope, base in lines]))
+            lines = [(slope / scale_s, base + abs(slope) * self.blur) for slope, base in _hull(x - t, h - choices.h[m])]
+            deepest, highest = float(choices.h[m]), max(0.0, float(h.max() - choices.h[m]))
+            segments.append(Segment(low_s, high_s, lines, deepest + _SPACE, highest + _SPACE))
         return segments
 
     def refine(self, key: Key, choices: Choices, longest_s: float, wait_s: float, tolerance: float) -> bool:
@@ -96,7 +105,12 @@ def _hull(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
             corners.pop()
         corners.append(point)
     lines = [((y2 - y1) / (x2 - x1), y1 - (y2 - y1) / (x2 - x1) * x1) for (x1, y1), (x2, y2) in pairwise(corners)]
-    kept = [line for line in lines if abs(line[0]) <= _STEEPEST]
+    # Close points make slopes that rounding decides: whatever they are, the line shall lie above all points.
+    kept = [
+        (slope, base + max(0.0, float((y - (slope * x + base)).max())))
+        for slope, base in lines
+        if abs(slope) <= _STEEPEST
+    ]
     return kept or [(0.0, float(y.max()))]
 
 

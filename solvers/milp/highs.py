@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pyomo.contrib.solver.common.results import Results
 from pyomo.contrib.solver.solvers.highs import Highs
 
+from offbench.solvers.milp.tolerances import lowered, margin
+
 Floats = NDArray[np.float64]
 Callbacks = highspy.cb.HighsCallbackType
 
@@ -27,7 +29,9 @@ class StreamingHighs(Highs):
     """Pyomo's HiGHS, telling improving solutions and bounds while it runs."""
 
     factor: float = 1.0
-    """what HiGHS minimises is the objective times this"""
+    """what HiGHS minimises is the objective times this, costs that are too large lowered"""
+    margin: float = 0.0
+    """by how much the last run's bounds may be too high, for all that HiGHS's tolerances are worth"""
     # Set on the object; Pyomo calls __init__ again for each model.
     on_solution: Callable[[Floats], None] = staticmethod(lambda values: None)
     on_bound: Callable[[float], None] = staticmethod(lambda bound: None)
@@ -45,7 +49,9 @@ class StreamingHighs(Highs):
             if value is not None:
                 highs.setOptionValue(name, value)
         lp = highs.getLp()
-        costs = np.array(lp.col_cost_, dtype=np.float64) * self.factor
+        lower, upper = np.array(lp.col_lower_), np.array(lp.col_upper_)
+        costs = lowered(np.array(lp.col_cost_, dtype=np.float64) * self.factor, lower)
+        self.margin = margin(costs, lower, upper) / self.factor
         highs.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
         highs.changeObjectiveOffset(lp.offset_ * self.factor)
         self._start_from_values()

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 # No solution shall lie as close to a limit as a solver's tolerances.
 _SLACK = 1e-3
+# What adding up makes of sums, as a share of what is added.
+_DIGITS = 1e-13
 
 
 def latest_s(times: Times, choices: list[Choices], objective: float, rounding: float) -> Floats:
@@ -29,8 +31,9 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     price = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
     if not math.isfinite(objective) or price == 0:
         return latest
-    others = sum(_least(times, k, choices[k] if choices else None) for k in range(n))
-    total_s = (objective - others + rounding) / price
+    others = [_least(times, k, choices[k] if choices else None) for k in range(n)]
+    rounding += _DIGITS * (abs(objective) + sum(map(abs, others)))
+    total_s = (objective - sum(others) + rounding) / price
     if not math.isfinite(total_s):
         return latest
     least_s = [max(times.earliest_s[k] for k in times.layers_of(i)) - a.arrival_s[i] for i in range(len(a.arrival_s))]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from offbench import Evaluation, Placement
 from offbench.model.problem import Problem
 from offbench.solvers.milp.choices import Choices
-from offbench.solvers.milp.model import ModelData
+from offbench.solvers.milp.data import ModelData
 
 Pairs = list[tuple[int, int]]
 
@@ -49,7 +49,9 @@ def _order(problem: Problem, before: Pairs) -> list[int]:
 
 
 def booked_first(facts: ModelData, placement: Placement, evaluation: Evaluation) -> Pairs:
-    """Return the rivals that share a contested server, the one booked earlier first."""
+    """Return the rivals that share a contested server, the one booked earlier first; none where no clock is needed."""
+    if not facts.clock:
+        return []
     place = {k: p for p, k in enumerate(_booking(placement, evaluation))}
     on = placement.servers
     contested: NDArray[np.bool_] = np.asarray(facts.times.waits_on.any(axis=0))
