@@ -22,8 +22,8 @@ Key = tuple[int, int]
 
 # Steeper lines are left out: they say little and spoil the model's numbers.
 _STEEPEST = 1e4
-# Added to bounds of gains.
-_SPACE = 1e-6
+# Bounds of gains are wider by this.
+_SPACE = 1 + 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Segment:
     """waiting takes no more than this from H"""
     highest: float
     """and adds no more than this"""
+
+    @property
+    def unit(self) -> float:
+        """A unit of H in which gains are about 1 at most."""
+        return max(self.deepest, self.highest) or 1.0
 
     def at(self, wait_s: float) -> float:
         """Return the least of the lines."""
@@ -72,7 +77,7 @@ class Estimators:
             x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces)
             lines = [(slope / scale_s, base + abs(slope) * self.blur) for slope, base in _hull(x - t, h - choices.h[m])]
             deepest, highest = float(choices.h[m]), max(0.0, float(h.max() - choices.h[m]))
-            segments.append(Segment(low_s, high_s, lines, deepest + _SPACE, highest + _SPACE))
+            segments.append(Segment(low_s, high_s, lines, deepest * _SPACE, highest * _SPACE))
         return segments
 
     def refine(self, key: Key, choices: Choices, longest_s: float, wait_s: float, tolerance: float) -> bool:

@@ -51,10 +51,9 @@ class StreamingHighs(Highs):
         lp = highs.getLp()
         lower, upper = np.array(lp.col_lower_), np.array(lp.col_upper_)
         costs = lowered(np.array(lp.col_cost_, dtype=np.float64) * self.factor, lower)
-        self.margin = margin(costs, lower, upper) / self.factor
+        self.margin = margin(costs, lower, upper, lp.offset_ * self.factor) / self.factor
         highs.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
         highs.changeObjectiveOffset(lp.offset_ * self.factor)
-        self._start_from_values()
         self._run()
         return self._postsolve(io.StringIO())
 
@@ -62,18 +61,6 @@ class StreamingHighs(Highs):
     def bound(self) -> float:
         """The last run's lower bound on the objective."""
         return float(self._solver_model.getInfo().mip_dual_bound) / self.factor
-
-    def _start_from_values(self) -> None:
-        """Hand over the integer variables' values; HiGHS completes them."""
-        start = {
-            self._pyomo_var_to_solver_var_map[id(v)]: round(v.value)
-            for v, *_ in self._vars.values()
-            if v.value is not None and v.is_integer()
-        }
-        if start:
-            self._solver_model.setSolution(
-                len(start), np.array(list(start), dtype=np.int32), np.array(list(start.values()), dtype=np.float64)
-            )
 
     def _run(self) -> None:
         news: SimpleQueue[tuple[str, Any]] = SimpleQueue()

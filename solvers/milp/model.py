@@ -179,12 +179,13 @@ def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Es
         of_subtask.setdefault(k, []).append((k, c, piece))
         of_choice.setdefault((k, c), []).append((k, c, piece))
 
-    # late[k, c, piece]: subtask k has choice c and waits, in that segment; lateness is how long, gain what H gains.
+    # late[k, c, piece]: subtask k has choice c and waits, in that segment; lateness is how long, gain what H gains,
+    # in the segment's unit.
     model.late = pyo.Var(
         list(pieces), domain=lambda m, k, c, p: pyo.Binary if len(of_choice[k, c]) > 1 else pyo.UnitInterval
     )
     model.lateness = pyo.Var(list(pieces), bounds=lambda m, *each: (0, facts.longest_s(each[0]) / unit_s + room))
-    model.gain = pyo.Var(list(pieces), bounds=lambda m, *each: (-pieces[each].deepest, pieces[each].highest))
+    model.gain = pyo.Var(list(pieces), bounds=lambda m, *each: _in_unit(pieces[each]))
     model.late_waits = pyo.Constraint(
         list(of_subtask), rule=lambda m, k: sum(m.late[each] for each in of_subtask[k]) == m.waits[k]
     )
@@ -205,13 +206,19 @@ def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Es
     def gain_below(m: Any, k: int, c: int, p: int, line: int) -> Any:
         slope, base = pieces[k, c, p].lines[line]
         slope *= unit_s
-        size = max(1.0, abs(slope), abs(base))
-        return m.gain[k, c, p] / size <= slope / size * m.lateness[k, c, p] + base / size * m.late[k, c, p] + room
+        unit = pieces[k, c, p].unit
+        size = max(unit, abs(slope), abs(base))
+        gain = unit / size * m.gain[k, c, p]
+        return gain <= slope / size * m.lateness[k, c, p] + base / size * m.late[k, c, p] + room
 
     model.gain_below = pyo.Constraint(
         [(*each, line) for each, segment in pieces.items() for line in range(len(segment.lines))], rule=gain_below
     )
-    return total + sum(model.gain.values())
+    return total + sum(pieces[each].unit * gain for each, gain in model.gain.items())
+
+
+def _in_unit(segment: Segment) -> tuple[float, float]:
+    return -segment.deepest / segment.unit, segment.highest / segment.unit
 
 
 def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:

@@ -28,11 +28,11 @@ from offbench.solvers.milp.choices import ROUNDING, choices
 from offbench.solvers.milp.data import ModelData
 from offbench.solvers.milp.estimators import Estimators
 from offbench.solvers.milp.highs import Floats, StreamingHighs
-from offbench.solvers.milp.horizon import latest_s
+from offbench.solvers.milp.horizon import latest_s, least
 from offbench.solvers.milp.model import Decision, build
 from offbench.solvers.milp.times import times
 from offbench.solvers.milp.tolerances import OPTIONS, SIZE
-from offbench.solvers.milp.translate import booked_first, choices_of, placement_of, set_start
+from offbench.solvers.milp.translate import booked_first, choices_of, placement_of
 from offbench.solvers.milp.writing import write_model
 
 
@@ -65,6 +65,7 @@ class Proof:
             search.check()
             rows.append(choices(self.problem, k, who.horizon_s))
         estimators = Estimators(a, ROUNDING * who.horizon_s / float(a.scale[SCALE.delay]))
+        search.bound(least(who, rows))
         seed = int(search.rng.integers(2**31 - 1))
         while True:
             facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective, 1e-3 * search.tolerance))
@@ -92,15 +93,13 @@ class Proof:
 
         highs.on_solution, highs.on_bound, highs.on_wait = on_solution, on_bound, search.check
         highs.factor = SIZE / q
-        if search.incumbent is not None:
-            set_start(model, facts, search.incumbent, evaluate(self.problem, search.incumbent))
         results = highs.solve(
             model,
             threads=1,
             time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
             load_solutions=False,
             raise_exception_on_nonoptimal_result=False,
-            solver_options=OPTIONS | {"random_seed": seed},
+            solver_options=OPTIONS | {"presolve": "off" if facts.clock else "choose", "random_seed": seed},
         )
         search.check()
         condition = results.termination_condition
@@ -110,7 +109,7 @@ class Proof:
             raise Infeasible(f"HiGHS gave up: {condition.name}")
         else:
             on_bound(highs.bound)
-        if not found or highs.margin >= search.tolerance:
+        if not found or (highs.margin >= search.tolerance and _size(search) == q):
             raise Infeasible("the numbers are too wide apart for a proof with HiGHS's tolerances")
         self._learn(facts, estimators, found)
 

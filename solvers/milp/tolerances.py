@@ -28,13 +28,15 @@ scored and excluded one after another (`refinement`), which takes no tolerance: 
 ends without a proof.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 _FEASIBILITY = 1e-9
-ROOM = 4 * _FEASIBILITY
+ROOM = 2 * _FEASIBILITY
 """what inequalities of times and gains have to spare, in the model's unit"""
 SMALLEST = 1e-12
 """coefficients below it are left out"""
@@ -65,14 +67,19 @@ def lowered(costs: Floats, lower: Floats) -> Floats:
     return np.where(lower >= 0, np.minimum(costs, DEAREST), costs)
 
 
-def margin(costs: Floats, lower: Floats, upper: Floats) -> float:
+def margin(costs: Floats, lower: Floats, upper: Floats, offset: float) -> float:
     """Return by how much HiGHS's bound may be too high: the gap it stops at, reduced costs, sums.
 
     Parameters
     ----------
     costs, lower, upper
         Of each variable, as HiGHS has them.
+    offset
+        What is added to the objective.
     """
     ranges = upper - lower
+    if not np.isfinite(ranges).all():
+        return math.inf
     largest = np.abs(costs) * np.maximum(np.abs(lower), np.abs(upper))
-    return float(_GAP * SIZE + _REDUCED_COST * ranges.sum() + _ARITHMETIC * largest.sum())
+    sums = abs(offset) + largest.sum()
+    return float(_GAP * SIZE + _REDUCED_COST * ranges.sum() + _ARITHMETIC * sums)

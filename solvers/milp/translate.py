@@ -4,7 +4,6 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from offbench import Evaluation, Placement
@@ -97,30 +96,3 @@ def choices_of(facts: ModelData, placement: Placement, evaluation: Evaluation) -
         ]
         made.append(choice_of(choices, [*(on[source] for source in sources), on[k]], arrivals_s))
     return made
-
-
-def set_start(model: pyo.ConcreteModel, facts: ModelData, placement: Placement, evaluation: Evaluation) -> None:
-    """Give the binary variables of where and in which order the values of a placement."""
-    for (k, s), x in model.x.items():
-        x.set_value(int(placement.servers[k] == s))
-    if not hasattr(model, "first"):
-        return
-    earlier = booked_first(facts, placement, evaluation)
-    for pair, variable in model.first.items():
-        variable.set_value(int(pair in earlier))
-    end_s = [row["completion_s"] for row in evaluation.subtasks]
-    a = facts.problem.arrays
-    pool = np.diff(a.slot_start.astype(np.int64))
-    for variable in (*model.beside.values(), *model.upon.values()):
-        variable.set_value(0)
-    for k, waits in model.waits.items():
-        row = evaluation.subtasks[k]
-        waits.set_value(int(row["queueing_s"] > 0))
-        rivals = sorted((j for j, other in earlier if other == k), key=lambda j: -end_s[j])
-        slots = int(pool[placement.servers[k]])
-        if row["queueing_s"] > 0 and len(rivals) >= slots:
-            model.upon[rivals[slots - 1], k].set_value(1)
-            rivals = rivals[: slots - 1]
-        for j in rivals:
-            if end_s[j] > row["start_s"] or row["queueing_s"] > 0:
-                model.beside[j, k].set_value(1)
