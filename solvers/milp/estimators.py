@@ -4,6 +4,10 @@ H as a function of delay is no line, and neither concave nor convex. For each ch
 interval of waiting times is cut into segments, and on each the least concave function above an
 over-estimate of H is a set of lines, which a linear model takes with one variable. What is promised
 too much at a waiting time that a solution has is taken back by `Estimators.refine`.
+
+Lines lie on or above H whatever rounding does. Intervals are wider by what rounding makes of a delay, lines lie higher
+by their slope times that, and a line whose slope is all rounding is lifted until it is above all points. Leaving
+lines out only raises the least of them.
 """
 
 from bisect import bisect_right

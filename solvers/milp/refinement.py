@@ -10,8 +10,9 @@ lesser of the two is the bound.
 HiGHS's bound is a bound of the model up to its tolerances: `tolerances` tells what is assumed of it, how the model
 keeps placements out of their reach, and what `margin` is taken off every bound. So a bound holds whatever the numbers.
 Whether it meets the incumbent is another matter: where times are wide apart, what tolerances are worth to the model
-exceeds what a proof allows. Its solutions are then scored and excluded one by one. The run ends without a proof
-where the margin alone is too large, or where HiGHS can't tell what is excluded.
+exceeds what a proof allows. A solution that estimators were refined for and that comes again is therefore excluded. All
+placements with its servers and its order on them have the one objective that the evaluator gave it, so none is lost.
+The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
 """
 
 import math
@@ -93,14 +94,18 @@ class Proof:
 
         highs.on_solution, highs.on_bound, highs.on_wait = on_solution, on_bound, search.check
         highs.factor = SIZE / q
-        results = highs.solve(
-            model,
-            threads=1,
-            time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
-            load_solutions=False,
-            raise_exception_on_nonoptimal_result=False,
-            solver_options=OPTIONS | {"presolve": "off" if facts.clock else "choose", "random_seed": seed},
-        )
+        try:
+            results = highs.solve(
+                model,
+                threads=1,
+                time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
+                load_solutions=False,
+                raise_exception_on_nonoptimal_result=False,
+                solver_options=OPTIONS | {"presolve": "off" if facts.clock else "choose", "random_seed": seed},
+            )
+        except RuntimeError:
+            search.check()  # Pyomo wraps what ends a search just when it restores its streams
+            raise
         search.check()
         condition = results.termination_condition
         if condition == TerminationCondition.provenInfeasible:

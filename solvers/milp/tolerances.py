@@ -5,27 +5,30 @@ below another. So it may cut off a point that satisfies every row, but only just
 numbers that span ten orders of magnitude that happens.
 
 **Assumed of HiGHS**: that it cuts off no point whose binaries are 0 or 1, that satisfies the equations, and that
-satisfies every inequality with `ROOM` to spare; and that its reduced costs are right to `_REDUCED_COST` and its sums to
-`_ARITHMETIC`. `ROOM` is four times its feasibility tolerance. No more is assumed: neither that its solutions are
-solutions nor that what it calls optimal is.
+satisfies every inequality with `ROOM` to spare, twice its feasibility tolerance; that its reduced costs are right to
+`_REDUCED_COST` and its sums to `_ARITHMETIC`. No more: neither that its solutions are solutions, nor that what
+it calls optimal is. This holds for the rows that it solves. Its presolve makes others of them, divided by what may be
+small, and was seen to cut off placements far from any limit. So it is off where times are on a clock. Elsewhere all
+coefficients are 1 or -1, and it is on. Nor is HiGHS given the incumbent to begin with: the bound of completing it, all
+servers given, would come out as if it were the whole model's.
 
-**Every placement is such a point.** Rows are of three kinds. Those among binaries and flows have whole numbers, and a
-placement satisfies them exactly. Equations define one time each by others; the point has the values that they define.
-Inequalities of times and gains are written with `ROOM` more than they say, and so are bounds that were computed. What
-they say, placements satisfy up to rounding and to coefficients left out, below `SMALLEST` each: with times in units of
-the latest one, and other rows divided by their largest coefficient, both are far below `ROOM`.
+**Every placement is such a point.** Rows are of three kinds. Those among binaries and flows, balance included, have
+whole numbers, and a placement satisfies them exactly. Equations define one time each by others; the point has the
+values that they define. Inequalities of times and gains are written with `ROOM` more than they say, and so are bounds
+that were computed. What they say, placements satisfy up to rounding and to coefficients left out, below `SMALLEST`
+each: with times in units of the latest one, and other rows divided by their largest coefficient, both are far below
+`ROOM`. Where arrivals are so late that the last digits of times are not, `ModelData.room` has more.
 
 **Large numbers** are lowered. A transfer or execution that takes `LONGEST` times the latest time is in no placement
-that matters, nor is it when it takes no more than that. Costs beyond `DEAREST` are lowered to it, where the variable
-isn't negative: that lowers the objective of points, and so the bound.
+better than the incumbent, and still isn't when it takes no more than that. Costs beyond `DEAREST` are lowered
+to it, where the variable can't be negative: that lowers the objective of points, and so the bound.
 
-**What is left** is what reduced costs and sums can be wrong by, times the range of each variable: `margin`, which is
-taken off every bound. All variables have finite ranges for this.
+**What is left** is what reduced costs and sums can be wrong by, times the range of each variable, and the gap at which
+HiGHS stops: `margin`, which is taken off every bound. All variables have finite ranges for this.
 
-What `ROOM` is worth to the model shows in its optimum: it is a valid bound, lower by what `ROOM` adds up to along the
-chains of subtasks. Where that is more than a proof allows, solutions come out that look better than they are. They are
-scored and excluded one after another (`refinement`), which takes no tolerance: either none is left, or the run
-ends without a proof.
+What `ROOM` is worth shows in the model's optimum, a valid bound that is lower by what adds up along chains of subtasks,
+times the slope of Q. Where that is more than a proof allows, solutions come out that look better than they are.
+They are scored and excluded one after another (`refinement`), which takes no tolerance, until none is left.
 """
 
 import math
@@ -50,7 +53,7 @@ _REDUCED_COST = 2e-9
 _ARITHMETIC = 1e-13
 _GAP = 1e-7
 
-# HiGHS solves the relaxations with a tenth of the tolerance for its reduced costs, and takes none below 1e-10: with a
+# HiGHS solves relaxations with a tenth of the tolerance for its reduced costs, and takes none below 1e-10: with a
 # tighter tolerance than this it would, without a word, go back to 1e-7.
 OPTIONS = {
     "mip_rel_gap": _GAP,
