@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyomo.environ as pyo
+from pyomo.common.log import LoggingIntercept
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Infeasible, Placement, Search, evaluate
@@ -71,7 +72,8 @@ class Proof:
         while True:
             facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective, 1e-3 * search.tolerance))
             search.check()
-            model = build(facts, estimators, self.excluded)
+            with LoggingIntercept(module="pyomo.core"):  # it would print where the search's end met it
+                model = build(facts, estimators, self.excluded)
             search.check()
             if path is not None:
                 write_model(model, path)
