@@ -11,30 +11,25 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import Problem
-from offbench.solvers.milp.times import Times
+from offbench.solvers.milp.data import ModelData
 
 # Added to big numbers, which are no good for a solver when tiny.
-_SPACE = 1e-2
+_SPACE = 1e-3
 
 
-def add_booking(model: pyo.ConcreteModel, problem: Problem, times: Times, latest_s: Any, unit_s: float) -> None:
+def add_booking(model: pyo.ConcreteModel, facts: ModelData, latest: list[float]) -> None:
     """Add waiting to a model with ``x[k, s]``, ``ready[k]``, ``waiting[k]`` and ``completion[k]``.
 
     Parameters
     ----------
     model
         Is added to.
-    problem
-        P1 or P2.
-    times
-        Who can wait.
-    latest_s
-        No completion is later, for each subtask.
-    unit_s
-        The model's unit of time.
+    facts
+        Who can wait, and when.
+    latest
+        No completion is later, for each subtask, in the model's unit of time.
     """
-    parts = _Booking(problem, times, latest_s, unit_s)
+    parts = _Booking(facts, latest)
     parts.add_who_is_first(model)
     parts.add_one_order(model)
     parts.add_who_goes_on(model)
@@ -44,7 +39,8 @@ def add_booking(model: pyo.ConcreteModel, problem: Problem, times: Times, latest
 class _Booking:
     """What the constraints are made of: who may meet whom, and when in the model's unit of time."""
 
-    def __init__(self, problem: Problem, times: Times, latest_s: Any, unit_s: float) -> None:
+    def __init__(self, facts: ModelData, latest: list[float]) -> None:
+        problem, times = facts.problem, facts.times
         a, n = problem.arrays, problem.n_subtasks
         self.problem, self.times, self.n = problem, times, n
         self.pool: list[int] = np.diff(a.slot_start.astype(np.int64)).tolist()
@@ -53,11 +49,11 @@ class _Booking:
         self.rivals = times.rivals
         self.before_me = {k: [j for j, other in self.rivals if other == k] for k in range(n)}
         self.may_wait = [k for k in range(n) if times.waits_on[k].any()]
-        self.latest = {k: float(latest_s[k]) / unit_s for k in range(n)}
-        self.earliest = {k: float(times.earliest_s[k]) / unit_s for k in range(n)}
-        execution = [a.gcycles[k] / a.ghz[problem.allowed[k]] / unit_s for k in range(n)]
-        self.earliest_start = [self.earliest[k] - float(execution[k].max()) for k in range(n)]
-        self.latest_start = [self.latest[k] - float(execution[k].min()) for k in range(n)]
+        self.latest, self.room = latest, facts.room
+        self.earliest = [facts.on_clock(second) for second in times.earliest_s]
+        self.earliest_start = [facts.on_clock(second) for second in times.earliest_start_s]
+        shortest_s = [(a.gcycles[k] / a.ghz[problem.allowed[k]]).min() for k in range(n)]
+        self.latest_start = [latest[k] - float(shortest_s[k] / facts.unit_s) for k in range(n)]
 
     @cached_property
     def meets(self) -> list[tuple[int, int]]:
@@ -97,9 +93,9 @@ class _Booking:
     def add_one_order(self, model: pyo.ConcreteModel) -> None:
         """Add one dispatch order, inputs before their readers: places in it from 0 to n - 1."""
         n = self.n
-        model.position = pyo.Var(range(n), bounds=(0, n - 1))
+        model.position = pyo.Var(range(n), bounds=(0, n))  # 0 to n - 1, with room to spare
         model.order = pyo.Constraint(
-            self.rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - n * (1 - m.first[j, k])
+            self.rivals, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1 - (n + 1) * (1 - m.first[j, k])
         )
         reads = [(j, k) for k in range(n) for j in self.problem.sources_of(k) if j < n]
         model.precede = pyo.Constraint(reads, rule=lambda m, j, k: m.position[k] >= m.position[j] + 1)
@@ -112,16 +108,16 @@ class _Booking:
         model.over = pyo.Constraint(
             self.meets,
             rule=lambda m, j, k: (
-                _start(m, k) >= m.completion[j] - self.before(j, k) * (1 - m.first[j, k] + m.beside[j, k])
+                _start(m, k) >= m.completion[j] - self.before(j, k) * (1 - m.first[j, k] + m.beside[j, k]) - self.room
             ),
         )
         model.goes_on = pyo.Constraint(
             self.meets,
-            rule=lambda m, j, k: m.completion[j] >= _start(m, k) - self.behind(j, k) * (1 - m.beside[j, k]),
+            rule=lambda m, j, k: m.completion[j] >= _start(m, k) - self.behind(j, k) * (1 - m.beside[j, k]) - self.room,
         )
         model.at_once = pyo.Constraint(
             self.meets,
-            rule=lambda m, j, k: _start(m, k) <= m.completion[j] + self.behind(j, k) * (1 - m.upon[j, k]),
+            rule=lambda m, j, k: _start(m, k) <= m.completion[j] + self.behind(j, k) * (1 - m.upon[j, k]) + self.room,
         )
 
     def add_who_waits(self, model: pyo.ConcreteModel) -> None:
@@ -150,7 +146,9 @@ class _Booking:
         )
         model.wait_long = pyo.Constraint(
             may_wait,
-            rule=lambda m, k: m.waiting[k] <= (self.latest_start[k] - self.earliest_start[k] + _SPACE) * m.waits[k],
+            rule=lambda m, k: (
+                m.waiting[k] <= (self.latest_start[k] - self.earliest_start[k] + _SPACE) * m.waits[k] + self.room
+            ),
         )
 
 

@@ -11,14 +11,17 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluation.coordination import coordination
+from offbench.evaluation.coordination import coordination, largest
 from offbench.model.problem import SCALE, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # What adding and subtracting a few times makes of the last digit of a time.
-_ROUNDING = 8 * np.finfo(np.float64).eps
+ROUNDING = 8 * np.finfo(np.float64).eps
+
+# Beyond this share of a delay rounding isn't small.
+_WIDE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
     # The evaluator takes T from times on the clock, whose rounding counts where H is infinitely steep.
     first = int(a.input_of[mine[0]]) - problem.n_subtasks
     exact = first >= 0 and a.arrival_s[first] == 0
-    blur = np.where(exact | (sent_s == 0), 0, _ROUNDING * horizon_s) / a.scale[SCALE.delay]
+    blur = np.where(exact | (sent_s == 0), 0, ROUNDING * horizon_s) / a.scale[SCALE.delay]
     h = np.max([coordination(a, np.maximum(0, t + sign * blur), e, u) for sign in (-1, 0, 1)], axis=0)
+    for c in np.flatnonzero(blur > _WIDE * t):  # H may have its peak between
+        h[c] = max(h[c], largest(a, float(e[c]), float(u[c]), max(0.0, float(t[c] - blur[c])), float(t[c] + blur[c])))
     return Choices(servers[rows], critical, delay_s, t, e, u, h)

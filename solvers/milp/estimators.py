@@ -4,6 +4,10 @@ H as a function of delay is no line, and neither concave nor convex. For each ch
 interval of waiting times is cut into segments, and on each the least concave function above an
 over-estimate of H is a set of lines, which a linear model takes with one variable. What is promised
 too much at a waiting time that a solution has is taken back by `Estimators.refine`.
+
+Lines lie on or above H whatever rounding does. Intervals are wider by what rounding makes of a delay, lines lie higher
+by their slope times that, and a line whose slope is all rounding is lifted until it is above all points. Leaving
+lines out only raises the least of them.
 """
 
 from bisect import bisect_right
@@ -22,6 +26,8 @@ Key = tuple[int, int]
 
 # Steeper lines are left out: they say little and spoil the model's numbers.
 _STEEPEST = 1e4
+# Bounds of gains are wider by this.
+_SPACE = 1 + 1e-6
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,15 @@ class Segment:
     high_s: float
     lines: list[tuple[float, float]]
     """slope per second and value at 0 s of waiting"""
+    deepest: float
+    """waiting takes no more than this from H"""
+    highest: float
+    """and adds no more than this"""
+
+    @property
+    def unit(self) -> float:
+        """A unit of H in which gains are about 1 at most."""
+        return max(self.deepest, self.highest) or 1.0
 
     def at(self, wait_s: float) -> float:
         """Return the least of the lines."""
@@ -43,6 +58,8 @@ class Estimators:
     """The segments of every choice, made when asked for."""
 
     arrays: Arrays
+    blur: float = 0.0
+    """by how much rounding changes a delay over its scale at most"""
     tolerance: float = 1e-3
     pieces: int = 10
     cuts: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -60,10 +77,11 @@ class Estimators:
         segments = []
         for low_s, high_s in pairwise(sorted(cuts)):
             at = [float(t + wait_s / scale_s) for wait_s in self.points[key] if low_s <= wait_s <= high_s]
-            low, high = float(t + low_s / scale_s), float(t + high_s / scale_s)
+            low, high = max(0.0, float(t + low_s / scale_s) - self.blur), float(t + high_s / scale_s) + self.blur
             x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces)
-            lines = _hull(x - t, h - choices.h[m])
-            segments.append(Segment(low_s, high_s, [(slope / scale_s, base) for slope, base in lines]))
+            lines = [(slope / scale_s, base + abs(slope) * self.blur) for slope, base in _hull(x - t, h - choices.h[m])]
+            deepest, highest = float(choices.h[m]), max(0.0, float(h.max() - choices.h[m]))
+            segments.append(Segment(low_s, high_s, lines, deepest * _SPACE, highest * _SPACE))
         return segments
 
     def refine(self, key: Key, choices: Choices, longest_s: float, wait_s: float, tolerance: float) -> bool:
@@ -96,7 +114,12 @@ def _hull(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
             corners.pop()
         corners.append(point)
     lines = [((y2 - y1) / (x2 - x1), y1 - (y2 - y1) / (x2 - x1) * x1) for (x1, y1), (x2, y2) in pairwise(corners)]
-    kept = [line for line in lines if abs(line[0]) <= _STEEPEST]
+    # Close points make slopes that rounding decides: whatever they are, the line shall lie above all points.
+    kept = [
+        (slope, base + max(0.0, float((y - (slope * x + base)).max())))
+        for slope, base in lines
+        if abs(slope) <= _STEEPEST
+    ]
     return kept or [(0.0, float(y.max()))]
 
 

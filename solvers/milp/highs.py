@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pyomo.contrib.solver.common.results import Results
 from pyomo.contrib.solver.solvers.highs import Highs
 
+from offbench.solvers.milp.tolerances import lowered, margin
+
 Floats = NDArray[np.float64]
 Callbacks = highspy.cb.HighsCallbackType
 
@@ -27,7 +29,9 @@ class StreamingHighs(Highs):
     """Pyomo's HiGHS, telling improving solutions and bounds while it runs."""
 
     factor: float = 1.0
-    """what HiGHS minimises is the objective times this"""
+    """what HiGHS minimises is the objective times this, costs that are too large lowered"""
+    margin: float = 0.0
+    """by how much the last run's bounds may be too high, for all that HiGHS's tolerances are worth"""
     # Set on the object; Pyomo calls __init__ again for each model.
     on_solution: Callable[[Floats], None] = staticmethod(lambda values: None)
     on_bound: Callable[[float], None] = staticmethod(lambda bound: None)
@@ -45,10 +49,11 @@ class StreamingHighs(Highs):
             if value is not None:
                 highs.setOptionValue(name, value)
         lp = highs.getLp()
-        costs = np.array(lp.col_cost_, dtype=np.float64) * self.factor
+        lower, upper = np.array(lp.col_lower_), np.array(lp.col_upper_)
+        costs = lowered(np.array(lp.col_cost_, dtype=np.float64) * self.factor, lower)
+        self.margin = margin(costs, lower, upper, lp.offset_ * self.factor) / self.factor
         highs.changeColsCost(len(costs), np.arange(len(costs), dtype=np.int32), costs)
         highs.changeObjectiveOffset(lp.offset_ * self.factor)
-        self._start_from_values()
         self._run()
         return self._postsolve(io.StringIO())
 
@@ -56,18 +61,6 @@ class StreamingHighs(Highs):
     def bound(self) -> float:
         """The last run's lower bound on the objective."""
         return float(self._solver_model.getInfo().mip_dual_bound) / self.factor
-
-    def _start_from_values(self) -> None:
-        """Hand over the integer variables' values; HiGHS completes them."""
-        start = {
-            self._pyomo_var_to_solver_var_map[id(v)]: round(v.value)
-            for v, *_ in self._vars.values()
-            if v.value is not None and v.is_integer()
-        }
-        if start:
-            self._solver_model.setSolution(
-                len(start), np.array(list(start), dtype=np.int32), np.array(list(start.values()), dtype=np.float64)
-            )
 
     def _run(self) -> None:
         news: SimpleQueue[tuple[str, Any]] = SimpleQueue()

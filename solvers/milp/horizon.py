@@ -14,6 +14,17 @@ Floats = NDArray[np.float64]
 
 # No solution shall lie as close to a limit as a solver's tolerances.
 _SLACK = 1e-3
+# What adding up makes of sums, as a share of what is added.
+_DIGITS = 1e-13
+
+
+def least(times: Times, choices: list[Choices]) -> float:
+    """Return a lower bound on Q: each task at its earliest, of each subtask what costs least."""
+    parts = [_least(times, k, each) for k, each in enumerate(choices)]
+    price = _price_per_s(times)
+    parts += [price * wait_s for wait_s in _least_delays_s(times)] if price > 0 else []
+    total = sum(parts) - _DIGITS * sum(map(abs, parts))
+    return total if math.isfinite(total) else -math.inf
 
 
 def latest_s(times: Times, choices: list[Choices], objective: float, rounding: float) -> Floats:
@@ -26,14 +37,15 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     a = problem.arrays
     n = problem.n_subtasks
     latest = np.full(n, times.horizon_s * (1 + _SLACK))
-    price = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
+    price = _price_per_s(times)
     if not math.isfinite(objective) or price == 0:
         return latest
-    others = sum(_least(times, k, choices[k] if choices else None) for k in range(n))
-    total_s = (objective - others + rounding) / price
+    others = [_least(times, k, each) for k, each in enumerate(choices)]
+    rounding += _DIGITS * (abs(objective) + sum(map(abs, others)))
+    total_s = (objective - sum(others) + rounding) / price
     if not math.isfinite(total_s):
         return latest
-    least_s = [max(times.earliest_s[k] for k in times.layers_of(i)) - a.arrival_s[i] for i in range(len(a.arrival_s))]
+    least_s = _least_delays_s(times)
     after_s = np.zeros(n)
     for k in reversed(range(n)):
         for source in times.problem.sources_of(k):
@@ -47,10 +59,19 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     return largest
 
 
-def _least(times: Times, k: int, choices: Choices | None) -> float:
+def _price_per_s(times: Times) -> float:
+    a = times.problem.arrays
+    return float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
+
+
+def _least_delays_s(times: Times) -> list[float]:
+    """Return the least delay of each task."""
+    arrivals_s = times.problem.arrays.arrival_s.tolist()
+    return [max(times.earliest_s[k] for k in times.layers_of(i)) - at_s for i, at_s in enumerate(arrivals_s)]
+
+
+def _least(times: Times, k: int, choices: Choices) -> float:
     """Return the least that subtask *k* adds to Q beside delay and balance."""
-    if choices is None:
-        return 0.0
     a = times.problem.arrays
     _, energy, cost, score, coordination, _ = a.weights.tolist()
     h = choices.h.copy()

@@ -1,47 +1,25 @@
 """P1 and P2 as a mixed-integer linear model, in the order of MODEL.md's equations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import LINK, SCALE, Problem
+from offbench.model.problem import LINK, SCALE
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
-from offbench.solvers.milp.choices import Choices, places
+from offbench.solvers.milp.choices import places
+from offbench.solvers.milp.data import ModelData
 from offbench.solvers.milp.estimators import Estimators, Segment
-from offbench.solvers.milp.times import Times
 
 Decision = tuple[list[int], list[tuple[int, int]]]
 """a server for each subtask, and pairs of subtasks on one server, the one booked earlier first"""
 
 
-@dataclass(frozen=True)
-class ModelData:
-    """What a model is built from."""
-
-    problem: Problem
-    times: Times
-    choices: list[Choices]
-    """of each subtask; none where coordination doesn't count"""
-    latest_s: Any
-    """no completion of each subtask is later in a solution that matters"""
-
-    @property
-    def unit_s(self) -> float:
-        """The model's unit of time, so that its numbers are about 1."""
-        return float(self.times.slowest_s.max()) or 1.0
-
-    def longest_s(self, k: int) -> float:
-        """Return how long subtask *k* can wait at most."""
-        return float(self.latest_s[k] - self.times.earliest_s[k])
-
-
 def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision] = ()) -> pyo.ConcreteModel:
     """Return the model without the placements that are *excluded*."""
-    problem, times = facts.problem, facts.times
+    problem = facts.problem
     a = problem.arrays
     n, servers = problem.n_subtasks, range(problem.n_servers)
     delay, energy, cost, score, coordination, balance = a.weights.tolist()
@@ -67,24 +45,24 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
     )
 
     # Eq. 1 and 3: execution, transfers.
-    def execution_s(m: Any, k: int) -> Any:
-        return sum(float(a.gcycles[k] / a.ghz[s]) * m.x[k, s] for s in own[k])
+    def execution(m: Any, k: int, measure: Any = float) -> Any:
+        return sum(measure(a.gcycles[k] / a.ghz[s]) * m.x[k, s] for s in own[k])
 
-    def transfer_s(m: Any, i: int) -> Any:
+    def transfer(m: Any, i: int, measure: Any = float) -> Any:
         return sum(
-            float(a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * m.y[i, p, s]
+            measure(a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * m.y[i, p, s]
             for p in origins[i]
             for s in own[reader[i]]
             if p != s
         )
 
     # Eq. 4 and 5: ready, waiting, completion. A chain that never waits needs no clock.
-    if times.single_file:
-        total_delay_s = sum(
-            execution_s(model, k) + sum(transfer_s(model, i) for i in problem.inputs_of(k)) for k in range(n)
-        )
+    if facts.clock:
+        total_delay_s = facts.unit_s * _add_clock(model, facts, execution, transfer)
     else:
-        total_delay_s = facts.unit_s * _add_clock(model, facts, execution_s, transfer_s)
+        total_delay_s = sum(
+            execution(model, k) + sum(transfer(model, i) for i in problem.inputs_of(k)) for k in range(n)
+        )
 
     # Eq. 6 to 9: energy, cost.
     total_energy_j = sum(
@@ -125,22 +103,25 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
     return model
 
 
-def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution_s: Any, transfer_s: Any) -> Any:
+def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution: Any, transfer: Any) -> Any:
     """Add ready times, waiting and completions; return the tasks' total delay, in the model's unit."""
-    problem, times, unit_s = facts.problem, facts.times, facts.unit_s
+    problem, times = facts.problem, facts.times
     a = problem.arrays
     n = problem.n_subtasks
-    latest = [float(facts.latest_s[k]) / unit_s for k in range(n)]
+    latest = [facts.on_clock(facts.latest_s[k]) for k in range(n)]
     may_wait = [k for k in range(n) if times.waits_on[k].any()]
-    model.ready = pyo.Var(range(n), bounds=lambda m, k: (0, latest[k]))
-    model.waiting = pyo.Var(may_wait, bounds=lambda m, k: (0, facts.longest_s(k) / unit_s))
-    model.completion = pyo.Var(range(n), bounds=lambda m, k: (float(times.earliest_s[k]) / unit_s, latest[k]))
+    room = facts.room
+    model.ready = pyo.Var(range(n), bounds=lambda m, k: (-room, latest[k] + room))
+    model.waiting = pyo.Var(may_wait, bounds=lambda m, k: (0, facts.longest_s(k) / facts.unit_s + room))
+    model.completion = pyo.Var(
+        range(n), bounds=lambda m, k: (facts.on_clock(times.earliest_s[k]) - room, latest[k] + room)
+    )
 
     def arrival(m: Any, i: int) -> Any:
         """Completion of the source plus transfer."""
         source = int(a.input_of[i])
-        sent = m.completion[source] if source < n else float(a.arrival_s[source - n]) / unit_s
-        return sent + transfer_s(m, i) / unit_s
+        sent = m.completion[source] if source < n else facts.on_clock(a.arrival_s[source - n])
+        return sent + transfer(m, i, facts.lasting)
 
     # The critical input is one of those that come last (section 2).
     several = [(k, i) for k in range(n) if len(problem.inputs_of(k)) > 1 for i in problem.inputs_of(k)]
@@ -150,32 +131,35 @@ def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution_s: Any, tra
     )
     model.ready_after = pyo.Constraint(
         [(k, i) for k in range(n) for i in problem.inputs_of(k)],
-        rule=lambda m, k, i: m.ready[k] >= arrival(m, i) if (k, i) in m.critical else m.ready[k] == arrival(m, i),
+        rule=lambda m, k, i: (
+            m.ready[k] >= arrival(m, i) - room if (k, i) in m.critical else m.ready[k] == arrival(m, i)
+        ),
     )
     model.ready_with = pyo.Constraint(
-        several, rule=lambda m, k, i: m.ready[k] <= arrival(m, i) + latest[k] * (1 - m.critical[k, i])
+        several, rule=lambda m, k, i: m.ready[k] <= arrival(m, i) + latest[k] * (1 - m.critical[k, i]) + room
     )
     model.complete = pyo.Constraint(
         range(n),
         rule=lambda m, k: (
-            m.completion[k] == m.ready[k] + (m.waiting[k] if k in may_wait else 0) + execution_s(m, k) / unit_s
+            m.completion[k] == m.ready[k] + (m.waiting[k] if k in may_wait else 0) + execution(m, k, facts.lasting)
         ),
     )
     if may_wait:
-        add_booking(model, problem, times, facts.latest_s, unit_s)
+        add_booking(model, facts, latest)
 
     tasks = range(len(a.arrival_s))
-    model.finish = pyo.Var(tasks, domain=pyo.NonNegativeReals)
+    end = {i: max(latest[k] for k in times.layers_of(i)) for i in tasks}
+    model.finish = pyo.Var(tasks, bounds=lambda m, i: (0, end[i] - facts.on_clock(a.arrival_s[i]) + room))
     model.finish_after = pyo.Constraint(
         [(i, k) for i in tasks for k in times.layers_of(i) if a.reader_start[k] == a.reader_start[k + 1]],
-        rule=lambda m, i, k: m.finish[i] >= m.completion[k] - float(a.arrival_s[i]) / unit_s,
+        rule=lambda m, i, k: m.finish[i] >= m.completion[k] - facts.on_clock(a.arrival_s[i]) - room,
     )
     return sum(model.finish[i] for i in tasks)
 
 
 def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Estimators) -> Any:
     """Add the choices of subtasks and what waiting adds to each; return the total of H."""
-    _problem, times, unit_s = facts.problem, facts.times, facts.unit_s
+    times, unit_s, room = facts.times, facts.unit_s, facts.room
     chosen = _add_choices(model, facts)
     total = sum(
         float(facts.choices[k].h[c]) * variable for k, row in enumerate(chosen) for c, variable in enumerate(row)
@@ -195,12 +179,13 @@ def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Es
         of_subtask.setdefault(k, []).append((k, c, piece))
         of_choice.setdefault((k, c), []).append((k, c, piece))
 
-    # late[k, c, piece]: subtask k has choice c and waits, in that segment; lateness is how long, gain what H gains.
+    # late[k, c, piece]: subtask k has choice c and waits, in that segment; lateness is how long, gain what H gains,
+    # in the segment's unit.
     model.late = pyo.Var(
         list(pieces), domain=lambda m, k, c, p: pyo.Binary if len(of_choice[k, c]) > 1 else pyo.UnitInterval
     )
-    model.lateness = pyo.Var(list(pieces), domain=pyo.NonNegativeReals)
-    model.gain = pyo.Var(list(pieces))
+    model.lateness = pyo.Var(list(pieces), bounds=lambda m, *each: (0, facts.longest_s(each[0]) / unit_s + room))
+    model.gain = pyo.Var(list(pieces), bounds=lambda m, *each: _in_unit(pieces[each]))
     model.late_waits = pyo.Constraint(
         list(of_subtask), rule=lambda m, k: sum(m.late[each] for each in of_subtask[k]) == m.waits[k]
     )
@@ -212,20 +197,28 @@ def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Es
     )
     model.lateness_low = pyo.Constraint(
         [each for each, segment in pieces.items() if segment.low_s > 0],
-        rule=lambda m, *each: m.lateness[each] >= pieces[each].low_s / unit_s * m.late[each],
+        rule=lambda m, *each: m.lateness[each] >= pieces[each].low_s / unit_s * m.late[each] - room,
     )
     model.lateness_high = pyo.Constraint(
-        list(pieces), rule=lambda m, *each: m.lateness[each] <= pieces[each].high_s / unit_s * m.late[each]
+        list(pieces), rule=lambda m, *each: m.lateness[each] <= pieces[each].high_s / unit_s * m.late[each] + room
     )
+
+    def gain_below(m: Any, k: int, c: int, p: int, line: int) -> Any:
+        slope, base = pieces[k, c, p].lines[line]
+        slope *= unit_s
+        unit = pieces[k, c, p].unit
+        size = max(unit, abs(slope), abs(base))
+        gain = unit / size * m.gain[k, c, p]
+        return gain <= slope / size * m.lateness[k, c, p] + base / size * m.late[k, c, p] + room
+
     model.gain_below = pyo.Constraint(
-        [(*each, line) for each, segment in pieces.items() for line in range(len(segment.lines))],
-        rule=lambda m, k, c, p, line: (
-            m.gain[k, c, p]
-            <= pieces[k, c, p].lines[line][0] * unit_s * m.lateness[k, c, p]
-            + pieces[k, c, p].lines[line][1] * m.late[k, c, p]
-        ),
+        [(*each, line) for each, segment in pieces.items() for line in range(len(segment.lines))], rule=gain_below
     )
-    return total + sum(model.gain.values())
+    return total + sum(pieces[each].unit * gain for each, gain in model.gain.items())
+
+
+def _in_unit(segment: Segment) -> tuple[float, float]:
+    return -segment.deepest / segment.unit, segment.highest / segment.unit
 
 
 def _add_choices(model: pyo.ConcreteModel, facts: ModelData) -> list[list[Any]]:

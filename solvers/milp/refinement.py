@@ -7,10 +7,12 @@ own advantage. Limits that hold only for placements better than the incumbent, a
 placement already scored, can raise the model's optimum above the incumbent's objective, so that the
 lesser of the two is the bound.
 
-HiGHS's bound is a bound of the model up to its tolerances. It is solved with the objective scaled to about
-`_SIZE`, with reduced costs right to 1e-9: even 1e4 variables of range 1, all wrong by that much, make
-1e-5 of `_SIZE`, a relative 1e-7 of the objective. `_MARGIN` is taken off each bound, five times that
-much where Q isn't close to 0, and leaves proofs within their tolerance of 1e-6.
+HiGHS's bound is a bound of the model up to its tolerances: `tolerances` tells what is assumed of it, how the model
+keeps placements out of their reach, and what `margin` is taken off every bound. So a bound holds whatever the numbers.
+Whether it meets the incumbent is another matter: where times are wide apart, what tolerances are worth to the model
+exceeds what a proof allows. A solution that estimators were refined for and that comes again is therefore excluded. All
+placements with its servers and its order on them have the one objective that the evaluator gave it, so none is lost.
+The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
 """
 
 import math
@@ -18,29 +20,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyomo.environ as pyo
+from pyomo.common.log import LoggingIntercept
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Infeasible, Placement, Search, evaluate
-from offbench.model.problem import WEIGHT, Problem
+from offbench.model.problem import SCALE, WEIGHT, Problem
 from offbench.search.greedy import greedy
-from offbench.solvers.milp.choices import choices
+from offbench.solvers.milp.choices import ROUNDING, choices
+from offbench.solvers.milp.data import ModelData
 from offbench.solvers.milp.estimators import Estimators
 from offbench.solvers.milp.highs import Floats, StreamingHighs
-from offbench.solvers.milp.horizon import latest_s
-from offbench.solvers.milp.model import ModelData, build
+from offbench.solvers.milp.horizon import latest_s, least
+from offbench.solvers.milp.model import Decision, build
 from offbench.solvers.milp.times import times
-from offbench.solvers.milp.translate import Pairs, booked_first, choices_of, placement_of, set_start
+from offbench.solvers.milp.tolerances import OPTIONS, SIZE
+from offbench.solvers.milp.translate import booked_first, choices_of, placement_of
 from offbench.solvers.milp.writing import write_model
-
-_SIZE = 100.0
-_MARGIN = 5e-7
-_OPTIONS = {
-    "mip_rel_gap": 1e-7,
-    "mip_abs_gap": 1e-7,
-    "primal_feasibility_tolerance": 1e-9,
-    "dual_feasibility_tolerance": 1e-9,
-    "mip_feasibility_tolerance": 1e-8,
-}
 
 
 def prove(problem: Problem, search: Search, path: Path | None) -> None:
@@ -54,24 +49,31 @@ class Proof:
 
     problem: Problem
     search: Search
-    excluded: list[tuple[list[int], Pairs]] = field(default_factory=list)
+    excluded: list[Decision] = field(default_factory=list)
     """servers and rivals in order of placements that models need not find again"""
+    refined: list[Decision] = field(default_factory=list)
+    """the same of placements that estimators were already refined for"""
 
     def run(self, path: Path | None) -> None:
         search = self.search
         search.propose(greedy(search))
+        a = self.problem.arrays
         who = times(self.problem)
-        coordinated = self.problem.arrays.weights[WEIGHT.coordination] > 0
+        if not math.isfinite(who.horizon_s / float(a.scale[SCALE.delay])) or not math.isfinite(search.objective):
+            raise Infeasible("times or objective are beyond what numbers can hold")
+        coordinated = a.weights[WEIGHT.coordination] > 0
         rows = []
         for k in range(self.problem.n_subtasks if coordinated else 0):
             search.check()
             rows.append(choices(self.problem, k, who.horizon_s))
-        estimators = Estimators(self.problem.arrays)
+        estimators = Estimators(a, ROUNDING * who.horizon_s / float(a.scale[SCALE.delay]))
+        search.bound(least(who, rows))
         seed = int(search.rng.integers(2**31 - 1))
         while True:
             facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective, 1e-3 * search.tolerance))
             search.check()
-            model = build(facts, estimators, self.excluded)
+            with LoggingIntercept(module="pyomo.core"):  # it would print where the search's end met it
+                model = build(facts, estimators, self.excluded)
             search.check()
             if path is not None:
                 write_model(model, path)
@@ -90,34 +92,36 @@ class Proof:
             search.propose(found[-1])
 
         def on_bound(value: float) -> None:
-            search.bound(min(value, search.objective) - _MARGIN * q)
+            search.bound(min(value, search.objective) - highs.margin)
 
         highs.on_solution, highs.on_bound, highs.on_wait = on_solution, on_bound, search.check
-        highs.factor = _SIZE / q
-        if search.incumbent is not None:
-            set_start(model, facts, search.incumbent, evaluate(self.problem, search.incumbent))
-        results = highs.solve(
-            model,
-            threads=1,
-            time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
-            load_solutions=False,
-            raise_exception_on_nonoptimal_result=False,
-            solver_options=_OPTIONS | {"random_seed": seed},
-        )
+        highs.factor = SIZE / q
+        try:
+            results = highs.solve(
+                model,
+                threads=1,
+                time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
+                load_solutions=False,
+                raise_exception_on_nonoptimal_result=False,
+                solver_options=OPTIONS | {"presolve": "off" if facts.clock else "choose", "random_seed": seed},
+            )
+        except RuntimeError:
+            search.check()  # Pyomo wraps what ends a search just when it restores its streams
+            raise
         search.check()
         condition = results.termination_condition
         if condition == TerminationCondition.provenInfeasible:
-            if search.incumbent is None:
-                raise Infeasible("HiGHS finds that the model has no solution")
             on_bound(math.inf)
-            raise RuntimeError("the model has no solution, not even the incumbent")
-        if condition != TerminationCondition.convergenceCriteriaSatisfied:
+        elif condition != TerminationCondition.convergenceCriteriaSatisfied:
             raise Infeasible(f"HiGHS gave up: {condition.name}")
-        on_bound(highs.bound)
+        else:
+            on_bound(highs.bound)
+        if not found or (highs.margin >= search.tolerance and _size(search) == q):
+            raise Infeasible("the numbers are too wide apart for a proof with HiGHS's tolerances")
         self._learn(facts, estimators, found)
 
     def _learn(self, facts: ModelData, estimators: Estimators, found: list[Placement]) -> None:
-        """Tighten estimators where the solutions were; if the last one needs no tightening, exclude it."""
+        """Tighten estimators where the solutions were; exclude the last one if that is done."""
         weight = float(self.problem.arrays.weights[WEIGHT.coordination])
         n = self.problem.n_subtasks
         tolerance = 1e-7 * _size(self.search) / (weight * n) if weight > 0 else math.inf
@@ -131,10 +135,12 @@ class Proof:
                     loose |= estimators.refine(
                         (k, c), facts.choices[k], facts.longest_s(k), float(waits_s[k]), tolerance
                     )
-        if not loose:
-            last = found[-1]
-            pairs = booked_first(facts, last, evaluate(self.problem, last))
-            self.excluded.append((last.servers.tolist(), pairs))
+        last = found[-1]
+        decision = last.servers.tolist(), booked_first(facts, last, evaluate(self.problem, last))
+        if decision in self.excluded:
+            raise Infeasible("HiGHS's tolerances let a placement through that was excluded")
+        kept = self.refined if loose and decision not in self.refined else self.excluded
+        kept.append(decision)
 
 
 def _size(search: Search) -> float:

@@ -1,5 +1,6 @@
 """Who can wait for whom, and the earliest and latest times of subtasks: what the model's big numbers come from."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +29,13 @@ class Times:
     """most of it"""
     earliest_s: Floats
     """completion of each subtask at the earliest"""
+    earliest_start_s: Floats
+    """start of each subtask at the earliest"""
+
+    @property
+    def start_s(self) -> float:
+        """Nothing begins earlier."""
+        return float(self.problem.arrays.arrival_s.min(initial=math.inf))
 
     @cached_property
     def horizon_s(self) -> float:
@@ -55,7 +63,7 @@ def times(problem: Problem) -> Times:
     n = problem.n_subtasks
     pool = np.diff(a.slot_start.astype(np.int64))
     related = np.eye(n, dtype=np.bool_)
-    fastest_s, slowest_s, earliest_s = np.zeros((3, n))
+    fastest_s, slowest_s, earliest_s, earliest_start_s = np.zeros((4, n))
     for k in range(n):
         own = np.flatnonzero(problem.allowed[k])
         execution_s = a.gcycles[k] / a.ghz[own]
@@ -70,11 +78,12 @@ def times(problem: Problem) -> Times:
             if source < n:
                 related[k] |= related[source]
         fastest_s[k], slowest_s[k] = (execution_s + least_s).min(), (execution_s + most_s).max()
-        earliest_s[k] = (np.max(arrives_s, axis=0) + execution_s).min()
+        ready_s = np.max(arrives_s, axis=0)
+        earliest_start_s[k], earliest_s[k] = ready_s.min(), (ready_s + execution_s).min()
     strangers = ~(related | related.T)
     could_meet = strangers.astype(np.int64) @ problem.allowed.astype(np.int64)
     waits_on = problem.allowed & (could_meet >= pool)
     contested = waits_on.any(axis=0)
     meet = strangers & ((problem.allowed[:, None] & problem.allowed[None, :] & contested).any(axis=2))
     rivals = [(int(j), int(k)) for j, k in np.argwhere(meet)]
-    return Times(problem, waits_on, rivals, fastest_s, slowest_s, earliest_s)
+    return Times(problem, waits_on, rivals, fastest_s, slowest_s, earliest_s, earliest_start_s)

@@ -4,13 +4,12 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import pyomo.environ as pyo
 from numpy.typing import NDArray
 
 from offbench import Evaluation, Placement
 from offbench.model.problem import Problem
 from offbench.solvers.milp.choices import Choices
-from offbench.solvers.milp.model import ModelData
+from offbench.solvers.milp.data import ModelData
 
 Pairs = list[tuple[int, int]]
 
@@ -49,7 +48,9 @@ def _order(problem: Problem, before: Pairs) -> list[int]:
 
 
 def booked_first(facts: ModelData, placement: Placement, evaluation: Evaluation) -> Pairs:
-    """Return the rivals that share a contested server, the one booked earlier first."""
+    """Return the rivals that share a contested server, the one booked earlier first; none where no clock is needed."""
+    if not facts.clock:
+        return []
     place = {k: p for p, k in enumerate(_booking(placement, evaluation))}
     on = placement.servers
     contested: NDArray[np.bool_] = np.asarray(facts.times.waits_on.any(axis=0))
@@ -95,30 +96,3 @@ def choices_of(facts: ModelData, placement: Placement, evaluation: Evaluation) -
         ]
         made.append(choice_of(choices, [*(on[source] for source in sources), on[k]], arrivals_s))
     return made
-
-
-def set_start(model: pyo.ConcreteModel, facts: ModelData, placement: Placement, evaluation: Evaluation) -> None:
-    """Give the binary variables of where and in which order the values of a placement."""
-    for (k, s), x in model.x.items():
-        x.set_value(int(placement.servers[k] == s))
-    if not hasattr(model, "first"):
-        return
-    earlier = booked_first(facts, placement, evaluation)
-    for pair, variable in model.first.items():
-        variable.set_value(int(pair in earlier))
-    end_s = [row["completion_s"] for row in evaluation.subtasks]
-    a = facts.problem.arrays
-    pool = np.diff(a.slot_start.astype(np.int64))
-    for variable in (*model.beside.values(), *model.upon.values()):
-        variable.set_value(0)
-    for k, waits in model.waits.items():
-        row = evaluation.subtasks[k]
-        waits.set_value(int(row["queueing_s"] > 0))
-        rivals = sorted((j for j, other in earlier if other == k), key=lambda j: -end_s[j])
-        slots = int(pool[placement.servers[k]])
-        if row["queueing_s"] > 0 and len(rivals) >= slots:
-            model.upon[rivals[slots - 1], k].set_value(1)
-            rivals = rivals[: slots - 1]
-        for j in rivals:
-            if end_s[j] > row["start_s"] or row["queueing_s"] > 0:
-                model.beside[j, k].set_value(1)
