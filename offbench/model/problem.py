@@ -87,7 +87,7 @@ class Arrays(NamedTuple):
     reader_of: Indices
     """the subtasks that read each output"""
     slot_start: Indices
-    """slots of server s stand at ``slot_start[s]:slot_start[s + 1]``"""
+    """slots of server s stand at ``slot_start[s]:slot_start[s + 1]``: as many as its pool, but no more than subtasks"""
     kind: Indices
     """0 client, 1 edge, 2 cloud, for each server"""
     peers: Indices
@@ -305,7 +305,8 @@ def _servers(instance: Instance) -> dict[str, Any]:
     kind = [KINDS.index(server.kind) for server in servers]
     return {
         "client": instance.client,
-        "slot_start": _starts([server.pool for server in servers]),
+        # More than there are subtasks are never taken, however large a pool is.
+        "slot_start": _starts([min(server.pool, instance.subtasks) for server in servers]),
         "kind": _indices(kind),
         "peers": _indices([0, *(max(0, kind.count(remote) - 1) for remote in (1, 2))]),
         "ghz": _floats([server.compute_ghz for server in servers]),

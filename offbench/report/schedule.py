@@ -62,7 +62,7 @@ def schedule(instance: Instance, placement: Placement) -> Schedule:
     # First come, first served: by ready time, then by index.
     order = placement.order if placement.order is not None else np.lexsort((np.arange(len(ready)), ready))
     slots = np.zeros(len(ready), dtype=np.int64)
-    free = [np.zeros(server.pool) for server in instance.servers]
+    free = [np.zeros(min(server.pool, len(ready))) for server in instance.servers]
     for k in order:
         mine = free[placement.servers[k]]
         slots[k] = np.argmin(mine)  # the slot that becomes free first (MODEL.md section 3)

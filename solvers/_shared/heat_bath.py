@@ -86,7 +86,13 @@ class HeatBath:
             self.steps(self.stride, hot * (cold / hot) ** ((progress - begin) / (1 - begin)))
 
     def steps(self, count: int, temperature: float) -> float:
-        """Make moves of random kinds with random subtasks; return the least objective met, which is proposed."""
+        """Make moves of random kinds with random subtasks; return the least objective met, which is proposed.
+
+        The clock is looked at, and the best so far proposed, every `stride` steps.
+        """
+        return min(self._walk(min(self.stride, count - done), temperature) for done in range(0, count, self.stride))
+
+    def _walk(self, count: int, temperature: float) -> float:
         search, most = self._search, self._search.budget.max_evaluations
         left = np.iinfo(np.int64).max if most is None else most - search.evaluations - 1
         order = np.empty(0, dtype=np.int64) if self.order is None else self.order

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from strategies import instances, placed
 
-from offbench import P1, P2, OffbenchError, Placement, evaluate
+from offbench import P1, P2, OffbenchError, Placement, evaluate, load
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
+from offbench.report.schedule import schedule
 
 Json = dict[str, Any]
 
@@ -205,3 +206,18 @@ def test_graph_as_the_file_says(made: Json) -> None:
     assert read == sum(len(layer["inputs"]) for task in made["tasks"] for layer in task["layers"])
     assert problem.chains == tuple(chains)
     assert problem.is_chain == (chains == [True])
+
+
+@pytest.mark.parametrize("pool", [6, 10**7, 2**32, 10**30])
+def test_pool_larger_than_the_subtasks_is_one_slot_for_each(pool: int) -> None:
+    tiny = load("tiny-chains")
+    servers = tuple(server.model_copy(update={"pool": pool}) for server in tiny.servers)
+    wide = tiny.model_copy(update={"servers": servers})
+    problem = P1(wide)
+    assert problem.arrays.slot_start.tolist() == [0, 6, 12, 18]
+    # With a slot for each nobody waits, however the subtasks stand.
+    for server in range(problem.n_servers):
+        rows = evaluate(problem, Placement(problem.everything_on(server))).subtasks
+        assert [row["queueing_s"] for row in rows] == [0.0] * 6
+    assert wide.hash != tiny.hash  # the instance keeps its number
+    assert schedule(wide, Placement(problem.everything_on(0))).slots.max() < 6

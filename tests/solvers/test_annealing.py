@@ -122,3 +122,14 @@ def test_orders_are_searched_where_subtasks_wait() -> None:
     solution = solve(parse(made), "annealing", max_evaluations=2_000)
     assert solution.evaluation is not None
     assert solution.evaluation.delay_s == pytest.approx(1 + 9)
+
+
+def test_many_steps_at_once_end_with_the_clock() -> None:
+    """Of ten tasks a step scores all of them, so the clock is looked at after a few, however many are asked for."""
+    problem = P1(load("resnet-x10"))
+    search = Search(problem, Budget(time_limit=1e-9))
+    bath = HeatBath(problem, search, problem.everything_on(0), longest_run=4)
+    asked = 100 * bath.stride
+    with pytest.raises(SearchEnded):
+        bath.steps(asked, 0.1)
+    assert 0 < search.evaluations < asked
