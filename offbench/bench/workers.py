@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import sleep
 from types import FrameType
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 """signals that ask a process to end"""
 
 _HERE = "127.0.0.1"
+# Between two looks of a worker here for the process that it works for.
+_LOOK_S = 0.5
 # How long a cluster may take to answer.
 _REACH_S = 10
 
@@ -43,9 +46,21 @@ class Workers:
         """Yield the row of each job as it is done; jobs are taken as they can be begun."""
         from joblib import Parallel, delayed, parallel_config
 
-        with safe_path(), parallel_config(backend=self.backend, n_jobs=self.jobs):
+        here = {"initializer": _end_with, "initargs": (os.getpid(),)} if self.backend == "loky" else {}
+        with safe_path(), parallel_config(backend=self.backend, n_jobs=self.jobs, **here):
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
             yield from parallel(delayed(_in_worker)(os.getpid(), execute, *each) for each in work)
+
+
+def _end_with(boss: int) -> None:
+    """End this process soon after its parent *boss*, whatever ended that; idle, it would wait for minutes."""
+
+    def look() -> None:
+        while os.getppid() == boss:
+            sleep(_LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def _in_worker(boss: int, execute: Execute, job: Job, instance: dict[str, Any], jobs: int) -> Row:

@@ -5,11 +5,14 @@ import os
 import queue
 import secrets
 import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,12 +26,11 @@ ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
 
 TOKEN = "OFFBENCH_PROCESS"
 """the variable that marks a process and all that it starts; its answers begin with the value"""
-PARENT = "OFFBENCH_PARENT"
-"""the variable with the id of the process that asks"""
-
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _KEPT = 20_000  # characters of what a process left on standard error
 _LOOK_S = 0.2  # between two looks at its memory
 _LAST_WORDS_S = 1.0  # for what it said before it ended to come through
+_END_S = 5.0  # for its supervisor to end all that there is
 _ROUNDS = 20  # of ending what it started, which may start others meanwhile
 
 
@@ -48,7 +50,9 @@ class TooLarge(Exception):  # noqa: N818 - what happened, not whose fault it is
 
 
 class Process:
-    """A process that answers requests; ended, with all that it started, when the context ends.
+    """A process that answers requests; ended, with all that it started, when the context or this process ends.
+
+    Between the two stands one that sees to that (`supervisor`).
 
     Parameters
     ----------
@@ -61,46 +65,55 @@ class Process:
         self._token = secrets.token_hex(16)
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            python(self.module),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={
-                **environment(), **ONE_THREAD, TOKEN: self._token, PARENT: str(os.getpid()),
-            },
-            start_new_session=True,  # Ctrl-C is for us, and a group of its own can be ended as one
-        )  # fmt: skip
-        assert self._process.stdout is not None and self._process.stderr is not None
+        self._control, theirs = socket.socketpair()
+        self._heard = b""
+        self._pid: int | None = None
+        self._returncode: int | None = None
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(theirs.fileno()), *python(self.module)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()],
+                env={**environment(), **ONE_THREAD, TOKEN: self._token},
+                start_new_session=True,  # Ctrl-C is for us
+            )  # fmt: skip
+        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        assert stdin is not None and stdout is not None and stderr is not None
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._told: deque[bytes] = deque()
         prefix = f"{self._token} ".encode()
-        self._readers = [
-            threading.Thread(target=_pass_on, args=(self._process.stdout, prefix, self._answers), daemon=True),
-            threading.Thread(target=_keep, args=(self._process.stderr, self._told), daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._reader = threading.Thread(target=_keep, args=(stderr, self._told), daemon=True)
+        self._pipes: dict[threading.Thread, IO[bytes]] = {
+            threading.Thread(target=_write, args=(stdin, self._requests), daemon=True): stdin,
+            threading.Thread(target=_pass_on, args=(stdout, prefix, self._answers), daemon=True): stdout,
+            self._reader: stderr,
+        }
+        for thread in self._pipes:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._control.close()  # so its supervisor ends it
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:  # stopped, perhaps
+            self._process.kill()
+            self._process.wait()
         for _ in range(_ROUNDS):
-            if not (left := self.left()):  # what made itself a group of its own
+            if not (left := self.left()):  # of a supervisor that was killed
                 break
             for process in left:
                 with suppress(psutil.Error):
                     process.kill()
             psutil.wait_procs(left, timeout=1)
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # of a request that nobody read
-            self._process.stdin.close()
-        for reader, pipe in zip(self._readers, (self._process.stdout, self._process.stderr), strict=True):
-            reader.join(_LAST_WORDS_S)
-            if pipe is not None and not reader.is_alive():
-                pipe.close()
+        self._requests.put(None)
+        for thread, pipe in self._pipes.items():
+            thread.join(_LAST_WORDS_S)
+            if not thread.is_alive():
+                with suppress(BrokenPipeError):  # of a request that nobody read
+                    pipe.close()
 
     @property
     def told(self) -> str:
@@ -113,11 +126,8 @@ class Process:
         return self.receive(at_most_s, at_most_mb)
 
     def post(self, request: Mapping[str, Any]) -> None:
-        """Send a request."""
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # the answer that doesn't come says why
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
+        """Send a request; who doesn't read it makes nobody wait."""
+        self._requests.put(json.dumps(request).encode() + b"\n")
 
     def receive(self, at_most_s: float, at_most_mb: float | None = None) -> dict[str, Any]:
         """Return what comes next.
@@ -134,7 +144,7 @@ class Process:
         deadline = monotonic() + at_most_s
         line: bytes | None = b""
         while line == b"":
-            ended = self._process.poll() is not None  # seen even where a child of it holds the pipe open
+            ended = self._ended_with() is not None  # seen even where a child of it holds the pipe open
             try:
                 line = self._answers.get(timeout=max(0.0, min(_LOOK_S, deadline - monotonic())))
             except queue.Empty:
@@ -145,31 +155,49 @@ class Process:
                 elif at_most_mb is not None and self._memory_mb() > at_most_mb:
                     raise TooLarge from None
         if line is None:
-            returncode = self._process.wait()
-            self._readers[1].join(_LAST_WORDS_S)
-            raise Died(returncode, self.told)
+            returncode = self._ended_with(_LAST_WORDS_S)
+            self._reader.join(_LAST_WORDS_S)
+            raise Died(0 if returncode is None else returncode, self.told)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def interrupt(self) -> None:
         """Do what Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # it has ended
+            self._control.sendall(b"!")
 
     def ended(self, at_most_s: float) -> bool:
         """Wait for its end; tell whether it came in time."""
-        try:
-            self._process.wait(at_most_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return self._ended_with(at_most_s) is not None
+
+    def _ended_with(self, at_most_s: float = 0.0) -> int | None:
+        """Return its return code, as soon as it has one, or None."""
+        deadline = monotonic() + at_most_s
+        while self._returncode is None:
+            self._control.settimeout(max(0.0, deadline - monotonic()))
+            try:
+                chunk = self._control.recv(64)
+            except (TimeoutError, BlockingIOError):
+                return None
+            except OSError:
+                chunk = b""
+            if not chunk:  # its supervisor has ended, and so it has
+                self._returncode = self._process.wait()
+            self._heard += chunk
+            numbers = [int(line) for line in self._heard.split(b"\n")[:-1]]
+            if numbers:
+                self._pid = numbers[0]
+            if len(numbers) > 1:
+                self._returncode = numbers[1]
+        return self._returncode
 
     def left(self) -> list[psutil.Process]:
         """Return the processes that it started and that are still there, whatever group they are in."""
-        return [process for process in _marked(self._token) if process.pid != self._process.pid]
+        return [process for process in _marked(self._token) if process.pid not in (self._process.pid, self._pid)]
 
     def _memory_mb(self) -> float:
         try:
-            return float(psutil.Process(self._process.pid).memory_info().rss) / 1e6
+            return float(psutil.Process(self._pid).memory_info().rss) / 1e6 if self._pid is not None else 0.0
         except psutil.Error:  # it has ended
             return 0.0
 
@@ -186,6 +214,13 @@ def _marked(token: str) -> Iterator[psutil.Process]:
         with suppress(psutil.Error, OSError):  # others' processes, and those that end meanwhile
             if process.environ().get(TOKEN) == token and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
+
+
+def _write(pipe: IO[bytes], requests: "queue.SimpleQueue[bytes | None]") -> None:
+    with suppress(BrokenPipeError):  # the answer that doesn't come says why
+        while (request := requests.get()) is not None:
+            pipe.write(request)
+            pipe.flush()
 
 
 def _pass_on(lines: IO[bytes], prefix: bytes, answers: "queue.SimpleQueue[bytes | None]") -> None:

@@ -1,24 +1,20 @@
 """The child's side of `offbench.runs.process`: reads requests, a line of JSON each, and answers them.
 
 What a solver prints goes to standard error, and the answers where it can't mistake them for its own. The process ends
-with the one that started it, so that nothing outlives that.
+with the one that asks, so that nothing outlives that: by its supervisor, and where that isn't, by the end of requests.
 """
 
-import ctypes
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from offbench.runs.process import PARENT, TOKEN
+from offbench.runs.process import TOKEN
 
 Say = Callable[[Mapping[str, Any]], None]
-
-_PR_SET_PDEATHSIG = 1  # of Linux
 
 
 def serve(
@@ -33,7 +29,6 @@ def serve(
     answer
         Takes a request and a function that sends something before the answer; returns the answer.
     """
-    _end_with_parent()
     token = os.environ[TOKEN]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -54,12 +49,3 @@ def _read(lines: IO[str], requests: "queue.SimpleQueue[str]") -> None:
     for line in lines:
         requests.put(line)
     os._exit(0)  # at once, whatever a solver is doing: nobody waits for its answer
-
-
-def _end_with_parent() -> None:
-    """Have the system end this process with its parent, also while compiled code lets no thread run."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(os.environ[PARENT]):  # it ended before
-        os._exit(0)

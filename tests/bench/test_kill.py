@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from offbench.bench.store import Store
@@ -65,3 +66,22 @@ def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path
     assert {row.status for row in store.rows()} == {"feasible"}
     assert len(store.rows()) == 4 and not store.damaged
     assert (store.folder / "suite.toml").read_text(encoding="utf-8") == SUITE
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_nothing_goes_on_when_the_suite_alone_is_killed(jobs: str, tmp_path: Path) -> None:
+    (tmp_path / "killed.toml").write_text(SUITE, encoding="utf-8")
+    (tmp_path / "slow.py").write_text(SLOW.replace("time.sleep(0.3)", "any(iter(int, 1))"), encoding="utf-8")
+    command = [sys.executable, "-m", "offbench", "bench", "killed.toml", "--jobs", jobs, "--quiet"]
+    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    bench, deadline = psutil.Process(first.pid), time.monotonic() + 240
+    running: list[psutil.Process] = []
+    while not any(process.cpu_times().user > 2 for process in running if "offbench.bench.child" in process.cmdline()):
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.2)
+        running = [process for process in bench.children(recursive=True) if process.is_running()]
+    first.kill()
+    first.communicate(timeout=60)  # ends when no process holds the pipe any more
+    _, left = psutil.wait_procs(running, timeout=60)
+    assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]

@@ -91,26 +91,100 @@ def test_the_end_of_what_it_says_is_kept() -> None:
     assert len(end.value.told) <= 20_000
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
-def test_it_ends_with_the_one_that_asked_also_in_compiled_code() -> None:
-    code = (
+def test_request_that_nobody_reads_makes_nobody_wait() -> None:
+    with Process("told") as process:
+        process.receive(60)
+        process.post({"code": "any(itertools.repeat(False))"})
+        process.post({"code": " " * 10**7})
+        with pytest.raises(TimeoutError):
+            process.receive(0.5)
+
+
+# What a process does and starts, in the end saying that it has.
+STAYS = {
+    "in compiled code": "say({'pids': [os.getpid()]}); any(itertools.repeat(False))",
+    "in a session of its own": (
+        "say({'pids': [subprocess.Popen(['sleep', '600'], start_new_session=True).pid]}); time.sleep(600)"
+    ),
+    "without our environment": (
+        "say({'pids': [subprocess.Popen(['env', '-i', 'sleep', '600'], start_new_session=True).pid]}); time.sleep(600)"
+    ),
+    "an orphan": (
+        "read, write = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if (pid := os.fork()) != 0:\n"
+        "        os.write(write, b'%d' % pid); os._exit(0)\n"
+        "    time.sleep(600)\n"
+        "os.wait(); say({'pids': [int(os.read(read, 20))]}); time.sleep(600)"
+    ),
+}
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
+
+
+@LINUX
+@pytest.mark.parametrize("code", STAYS.values(), ids=STAYS)
+def test_it_and_what_it_started_end_with_the_one_that_asked(code: str) -> None:
+    asks = (
         "from offbench.runs.process import Process\n"
         "with Process('told') as process:\n"
         "    process.receive(60)\n"
-        "    pid = process.ask({'code': 'result = os.getpid()'}, 60)['result']\n"
-        "    process.post({'code': 'any(itertools.repeat(False))'})\n"
-        "    print(pid, flush=True)\n"
+        f"    print(*process.ask({{'code': {code!r}}}, 60)['pids'], flush=True)\n"
         "    process.receive(600)\n"
     )
     path = os.pathsep.join(path for path in sys.path if path)
     asker = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     )
     try:
         assert asker.stdout is not None
-        pid = int(asker.stdout.readline())
+        pids = [int(pid) for pid in asker.stdout.readline().split()]
         time.sleep(0.5)  # so that the loop has begun
+        assert pids and all(not gone(pid, 0) for pid in pids)
     finally:
         asker.kill()
         asker.wait()
+    assert all(gone(pid) for pid in pids)
+
+
+@LINUX
+@pytest.mark.parametrize("code", STAYS.values(), ids=STAYS)
+def test_it_and_what_it_started_end_with_the_context(code: str) -> None:
+    with Process("told") as process:
+        process.receive(60)
+        pids = process.ask({"code": code}, 60)["pids"]
+        assert pids and all(not gone(pid, 0) for pid in pids)
+    assert all(gone(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_it_can_not_ask_its_parent_to_end(number: str) -> None:
+    with Process("told") as process:
+        process.receive(60)
+        code = f"import signal; os.kill(os.getppid(), signal.{number}); result = 1"
+        assert process.ask({"code": code}, 60) == {"result": 1}
+        assert process.ask({"code": "result = os.getppid()"}, 60) != {"result": os.getpid()}
+
+
+@LINUX
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGSTOP"])
+def test_it_ends_all_the_same_where_it_puts_its_supervisor_away(number: str) -> None:
+    with Process("told") as process:
+        process.receive(60)
+        does = f"os.kill(os.getppid(), signal.{number}); time.sleep(600)"
+        process.post({"code": f"import signal; say({{'pid': os.getpid()}}); {does}"})
+        pid = process.receive(60)["pid"]
+        if number == "SIGKILL":
+            with pytest.raises(Died, match="SIGKILL"):
+                process.receive(60)
     assert gone(pid)
+
+
+def test_interrupt_reaches_it() -> None:
+    code = "\ntry:\n    say({}); time.sleep(600)\nexcept KeyboardInterrupt: result = 'pressed'"
+    with Process("told") as process:
+        process.receive(60)
+        process.ask({"code": code}, 60)
+        time.sleep(0.2)
+        process.interrupt()
+        assert process.receive(60) == {"result": "pressed"}
