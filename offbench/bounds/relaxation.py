@@ -7,7 +7,7 @@ from typing import Literal
 
 from offbench.model.problem import Problem
 from offbench.search.budget import Clock, SearchEnded
-from offbench.search.watchdog import watchdog
+from offbench.search.watchdog import signal_behind, watchdog
 
 Ended = Literal["finished", "time-limit", "interrupted", "not-run"]
 
@@ -148,6 +148,12 @@ class _Run:
                 value = next(self._values, None)
         except SearchEnded:
             self.ended = "time-limit"
+            return False
+        except SystemError as error:  # the watchdog, or Ctrl-C, in the middle of a C function
+            cause = signal_behind(error)
+            if cause is None:
+                raise
+            self.ended = "interrupted" if isinstance(cause, KeyboardInterrupt) else "time-limit"
             return False
         if value is None:
             self.ended = "finished"

@@ -48,10 +48,12 @@ def bound(
     given = load_placement(placement, facts) if placement is not None else None
     console.load_evaluator()
 
+    from offbench.bounds import warm_up
     from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
     with one_interrupt() as ending:
+        warm_up()  # on no clock
         found = _bounds(problem, time_limit, quiet)
     result = _result(problem, given, found)
     if json:

@@ -24,7 +24,7 @@ from offbench.runs.solution_facts import Finish, Trained
 from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded
 from offbench.search.search import Search, TracePoint
 from offbench.search.solver import Solver
-from offbench.search.watchdog import watchdog
+from offbench.search.watchdog import signal_behind, watchdog
 from offbench.versions import versions
 
 DEFAULT_TIME_LIMIT_S = 60.0
@@ -152,7 +152,7 @@ class _Run:
             self._stopped = "interrupted"
         except SystemError as error:
             # The alarm, or Ctrl-C, in the middle of a C function; numba turns what it raises into this.
-            if self._search is None or not (cause := _signal_behind(error)):
+            if self._search is None or not (cause := signal_behind(error)):
                 raise
             self._stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
         self._seconds = self._clock.seconds
@@ -299,13 +299,6 @@ def _problem(instance: Instance, solver: Solver, placement: Placement | None) ->
     if solver.solves == "P2":
         raise OffbenchError(f"solver '{solver.name}' solves P2, the order for given servers: give a placement")
     return P1(instance)
-
-
-def _signal_behind(error: BaseException) -> BaseException | None:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, SearchEnded | KeyboardInterrupt):
-        cause = cause.__cause__ or cause.__context__
-    return cause
 
 
 def _confirmed(search: Search) -> Evaluation | None:

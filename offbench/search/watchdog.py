@@ -1,62 +1,128 @@
 """Ends a solver that doesn't look at the clock."""
 
+import ctypes
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from offbench.search.budget import Clock, SearchEnded
+from offbench.search.hard_end import hard_end
+
+SIGNAL: signal.Signals | None = getattr(signal, "SIGURG", None)
+"""what interrupts the main thread: ignored where nobody minds it, so that the alarm and its timer stay the caller's"""
 
 _GRACE_S = 0.25
 _AGAIN_S = 0.25
 # What an import may take beyond the limit: torch, given up half imported, crashes the process when it's imported again.
 _IMPORT_S = 60.0
+# The longest wait at once; a system's waits have a longest.
+_WAIT_S = 3600.0
 
 
 @contextmanager
 def watchdog(clock: Clock, time_limit: float | None) -> Iterator[None]:
     """Raise `SearchEnded` in the body a moment after the time limit, and again until it has gone.
 
-    A search ends at its next proposal; this is for a solver that makes none. It works on a timer
-    signal, so only in the main thread of a system that has them, and can't interrupt compiled code:
-    elsewhere a solver ends at its next proposal. An import that has begun is let finish, for a minute.
-    One inside another's body leaves the outer one armed.
+    A search ends at its next proposal; this is for a solver that makes none. In the main thread a signal does it, which
+    ends a wait too. In another thread it is raised between two lines of Python, so that a wait ends first. Neither
+    interrupts compiled code; where that doesn't return, the command line has a `hard_end`. An import that has begun is
+    let finish, for a minute. One inside another's body leaves the outer one armed.
     """
-    if (
-        time_limit is None
-        or not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    if time_limit is None:
         yield
         return
+    with hard_end(time_limit - clock.seconds) as later:
+        watch = _Watch(clock, time_limit, sys._getframe(), later)
+        thread = threading.Thread(target=watch.run, name="watchdog", daemon=True)
+        try:
+            watch.arm()
+            thread.start()
+            yield
+        finally:
+            disarmed = False
+            while not disarmed:
+                try:
+                    watch.disarm()
+                    disarmed = True
+                except SearchEnded:  # it came just now
+                    continue
 
-    entered_s, imports = clock.seconds, _imports(sys._getframe())
-    last_s = time_limit + _IMPORT_S
 
-    def end(number: int, frame: FrameType | None) -> None:
-        if _imports(frame) > imports and clock.seconds < last_s:
-            return  # it goes off again
-        raise SearchEnded
+def signal_behind(error: BaseException) -> BaseException | None:
+    """Return the `SearchEnded` or Ctrl-C behind an error; None if there is none.
 
-    delay_s = time_limit + _GRACE_S - entered_s
-    outer_s, outer_again_s = signal.getitimer(signal.ITIMER_REAL)
-    before = signal.signal(signal.SIGALRM, end)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, max(1e-6, min(delay_s, outer_s or delay_s)), _AGAIN_S)
-        yield
-    finally:
-        disarmed = False
-        while not disarmed:
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, before)
-                disarmed = True
-            except SearchEnded:  # it went off just now
+    Where one comes in the middle of a C function, what is raised may be a `SystemError`; numba does that.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, SearchEnded | KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause
+
+
+class _Watch:
+    """Looks at a clock from a thread of its own, and interrupts the one that made it."""
+
+    def __init__(self, clock: Clock, time_limit: float, frame: FrameType, later: Callable[[], None]) -> None:
+        self._clock, self._time_limit, self._imports, self._later = clock, time_limit, _imports(frame), later
+        self._of = threading.get_ident()
+        self._over = threading.Event()
+        self._raising = threading.Lock()
+        self._before: Any = None
+        """who minded the signal before; None where it isn't used"""
+
+    def arm(self) -> None:
+        if SIGNAL is not None and threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(SIGNAL)  # None of one that isn't Python's
+            if self._before is not None:
+                signal.signal(SIGNAL, self._interrupted)
+
+    def disarm(self) -> None:
+        with self._raising:
+            self._over.set()
+        if self._before is None:
+            _raise_in(self._of, None)
+        elif SIGNAL is not None:
+            signal.signal(SIGNAL, self._before)
+
+    def run(self) -> None:
+        """Wait for the limit, then interrupt time and again until disarmed."""
+        wait_s = self._left_s
+        while not self._over.wait(min(wait_s, _WAIT_S)):
+            wait_s = self._left_s
+            if wait_s > 0:
                 continue
-        if outer_s > 0:
-            signal.setitimer(signal.ITIMER_REAL, max(1e-6, outer_s + entered_s - clock.seconds), outer_again_s)
+            wait_s = _AGAIN_S
+            if self._before is not None and SIGNAL is not None:
+                signal.pthread_kill(self._of, SIGNAL)
+                continue
+            with self._raising:
+                if not self._over.is_set() and not self._importing(sys._current_frames().get(self._of)):
+                    _raise_in(self._of, SearchEnded)
+
+    @property
+    def _left_s(self) -> float:
+        return max(0.0, self._time_limit + _GRACE_S - self._clock.seconds)
+
+    def _importing(self, frame: FrameType | None) -> bool:
+        return _imports(frame) > self._imports and self._clock.seconds < self._time_limit + _IMPORT_S
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self._left_s > 0 or self._over.is_set():  # another's, perhaps the outer one's
+            if callable(self._before):
+                self._before(number, frame)
+        elif self._importing(frame):
+            self._later()
+        else:
+            raise SearchEnded
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Raise an exception in a thread as soon as it runs Python; None takes back one that it hasn't seen yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind) if kind else None)
 
 
 def _imports(frame: FrameType | None) -> int:

@@ -63,6 +63,11 @@ class OneLineErrors(TyperGroup):
                 say("not enough memory")
             raise typer.Exit(FAILED) from None
         except Exception as error:
+            from offbench.search.watchdog import signal_behind
+
+            if isinstance(error, SystemError) and isinstance(behind := signal_behind(error), KeyboardInterrupt):
+                say("interrupted")  # in the middle of compiling
+                raise typer.Exit(exit_code_of(behind)) from None
             if not _tell_solvers(error):
                 raise
             raise typer.Exit(FAILED) from None

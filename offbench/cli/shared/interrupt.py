@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 
+from offbench.search.hard_end import watched
+
 # Those that there are on this system; each is left alone where somebody has it ignored (nohup) or handled.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Within this time a second Ctrl-C is the same impatience, and must not cost the result.
@@ -58,7 +60,8 @@ def one_interrupt(stop: Callable[[], None] | None = None) -> Iterator[Ending]:
     """Raise a single `KeyboardInterrupt` in the body for several signals in a row.
 
     The first ends the search. Were the next one raised as well, it would hit the code that saves what
-    was found. A later one still ends a solver that swallowed the first.
+    was found. A later one still ends a solver that swallowed the first, and one that doesn't come back to Python is
+    killed then (`hard_end`).
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def one_interrupt(stop: Callable[[], None] | None = None) -> Iterator[Ending]:
         asked = True
         stop()
 
-    with _handled(handle):
+    with watched(), _handled(handle):
         yield ending
 
 

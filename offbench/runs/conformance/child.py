@@ -16,6 +16,7 @@ from offbench.runs.serve import Say, serve
 from offbench.search.budget import SolverError
 from offbench.search.parameters import configure
 from offbench.search.registry import find
+from offbench.search.watchdog import SIGNAL
 
 if TYPE_CHECKING:
     from offbench.runs.solution import Solution
@@ -26,8 +27,8 @@ _DUMP_S = 0.5  # before its end a process that doesn't stop tells where it is
 
 def main() -> None:
     """Answer requests until one is to end."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})  # before there are threads, for all of them
+    if SIGNAL is not None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})  # before there are threads, for all of them
     child = Child()
     serve(child.greet, child.answer)
 
@@ -166,19 +167,18 @@ def _count(value: Any) -> int:
 
 @contextmanager
 def _alarm(wanted: bool) -> Iterator[None]:
-    """Let the watchdog's alarm come or not; a solver must stop by itself where there is none."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Let the watchdog's signal come or not; a solver must stop by itself where there is none."""
+    if SIGNAL is None:
         yield
         return
     if wanted:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {SIGNAL})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # so that one that is still to come is forgotten
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})
+        signal.signal(SIGNAL, signal.SIG_IGN)  # so that one that is still to come is forgotten
+        signal.signal(SIGNAL, signal.SIG_DFL)
 
 
 @contextmanager
