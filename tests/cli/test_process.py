@@ -162,3 +162,49 @@ def test_solver_that_crashes_is_no_users_mistake(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "ZeroDivisionError: mine" in done.stderr
+
+
+# It proposes, says so, and then never comes back to Python.
+COMPILED = ENDLESS.replace("while True:\n            sleep(0.05)", "any(iter(int, 1))")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
+def test_solver_that_never_comes_back_from_compiled_code_is_killed(
+    number: signal.Signals | None, tmp_path: Path
+) -> None:
+    (tmp_path / "compiled.py").write_text(COMPILED, encoding="utf-8")
+    time_limit = "1" if number is None else "600"
+    process = begin("solve", "--solver", "./compiled.py", "--time-limit", time_limit, "alexnet", cwd=tmp_path)
+    wait_for(tmp_path / "begun", process)
+    if number is not None:
+        for _ in range(2):  # the second some seconds later: patience has an end
+            process.send_signal(number)
+            time.sleep(1.5)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    (line,) = err.splitlines()
+    assert line.startswith("offbench: doesn't give way: killed")
+    assert ("after its time limit" if number is None else "after the second signal") in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_nobody_watches_any_more_when_a_command_has_ended(tmp_path: Path) -> None:
+    """Not for what a fork of its own is told either."""
+    (tmp_path / "forks.py").write_text(
+        "import os, signal, time\nfrom offbench import Solver\n\nclass Forks(Solver):\n    'Ends forks of its own.'\n"
+        "    def solve(self, problem, search):\n"
+        "        search.propose(problem.everything_on(0))\n"
+        "        for _ in range(3):\n"
+        "            if (pid := os.fork()) == 0:\n"
+        "                time.sleep(60)\n"
+        "            time.sleep(0.6)\n"
+        "            os.kill(pid, signal.SIGTERM)\n"
+        "            os.waitpid(pid, 0)\n"
+        "        time.sleep(6)\n",
+        encoding="utf-8",
+    )
+    line = ("solve", "--solver", "./forks.py", "--time-limit", "60", "--quiet", "alexnet")
+    process = begin(*line, cwd=tmp_path)
+    _, err = process.communicate(timeout=120)  # which ends when nobody holds the pipe
+    assert (process.returncode, err) == (0, "")
