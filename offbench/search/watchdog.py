@@ -83,25 +83,26 @@ class _Watch:
     def disarm(self) -> None:
         with self._raising:
             self._over.set()
-        if self._before is None:
-            _raise_in(self._of, None)
-        elif SIGNAL is not None:
+        _raise_in(self._of, None)
+        if self._before is not None and SIGNAL is not None:
             signal.signal(SIGNAL, self._before)
 
     def run(self) -> None:
         """Wait for the limit, then interrupt time and again until disarmed."""
-        wait_s = self._left_s
+        wait_s, by_signal = self._left_s, self._before is not None
         while not self._over.wait(min(wait_s, _WAIT_S)):
             wait_s = self._left_s
             if wait_s > 0:
                 continue
             wait_s = _AGAIN_S
-            if self._before is not None and SIGNAL is not None:
-                signal.pthread_kill(self._of, SIGNAL)
-                continue
             with self._raising:
-                if not self._over.is_set() and not self._importing(sys._current_frames().get(self._of)):
+                if self._over.is_set():
+                    return
+                if by_signal and SIGNAL is not None:
+                    signal.pthread_kill(self._of, SIGNAL)
+                elif not self._importing(sys._current_frames().get(self._of)):
                     _raise_in(self._of, SearchEnded)
+            by_signal = self._before is not None and not by_signal  # it may have the signal blocked
 
     @property
     def _left_s(self) -> float:

@@ -164,3 +164,29 @@ def test_error_of_a_relaxation_passes(problem: Problem) -> None:
 def test_best_is_the_first_of_equals() -> None:
     a, b = (RelaxationResult(yields(name), 1.0, 0.0, "finished") for name in "ab")
     assert Bounds((a, b)).best is a
+
+
+@pytest.mark.parametrize(("cause", "ended"), [(SearchEnded, "time-limit"), (KeyboardInterrupt, "interrupted")])
+def test_end_in_the_middle_of_a_c_function_keeps_what_was_found(
+    problem: Problem, cause: type[BaseException], ended: str
+) -> None:
+    """As numba has it, in which what a signal raises comes out as a `SystemError`."""
+
+    def compiles(problem: Problem) -> Iterator[float]:
+        yield 2.0
+        try:
+            raise cause
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    bounds = tightest(problem, [Relaxation("a", "nothing", compiles), yields("b", 1)], time_limit=60)
+    assert (bounds.bound, bounds.outcomes[0].ended) == (2, ended)
+
+
+def test_error_of_a_c_function_passes(problem: Problem) -> None:
+    def broken(problem: Problem) -> Iterator[float]:
+        raise SystemError("of its own")
+        yield
+
+    with pytest.raises(SystemError, match="of its own"):
+        tightest(problem, [Relaxation("a", "nothing", broken)])

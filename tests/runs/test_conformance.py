@@ -316,7 +316,8 @@ def test_mistakes(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_ends_it_and_all_that_it_began(mine: Write) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_ctrl_c_ends_it_and_all_that_it_began(number: signal.Signals, code: int, mine: Write) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "offbench", "check", mine(f"{GOOD}\ntime.sleep(600)")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -328,9 +329,9 @@ def test_ctrl_c_ends_it_and_all_that_it_began(mine: Write) -> None:
     time.sleep(1)  # so that the next check has begun
     began = psutil.Process(process.pid).children(recursive=True)
     assert began
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     told, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "interrupted during 'several tasks, pinned layers'" in told and "Traceback" not in errors
     assert not [each for each in began if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
 

@@ -180,6 +180,19 @@ def test_alarm_that_the_body_takes_away_is_not_the_watchdogs(alarms: list[int]) 
 
 
 @pytest.mark.skipif(SIGNAL is None, reason="signals")
+def test_body_that_blocks_all_signals_is_ended() -> None:
+    clock = Clock()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with pytest.raises(SearchEnded), watchdog(clock, 0.1):
+            while clock.seconds < 20:
+                pass
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert clock.seconds < 20
+
+
+@pytest.mark.skipif(SIGNAL is None, reason="signals")
 def test_the_callers_own_handler_of_its_signal_is_called_and_restored() -> None:
     assert SIGNAL is not None
     came: list[int] = []
