@@ -73,13 +73,18 @@ def watched() -> Iterator[None]:
     signals, wake = os.pipe()
     deadlines, tell = os.pipe()
     os.set_blocking(wake, False)
+    try:
+        watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, str(signals), str(deadlines)], pass_fds=(signals, deadlines),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    except OSError:  # no room for another process
+        _close(wake, tell)
+        yield
+        return
+    finally:
+        _close(signals, deadlines)
     _forks_tell_nothing()
-    watcher = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(signals), str(deadlines)], pass_fds=(signals, deadlines),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    os.close(signals)
-    os.close(deadlines)
     woken_before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     token = _DEADLINE.set(_Deadline(tell))
     try:
@@ -87,9 +92,14 @@ def watched() -> Iterator[None]:
     finally:
         _DEADLINE.reset(token)
         signal.set_wakeup_fd(woken_before)
-        os.close(wake)
-        os.close(tell)
+        _close(wake, tell)
         watcher.wait()
+
+
+def _close(*pipes: int) -> None:
+    for pipe in pipes:
+        with suppress(OSError):  # a solver has closed it
+            os.close(pipe)
 
 
 @cache
