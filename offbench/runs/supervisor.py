@@ -59,10 +59,11 @@ def main() -> None:
         ready, _, _ = select.select([control, woken], [], [], _LOOK_S)
         if woken in ready:
             os.read(woken, 4096)
-        if control in ready and not os.read(control, 1):
-            break
-        if control in ready and not ended:
-            os.kill(child, signal.SIGINT)
+        if control in ready:
+            if not _asked(control):
+                break
+            if not ended:
+                os.kill(child, signal.SIGINT)
         if os.getppid() != asker:
             break
         for pid, status in _ended():
@@ -71,6 +72,14 @@ def main() -> None:
                 _tell(control, os.waitstatus_to_exitcode(status))
     _kill_all(me, None if ended else child)
     os._exit(0)
+
+
+def _asked(control: int) -> bool:
+    """Take what was asked for; False if nobody is there any more."""
+    try:
+        return os.read(control, 1) != b""
+    except ConnectionError:  # closed with something unread
+        return False
 
 
 def _tell(control: int, number: int) -> None:
