@@ -55,23 +55,23 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_RDWR), stream)
     _tell(control, child)
     ended = False
-    while True:
-        ready, _, _ = select.select([control, woken], [], [], _LOOK_S)
-        if woken in ready:
-            os.read(woken, 4096)
-        if control in ready:
-            if not _asked(control):
-                break
-            if not ended:
-                os.kill(child, signal.SIGINT)
-        if os.getppid() != asker:
-            break
-        for pid, status in _ended():
-            if pid == child:
-                ended = True
-                _tell(control, os.waitstatus_to_exitcode(status))
-    _kill_all(me, None if ended else child)
-    os._exit(0)
+    try:
+        while os.getppid() == asker:
+            ready, _, _ = select.select([control, woken], [], [], _LOOK_S)
+            if woken in ready:
+                os.read(woken, 4096)
+            if control in ready:
+                if not _asked(control):
+                    break
+                if not ended:
+                    os.kill(child, signal.SIGINT)
+            for pid, status in _ended():
+                if pid == child:
+                    ended = True
+                    _tell(control, os.waitstatus_to_exitcode(status))
+    finally:  # whatever happens
+        _kill_all(me, None if ended else child)
+        os._exit(0)
 
 
 def _asked(control: int) -> bool:

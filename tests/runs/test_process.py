@@ -159,6 +159,18 @@ def test_it_and_what_it_started_end_with_the_context(code: str) -> None:
     assert all(gone(pid) for pid in pids)
 
 
+@LINUX
+def test_what_it_started_ends_though_nobody_heard_of_its_own_end() -> None:
+    """Where it ends first, and then the one that asked: a socket that is closed with something unread is reset."""
+    code = "say({'pid': subprocess.Popen(['env', '-i', 'sleep', '600'], start_new_session=True).pid}); os._exit(0)"
+    with Process("told") as process:
+        process.receive(60)
+        pid = process.ask({"code": code}, 60)["pid"]
+        time.sleep(1)
+        assert not gone(pid, 0)
+    assert gone(pid)
+
+
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_it_can_not_ask_its_parent_to_end(number: str) -> None:
     with Process("told") as process:
