@@ -87,6 +87,8 @@ class SolutionFacts:
     """of two-step offloading: what was solved one after the other"""
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """of a solver that learns: points of loss over updates, reward over episodes"""
+    not_finite: dict[str, int] = field(default_factory=dict)
+    """how many values of a curve were infinite or no number, and are in no point of it"""
     trained: Trained | None = None
     """the policy that was trained before, if one was"""
     learnt: Learnt | None = None
@@ -159,6 +161,11 @@ class SolutionFacts:
             for stage in self.stages
             if stage.stand_in
         ]
+        found += [
+            f"learning diverged: {count:,} of the values of '{name}' {'are' if count > 1 else 'is'} infinite or no "
+            "number, and left out of its curve"
+            for name, count in self.not_finite.items()
+        ]
         return found + (self.learnt.warnings if self.learnt is not None else [])
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,6 +194,7 @@ class SolutionFacts:
             "policy": self._policy(),
             "warnings": self.warnings,
             "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
+            "not_finite": self.not_finite,
             "p2": asdict(self.p2) if self.p2 is not None else None,
             "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
             "stages": [stage.to_dict() for stage in self.stages],
