@@ -137,6 +137,10 @@ class _Run:
         self._stopped = self._reason = ""
         self._loaded_s = self._seconds = 0.0
 
+    @property
+    def _name(self) -> str:
+        return self._chosen.name if self._solver is None else self._solver.name
+
     def go(self, on_start: Callable[[Search], None] | None) -> None:
         """Run until the solver ends, or is ended; what it has proposed until then is kept."""
         try:
@@ -160,7 +164,7 @@ class _Run:
             shown = self._search.seconds
             if not self._seconds <= shown <= self._clock.seconds:
                 raise SolverError(
-                    f"solver '{self._chosen.name}' changed the run's clock: it shows {shown:.6g} s, when "
+                    f"solver '{self._name}' changed the run's clock: it shows {shown:.6g} s, when "
                     f"{self._seconds:.6g} s have passed"
                 )
 
@@ -192,13 +196,13 @@ class _Run:
         return Solution(
             instance=self._instance,
             problem="P1" if self._placement is None else "P2",
-            solver=solver.name if solver is not None else self._chosen.name,
+            solver=self._name,
             parameters=solver.model_dump(mode="json") if solver is not None else self._chosen.parameters,
             seed=int(self._seed),
             stopped=self._stopped or search.ended_by or search.returned_by,
             reason=self._reason,
             placement=search.incumbent,
-            evaluation=_confirmed(search, problem, self._chosen.name),
+            evaluation=_confirmed(search, problem, self._name),
             client_only=client_only(problem),
             lower_bound=search.lower_bound,
             seconds=self._seconds,

@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 from offbench.files.plain import plain
 
@@ -68,7 +68,7 @@ class Diary:
         self.listeners: list[Listener] = []
         """called with name, step and value of each"""
 
-    def tell(self, name: str, value: float, step: int | None = None) -> None:
+    def tell(self, name: str, value: SupportsFloat, step: SupportsIndex | None = None) -> None:
         """Write down a fact; with a *step* it is a point of a curve, if it is finite.
 
         Raises

@@ -7,7 +7,7 @@ is measured the same way and cannot misreport: what the search has on record it 
 import math
 import operator
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -305,7 +305,7 @@ class Search:
         self.check()
         return totals
 
-    def count(self, evaluations: int) -> None:
+    def count(self, evaluations: SupportsIndex) -> None:
         """Count placements that a solver scored in its own way, changes alone (`offbench.evaluation.delta`).
 
         Their values guide it; what it finds by them, it proposes.
@@ -355,7 +355,7 @@ class Search:
         objectives[allowed] = prefix_objectives(self._problem, candidates)
         return objectives
 
-    def bound(self, value: float) -> None:
+    def bound(self, value: SupportsFloat) -> None:
         """Report a lower bound on the objective of every placement; the best one counts.
 
         Where nothing is gained by coordination Q is a sum of costs, so that a bound below 0, by rounding say, is 0.
