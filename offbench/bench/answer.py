@@ -89,10 +89,8 @@ class Found(Said):
         if proven != (self.status == "optimal"):
             raise ValueError(f"status: {self.status}, but the lower bound says otherwise")
         for _, _, objective, bound in self.trace:
-            if objective is not None and contradict(self.objective, objective, client_only=client_only):
-                raise ValueError(
-                    f"trace: has {objective!r}, and the placement found is no better than {self.objective!r}"
-                )
+            if objective is not None and contradict(objective, self.objective, client_only=client_only):
+                raise ValueError(f"trace: has an objective of {objective!r}, below the placement's {self.objective!r}")
             if bound is not None and contradict(self.objective, bound, client_only=client_only):
                 raise ValueError(f"trace: has a bound of {bound!r}, above the objective {self.objective!r}")
         return self

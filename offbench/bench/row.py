@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from offbench.bench.answer import Answer, Curves, Found, Line, Lines, Machine, Number, Point
+from offbench.bench.answer import Answer, Curves, Found, Machine, Number, Point
 from offbench.bench.job import Job
 from offbench.evaluation.gaps import contradict
 from offbench.files.json import one_line
@@ -45,10 +45,10 @@ class Row(Fact):
     format: Literal["offbench-run/1"] = FORMAT
     job: Job
     status: Status
-    message: Line = ""
+    message: str = ""
     """why there is no placement"""
-    traceback: Lines = ""
-    stopped: Line = ""
+    traceback: str = ""
+    stopped: str = ""
     """what ended the search (`Solution.stopped`)"""
     objective: Number | None = None
     lower_bound: Number | None = None
