@@ -23,7 +23,7 @@ Line = Annotated[str, _fit(_LINE, lines=False)]
 Lines = Annotated[str, _fit(_LINES, lines=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
-Count = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]  # tables have no larger ones
 Point = tuple[NonNegative, Count, Number | None, Number | None]
 """of a trace: seconds, evaluations, objective, bound"""
 Curves = dict[str, tuple[tuple[Number, Number], ...]]

@@ -13,6 +13,7 @@ from offbench.learning.checkpoint import Checkpoint
 from offbench.learning.policy_check import Learnt, shares
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
+from offbench.search.metrics import diverged
 from offbench.search.search import TracePoint
 
 if TYPE_CHECKING:
@@ -161,11 +162,7 @@ class SolutionFacts:
             for stage in self.stages
             if stage.stand_in
         ]
-        found += [
-            f"learning diverged: {count:,} of the values of '{name}' {'are' if count > 1 else 'is'} infinite or no "
-            "number, and left out of its curve"
-            for name, count in self.not_finite.items()
-        ]
+        found += diverged(self.not_finite)
         return found + (self.learnt.warnings if self.learnt is not None else [])
 
     def to_dict(self) -> dict[str, Any]:

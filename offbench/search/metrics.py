@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsFloat, SupportsIndex
 
 from offbench.files.plain import plain
@@ -106,3 +106,12 @@ class Diary:
         for name, kept in state["curves"].items():
             self._curves[name] = Curve()
             self._curves[name].load(kept)
+
+
+def diverged(not_finite: Mapping[str, int]) -> list[str]:
+    """Say in words what `Diary.not_finite` counts."""
+    return [
+        f"learning diverged: {count:,} of the values of '{name}' {'are' if count > 1 else 'is'} infinite or no number, "
+        "and left out of its curve"
+        for name, count in not_finite.items()
+    ]

@@ -77,6 +77,7 @@ LIES: list[tuple[str, Any, str]] = [
     ("solution.evaluations", "many", "evaluations"),
     ("solution.evaluations", True, "evaluations"),
     ("solution.evaluations", -1, "evaluations"),
+    ("solution.evaluations", 10**30, "evaluations"),
     ("solution.trace", [[math.nan, 1, 1.0, None]], "trace"),
     ("solution.trace", [[0.0, 1, -1e9, None]], "trace: has an objective of -1000000000.0"),
     ("solution.trace", [[0.0, 1, None, 1e9]], "trace: has a bound of 1000000000.0"),
