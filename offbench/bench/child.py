@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from offbench.errors import InvalidPlacement, OffbenchError
+from offbench.runs.blame import text_of
 from offbench.runs.serve import Say, serve
 
 
@@ -38,9 +39,9 @@ def _answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
             answer = {"solution": _solve(request)}
     except BaseException as error:
         if isinstance(error, OffbenchError) and not isinstance(error, InvalidPlacement):
-            answer = {"status": "refused", "message": str(error)}
+            answer = {"status": "refused", "message": text_of(error)}
         else:
-            message = f"{type(error).__name__}: {error}"
+            message = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
             answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
     return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
 

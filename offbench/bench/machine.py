@@ -13,7 +13,7 @@ import offbench
 
 
 def machine() -> dict[str, Any]:
-    """Return the facts of `row.Machine`."""
+    """Return the facts of `answer.Machine`."""
     from offbench.versions import versions
 
     return {**_lasting(), "load": _load(), "versions": versions()}

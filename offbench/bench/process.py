@@ -98,4 +98,4 @@ def run_job(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
         # The system's killer of processes, most likely: memory.
         status = "killed" if end.returncode == -signal.SIGKILL else "error"
         answer = {"status": status, "message": str(end), "traceback": end.told, "seconds": monotonic() - start}
-    return row_of(job, facts | answer, jobs)
+    return row_of(job, facts | answer, jobs, waited_s=monotonic() - start)

@@ -1,12 +1,15 @@
 """What one run came to: the row that every planned run leaves."""
 
 import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from offbench.bench.answer import Answer, Curves, Found, Machine, Number, Point
 from offbench.bench.job import Job
 from offbench.evaluation.gaps import contradict
+from offbench.files.json import one_line
+from offbench.files.plain import plain
 from offbench.model.instance import Fact
 from offbench.model.placement import PlacementFile
 
@@ -28,23 +31,7 @@ MEANING: dict[str, str] = {
 FAILED = ("error", "killed")
 """what ``--rerun failed`` runs again"""
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Machine(Fact):
-    """Where and with what a run ran."""
-
-    host: str
-    system: str
-    cpu: str
-    physical_cores: int
-    logical_cores: int
-    memory_gb: float
-    load: float | None
-    """average over the minute before the run, where the system tells it"""
-    commit: str | None
-    """of the source tree, with a + where it was changed; null outside one"""
-    versions: dict[str, str]
+_CLOCK_S = 0.1  # by which two clocks may differ
 
 
 class Row(Fact):
@@ -66,7 +53,7 @@ class Row(Fact):
     objective: Number | None = None
     lower_bound: Number | None = None
     client_only: Number | None = None
-    indicators: dict[str, float] = Field(default_factory=dict)
+    indicators: dict[str, Number] = Field(default_factory=dict)
     """the placement's totals: delay_s, energy_j, cost_usd, ... (`Evaluation`)"""
     seconds: Number | None = None
     """on the run's clock; of a killed one, until it was ended"""
@@ -77,11 +64,13 @@ class Row(Fact):
     memory_mb: Number | None = None
     """the most that its process had"""
     evaluations: int | None = None
-    trace: tuple[tuple[float, int, float | None, float | None], ...] = ()
+    trace: tuple[Point, ...] = ()
     """(seconds, evaluations, objective, bound) at each improvement"""
     placement: PlacementFile | None = None
-    curves: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    curves: Curves = Field(default_factory=dict)
     """of a solver that learns: loss over updates, reward over episodes (`Solution.to_dict`)"""
+    not_finite: dict[str, int] = Field(default_factory=dict)
+    """how many values of a curve were infinite or no number, and are in no point of it"""
     policy: dict[str, JsonValue] | None = None
     """what a solver that learns tells of its policy"""
     machine: Machine | None = None
@@ -124,39 +113,70 @@ def not_installed(job: Job, message: str) -> Row:
     return Row(job=job, status="not-installed", message=message)
 
 
-def row_of(job: Job, answer: dict[str, Any], jobs: int) -> Row:
-    """Return the row of a job from what its process answered (`child`), or what `process` says of its end."""
-    facts: dict[str, Any] = answer.get("solution") or {}
-    status = {"no-placement": "timeout"}.get(facts.get("status", ""), facts.get("status", ""))
-    seconds = facts.get("seconds", answer.get("seconds"))
+def row_of(job: Job, answer: dict[str, Any], jobs: int, waited_s: float | None = None) -> Row:
+    """Return the row of a job, whatever its process answered; one that a file can't keep is no row.
+
+    Parameters
+    ----------
+    job
+        What was to be run.
+    answer
+        What its process answered (`child`), or what `process` says of its end.
+    jobs
+        How many runs are made at once.
+    waited_s
+        How long the answer took to come; no run is longer.
+    """
+    try:
+        row = _row(job, Answer.model_validate(answer), jobs)
+        if row.status in ("optimal", "feasible", "timeout", "infeasible"):
+            _require_possible_time(row, waited_s)
+        if Row.model_validate_json(row.model_dump_json()) != row:
+            raise ValueError("it can't be written down")
+        return row
+    except (ValueError, RecursionError) as error:  # also what pydantic raises
+        why = one_line(error) if isinstance(error, ValidationError) else str(error)
+        return Row(job=job, status="error", message=f"what its process answered is no result: {plain(why)}", jobs=jobs)
+
+
+def _row(job: Job, answer: Answer, jobs: int) -> Row:
+    facts: dict[str, Any] = {"status": answer.status, "message": answer.message, "seconds": answer.seconds}
+    if answer.solution is not None:
+        facts = _facts(answer.solution)
+    seconds = facts["seconds"]
     return Row(
         job=job,
-        status=answer.get("status") or status,
-        message=answer.get("message") or facts.get("reason") or _ending(facts),
-        traceback=answer.get("traceback", ""),
-        stopped=facts.get("stopped", ""),
-        objective=facts.get("objective"),
-        lower_bound=facts.get("lower_bound"),
-        client_only=facts["client_only"]["objective"] if facts else None,
-        indicators=_numbers(facts.get("evaluation") or {}),
-        seconds=seconds,
+        **facts,
+        traceback=answer.traceback,
         overshoot_s=None if seconds is None else max(0.0, seconds - job.time_limit_s),
-        cpu_s=answer.get("cpu_s"),
-        memory_mb=answer.get("memory_mb"),
-        evaluations=facts.get("evaluations"),
-        trace=facts.get("trace", ()),
-        placement=facts.get("placement"),
-        curves=facts.get("curves") or {},
-        policy=facts.get("policy"),
-        machine=answer.get("machine"),
+        cpu_s=answer.cpu_s,
+        memory_mb=answer.memory_mb,
+        machine=answer.machine,
         jobs=jobs,
-        started=answer.get("started"),
+        started=answer.started,
     )
 
 
-def _ending(facts: dict[str, Any]) -> str:
+def _facts(found: Found) -> dict[str, Any]:
+    """Return what a solution adds to a row."""
+    same = ("stopped", "objective", "lower_bound", "seconds", "evaluations", "trace", "placement", "curves",
+            "not_finite", "policy")  # fmt: skip
+    return {name: getattr(found, name) for name in same} | {
+        "status": "timeout" if found.status == "no-placement" else found.status,
+        "message": found.reason or _ending(found),
+        "client_only": found.client_only.objective,
+        "indicators": _numbers(found.evaluation or {}),
+    }
+
+
+def _require_possible_time(row: Row, waited_s: float | None) -> None:
+    if waited_s is not None and row.seconds is not None and row.seconds > waited_s + _CLOCK_S:
+        raise ValueError(f"its clock was changed: it shows {row.seconds:.6g} s, when {waited_s:.6g} s had passed")
+
+
+def _ending(found: Found) -> str:
     """Tell why a run that ended by its budget has no placement."""
-    return f"the run ended ({facts['stopped']}) before one was found" if facts.get("status") == "no-placement" else ""
+    return f"the run ended ({found.stopped}) before one was found" if found.status == "no-placement" else ""
 
 
 def _numbers(evaluation: dict[str, Any]) -> dict[str, float]:

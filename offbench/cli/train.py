@@ -91,15 +91,14 @@ def _state(now: "Watched") -> tuple[float, str]:
 
 def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool, quiet: bool) -> None:
     from offbench.cli.shared.console import plural, show, show_json
+    from offbench.search.metrics import Diary, diverged
 
+    diary = Diary()
+    diary.load(checkpoint.diary)
     if json:
-        from offbench.search.metrics import Diary
-
-        diary = Diary()
-        diary.load(checkpoint.diary)
         facts: dict[str, Any] = checkpoint.model_dump(mode="json", exclude={"diary", "policy", "training", "seconds"})
         facts |= {"training_seconds": checkpoint.seconds, "interrupted": interrupted, "folder": str(output)}
-        show_json(facts | {"curves": diary.points()})
+        show_json(facts | {"curves": diary.points(), "not_finite": diary.not_finite()})
     elif not quiet:
         from offbench.search.registry import is_path
 
@@ -108,4 +107,5 @@ def _print(checkpoint: "Checkpoint", output: Path, interrupted: bool, json: bool
             f"{checkpoint.solver}: trained for {checkpoint.seconds:.1f} s, {checkpoint.steps:,} steps, on "
             f"{plural(len(checkpoint.instances), 'instance')}; policy in {output}",
             f"solve with it: offbench solve {named}--policy {output} INSTANCE",
+            *(f"warning: {warning}" for warning in diverged(diary.not_finite())),
         )

@@ -73,8 +73,8 @@ def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evalu
     problem
         P1 or P2; or an instance, a file or a shipped name, for its P1.
     placement
-        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also server names,
-        a placement file, or what it says (`given.placement_of`).
+        A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also a solution, server
+        names, a placement file, or what it says (`given.placement_of`).
 
     Raises
     ------

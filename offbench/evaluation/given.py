@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +15,19 @@ from offbench.model.problem import P1, Problem
 
 InstanceLike = Instance | str | Path
 """an instance, or a file or shipped name to load"""
-PlacementLike = Placement | ArrayLike | str | Path | Mapping[str, Any] | Sequence[Any]
-"""a placement, server indices, server names, a file, or what a file says"""
+
+
+@runtime_checkable
+class HasPlacement(Protocol):
+    """What has found a placement or none, such as a `Solution`."""
+
+    @property
+    def placement(self) -> Placement | None:
+        """The placement."""
+
+
+PlacementLike = Placement | HasPlacement | ArrayLike | str | Path | Mapping[str, Any] | Sequence[Any]
+"""a placement, a solution, server indices, server names, a file, or what a file says"""
 
 
 def instance_of(given: InstanceLike) -> Instance:
@@ -51,8 +62,8 @@ def placement_of(given: PlacementLike, instance: Instance) -> Placement:
     Parameters
     ----------
     given
-        A placement; server indices, one for each subtask; server names, one for each subtask or a row of them for each
-        task; a placement file; or what such a file says (MODEL.md section 8).
+        A placement; a solution; server indices, one for each subtask; server names, one for each subtask or a row of
+        them for each task; a placement file; or what such a file says (MODEL.md section 8).
     instance
         Whose names count.
 
@@ -63,6 +74,10 @@ def placement_of(given: PlacementLike, instance: Instance) -> Placement:
     """
     if isinstance(given, Placement):
         return given
+    if isinstance(given, HasPlacement):
+        if given.placement is None:
+            raise OffbenchError("placement: the solution has none")
+        return given.placement
     if isinstance(given, str | os.PathLike):
         return load_placement(Path(given), instance)
     if isinstance(given, Mapping):
@@ -75,7 +90,8 @@ def placement_of(given: PlacementLike, instance: Instance) -> Placement:
     servers = _numbers(given)
     if servers is None:
         raise OffbenchError(
-            f"placement: must be a Placement, server indices, server names, a file or what it says, not {_kind(given)}"
+            "placement: must be a Placement, a Solution, server indices, server names, a file or what it says, not "
+            f"{_kind(given)}"
         )
     return Placement(servers)
 

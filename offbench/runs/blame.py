@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from offbench.errors import OffbenchError
+from offbench.files.plain import plain
 from offbench.search.budget import Infeasible, SearchEnded, SolverError
 
 # What a solver may well raise, or lets pass.
@@ -12,6 +13,9 @@ _IN_ORDER = (SearchEnded, Infeasible, KeyboardInterrupt, OffbenchError)
 
 # What stands between a run and the solver's own code.
 _BETWEEN = (__name__, "offbench.runs.chosen", "offbench.runs.solve")
+
+_LONGEST = 2000
+"""characters of an exception's text"""
 
 
 @contextmanager
@@ -29,13 +33,13 @@ def blaming(solver: str, instance: str) -> Iterator[None]:
     except _IN_ORDER:
         raise
     except SystemExit as error:
-        code = "" if error.code is None else repr(error.code)
+        code = "" if error.code is None else plain(repr(error.code), _LONGEST)
         raise SolverError(f"solver '{solver}' called sys.exit({code})").with_traceback(error.__traceback__) from error
     except Exception as error:
         error.add_note(f"raised by solver '{solver}' on instance '{instance}'")
         raise
     except BaseException as error:
-        said = f"{type(error).__name__}: {error}".removesuffix(": ")
+        said = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
         told = f"solver '{solver}' raised {said}, which is no Exception"
         raise SolverError(told).with_traceback(error.__traceback__) from error
 
@@ -43,17 +47,29 @@ def blaming(solver: str, instance: str) -> Iterator[None]:
 def told(error: BaseException) -> str:
     """Return an exception, and whose it is, in one line."""
     if isinstance(error, SolverError):
-        return str(error)
-    return "; ".join([f"{type(error).__name__}: {error}".removesuffix(": "), *getattr(error, "__notes__", ())])
+        return text_of(error)
+    return "; ".join([f"{type(error).__name__}: {text_of(error)}".removesuffix(": "), *getattr(error, "__notes__", ())])
+
+
+def text_of(error: BaseException, at_most: int = _LONGEST) -> str:
+    """Return the text of an exception that is somebody else's, in one line and fit to be shown."""
+    try:
+        text = str(error)
+    except Exception as another:  # its class has a method that fails
+        text = f"its text can't be made: {type(another).__name__}"
+    return plain(text, at_most)
 
 
 def in_solver(error: BaseException) -> list[str] | None:
-    """Return the lines of the traceback from the solver's own first frame on; None where no solver raised *error*."""
+    """Return the lines of the traceback from the solver's own first frame on; None where no solver is to blame.
+
+    None of them where it is for what it did, and not for what it raised.
+    """
     own, step = None, error.__traceback__
     while step is not None:
         if step.tb_frame.f_globals.get("__name__") in _BETWEEN:
             own = step.tb_next
         step = step.tb_next
     if own is None:
-        return None
+        return [] if isinstance(error, SolverError) else None
     return ["Traceback (most recent call last):\n", *traceback.format_tb(own)]

@@ -45,6 +45,14 @@ class Died(Exception):  # noqa: N818 - what happened, not whose fault it is
         super().__init__(f"its process ended with {self.how}: {last}")
 
 
+class Garbled(Died):
+    """It answered something that is none of ours, perhaps because a solver wrote among it."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(0, told)
+        self.args = ("what its process answered is no JSON object",)
+
+
 class TooLarge(Exception):  # noqa: N818 - what happened, not whose fault it is
     """The process took more memory than it may."""
 
@@ -139,7 +147,7 @@ class Process:
         TooLarge
             If the process takes more memory.
         Died
-            If the process ended instead.
+            If the process ended instead, or said what can't be understood (`Garbled`).
         """
         deadline = monotonic() + at_most_s
         line: bytes | None = b""
@@ -158,7 +166,12 @@ class Process:
             returncode = self._ended_with(_LAST_WORDS_S)
             self._reader.join(_LAST_WORDS_S)
             raise Died(0 if returncode is None else returncode, self.told)
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise Garbled(self.told)
         return answer
 
     def interrupt(self) -> None:

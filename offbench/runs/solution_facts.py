@@ -13,6 +13,7 @@ from offbench.learning.checkpoint import Checkpoint
 from offbench.learning.policy_check import Learnt, shares
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
+from offbench.search.metrics import diverged
 from offbench.search.search import TracePoint
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class SolutionFacts:
     """of two-step offloading: what was solved one after the other"""
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """of a solver that learns: points of loss over updates, reward over episodes"""
+    not_finite: dict[str, int] = field(default_factory=dict)
+    """how many values of a curve were infinite or no number, and are in no point of it"""
     trained: Trained | None = None
     """the policy that was trained before, if one was"""
     learnt: Learnt | None = None
@@ -159,6 +162,7 @@ class SolutionFacts:
             for stage in self.stages
             if stage.stand_in
         ]
+        found += diverged(self.not_finite)
         return found + (self.learnt.warnings if self.learnt is not None else [])
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,6 +191,7 @@ class SolutionFacts:
             "policy": self._policy(),
             "warnings": self.warnings,
             "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
+            "not_finite": self.not_finite,
             "p2": asdict(self.p2) if self.p2 is not None else None,
             "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
             "stages": [stage.to_dict() for stage in self.stages],

@@ -1,12 +1,13 @@
 """One run: from an instance and a solver to a solution."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from offbench.errors import OffbenchError
+from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of
@@ -17,11 +18,11 @@ from offbench.learning.trainable import Policy
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
-from offbench.runs.blame import blaming
+from offbench.runs.blame import blaming, text_of
 from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Finish, Trained
-from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded
+from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded, SolverError
 from offbench.search.search import Search, TracePoint
 from offbench.search.solver import Solver
 from offbench.search.watchdog import signal_behind, watchdog
@@ -93,8 +94,8 @@ def solve(
     BoundError
         If the solver reports a lower bound above a feasible objective.
     SolverError
-        If the solver calls `sys.exit`, or raises what is no `Exception`. What else it raises bears a note with its
-        name.
+        If the solver calls `sys.exit`, raises what is no `Exception`, or changes the run's clock, the problem or what
+        its search keeps. What else it raises bears a note with its name.
     """
     instance = instance_of(instance)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
@@ -137,6 +138,10 @@ class _Run:
         self._stopped = self._reason = ""
         self._loaded_s = self._seconds = 0.0
 
+    @property
+    def _name(self) -> str:
+        return self._chosen.name if self._solver is None else self._solver.name
+
     def go(self, on_start: Callable[[Search], None] | None) -> None:
         """Run until the solver ends, or is ended; what it has proposed until then is kept."""
         try:
@@ -145,7 +150,7 @@ class _Run:
         except SearchEnded:
             pass
         except Infeasible as error:
-            self._reason, self._stopped = str(error), "finished"
+            self._reason, self._stopped = text_of(error), "finished"
         except KeyboardInterrupt:
             if self._search is None:
                 raise
@@ -156,11 +161,19 @@ class _Run:
                 raise
             self._stopped = "interrupted" if isinstance(cause, KeyboardInterrupt) else ""
         self._seconds = self._clock.seconds
+        if self._search is not None:
+            shown = self._search.seconds
+            if not self._seconds <= shown <= self._clock.seconds:
+                raise SolverError(
+                    f"solver '{self._name}' changed the run's clock: it shows {shown:.6g} s, when "
+                    f"{self._seconds:.6g} s have passed"
+                )
 
     def _solve(self, solver: Solver, on_start: Callable[[Search], None] | None) -> None:
         with watchdog(self._clock, self._budget.time_limit):
             problem = _problem(self._instance, solver, self._placement)
-            self._search = Search(problem, self._budget, self._seed, self._clock)
+            # A copy of the clock: what a solver does to it shows.
+            self._search = Search(problem, self._budget, self._seed, copy(self._clock))
             if on_start is not None:
                 on_start(self._search)
             with blaming(solver.name, self._instance.name):
@@ -176,29 +189,32 @@ class _Run:
         """Return what came out."""
         solver, trained = self._solver, self._trained
         search = self._search or Search(P1(self._instance), self._budget, self._seed, self._clock)
+        # One that no solver has had.
+        problem = P1(self._instance) if self._placement is None else P2(self._instance, self._placement)
         if trained is not None:
             met = trained.checkpoint.met(self._instance)
             trained = replace(trained, met=met, inference_s=self._seconds - self._loaded_s)
         return Solution(
             instance=self._instance,
             problem="P1" if self._placement is None else "P2",
-            solver=solver.name if solver is not None else self._chosen.name,
+            solver=self._name,
             parameters=solver.model_dump(mode="json") if solver is not None else self._chosen.parameters,
-            seed=self._seed,
+            seed=int(self._seed),
             stopped=self._stopped or search.ended_by or search.returned_by,
             reason=self._reason,
             placement=search.incumbent,
-            evaluation=_confirmed(search),
-            client_only=client_only(search.problem),
+            evaluation=_confirmed(search, problem, self._name),
+            client_only=client_only(problem),
             lower_bound=search.lower_bound,
             seconds=self._seconds,
             evaluations=search.evaluations,
-            trace=tuple(search.trace),
+            trace=search.trace,
             versions=versions(),
             reference=reference,
             curves=search.diary.points(),
+            not_finite=search.diary.not_finite(),
             trained=trained,
-            learnt=look_at(search.problem, search.policy) if search.policy is not None else None,
+            learnt=look_at(problem, search.policy) if search.policy is not None else None,
         )
 
 
@@ -223,7 +239,7 @@ def _trained(
     if rollouts < 1:
         raise OffbenchError(f"rollouts: must be at least 1, not {rollouts}")
     folder = Path(policy)
-    return Trained(folder, Checkpoint.of_policy(folder, None if solver is None else str(solver)), rollouts)
+    return Trained(folder, Checkpoint.of_policy(folder, None if solver is None else str(solver)), int(rollouts))
 
 
 def _roll_out(policy: Policy, trained: Trained, search: Search) -> None:
@@ -301,13 +317,23 @@ def _problem(instance: Instance, solver: Solver, placement: Placement | None) ->
     return P1(instance)
 
 
-def _confirmed(search: Search) -> Evaluation | None:
-    """Score the incumbent once more; it must have the objective that the search kept."""
+def _confirmed(search: Search, problem: Problem, solver: str) -> Evaluation | None:
+    """Score the incumbent once more; it must have the objective that the search kept.
+
+    Raises
+    ------
+    SolverError
+        If it has another: the solver changed the placement, the problem or the record.
+    """
     if search.incumbent is None:
         return None
-    evaluation = evaluate(search.problem, search.incumbent)
+    try:
+        evaluation = evaluate(problem, search.incumbent)
+    except InvalidPlacement as error:
+        raise SolverError(f"solver '{solver}' changed its problem, or what its search keeps: {error}") from None
     if evaluation.objective != search.objective:
-        raise RuntimeError(
-            f"the incumbent's objective is {evaluation.objective!r}, but the search kept {search.objective!r}"
+        raise SolverError(
+            f"solver '{solver}' changed its problem, or what its search keeps: the incumbent's objective is "
+            f"{evaluation.objective!r}, not {search.objective!r}"
         )
     return evaluation

@@ -63,6 +63,10 @@ class Budget:
             raise OffbenchError(f"max evaluations: must be at least 1, not {self.max_evaluations}")
         if self.target is not None and not math.isfinite(self.target):
             raise OffbenchError(f"target: must be a finite number, not {self.target}")
+        # Numbers of numpy, say, of which results must have none.
+        for name, kind in (("time_limit", float), ("max_evaluations", int), ("target", float)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, kind(value))
 
 
 def _require(kind: type, what: str, **values: Any) -> None:

@@ -1,18 +1,20 @@
 """What a solver is handed: clock, budget, evaluator, incumbent, lower bound, trace, randomness.
 
 A solver only proposes; the search scores, counts, keeps the best and ends the run. So every solver
-is measured the same way and cannot misreport.
+is measured the same way and cannot misreport: what the search has on record it can read and not set.
 """
 
 import math
+import operator
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offbench.errors import InvalidPlacement
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.evaluator import prefix_objectives, totals_of_many
+from offbench.evaluation.evaluator import evaluate, prefix_objectives, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTAL, TOTALS
 from offbench.model.placement import Placement, indices
@@ -59,33 +61,93 @@ class Search:
     def __init__(
         self, problem: Problem, budget: Budget | None = None, seed: int = 0, clock: Clock | None = None
     ) -> None:
-        self.problem = problem
-        self.budget = budget or Budget()
-        self.clock = clock or Clock()
+        self._problem = problem
+        self._budget = budget or Budget()
+        self._clock = clock or Clock()
+        self._diary = Diary()
+        self._evaluations = 0
+        self._incumbent: Placement | None = None
+        self._objective = math.inf
+        self._lower_bound = -math.inf
+        self._policy: Ints | None = None
+        self._trace: list[TracePoint] = []
+        self._asked_for_time = False
         self.rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         """the only source of randomness"""
-        self.evaluations = 0
-        """complete placements scored so far"""
-        self.incumbent: Placement | None = None
-        """the best placement so far"""
-        self.objective = math.inf
-        """of the incumbent"""
-        self.lower_bound = -math.inf
-        """the best bound reported so far"""
-        self.diary = Diary()
-        """what a solver that learns tells of itself"""
-        self.policy: Ints | None = None
-        """servers that such a solver's policy chooses now, when it explores nothing"""
-        self.trace: list[TracePoint] = []
-        """a point for each improvement of incumbent or bound"""
-        self._asked_for_time = False
         self.front: Front | None = None
         """takes in every placement scored, where somebody wants the Pareto front"""
 
     @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self._problem
+
+    @property
+    def budget(self) -> Budget:
+        """When the search ends."""
+        return self._budget
+
+    @property
+    def clock(self) -> Clock:
+        """The run's clock."""
+        return self._clock
+
+    @property
+    def diary(self) -> Diary:
+        """What a solver that learns tells of itself."""
+        return self._diary
+
+    @property
+    def evaluations(self) -> int:
+        """Complete placements scored so far."""
+        return self._evaluations
+
+    @property
+    def incumbent(self) -> Placement | None:
+        """The best placement so far."""
+        return self._incumbent
+
+    @property
+    def objective(self) -> float:
+        """Objective of the incumbent; infinite before the first."""
+        return self._objective
+
+    @property
+    def lower_bound(self) -> float:
+        """The best bound reported so far; minus infinity before the first."""
+        return self._lower_bound
+
+    @property
+    def trace(self) -> tuple[TracePoint, ...]:
+        """A point for each improvement of incumbent or bound."""
+        return tuple(self._trace)
+
+    @property
+    def policy(self) -> Ints | None:
+        """Servers that the policy of a solver that learns chooses now, when it explores nothing; to be set by it.
+
+        Raises
+        ------
+        InvalidPlacement
+            Where it is set to what is no choice of allowed servers, shape ``(n_subtasks,)``.
+        """
+        return self._policy
+
+    @policy.setter
+    def policy(self, servers: ArrayLike | None) -> None:
+        if servers is not None:
+            choice = Placement(servers)  # a copy
+            try:
+                evaluate(self._problem, choice)
+            except InvalidPlacement as error:
+                raise InvalidPlacement(f"search.policy: {error}") from None
+            servers = choice.servers
+        self._policy = servers
+
+    @property
     def seconds(self) -> float:
         """Seconds on the run's clock."""
-        return self.clock.seconds
+        return self._clock.seconds
 
     @property
     def remaining_s(self) -> float:
@@ -95,14 +157,14 @@ class Search:
 
     @property
     def _left_s(self) -> float:
-        return math.inf if self.budget.time_limit is None else self.budget.time_limit - self.seconds
+        return math.inf if self._budget.time_limit is None else self._budget.time_limit - self.seconds
 
     @property
     def progress(self) -> float:
         """Share of the budget used: of its time or its evaluations, whichever is more; 0 without limits."""
-        time_limit, most = self.budget.time_limit, self.budget.max_evaluations
+        time_limit, most = self._budget.time_limit, self._budget.max_evaluations
         of_time = 0.0 if time_limit is None else self.seconds / time_limit
-        return max(of_time, 0.0 if most is None else self.evaluations / most)
+        return max(of_time, 0.0 if most is None else self._evaluations / most)
 
     @property
     def running(self) -> bool:
@@ -114,9 +176,9 @@ class Search:
         """What ends the search now: optimal, target, max-evaluations, time-limit; None goes on."""
         if self._proven:
             return "optimal"
-        if self.budget.target is not None and self.objective <= self.budget.target:
+        if self._budget.target is not None and self._objective <= self._budget.target:
             return "target"
-        if self.budget.max_evaluations is not None and self.evaluations >= self.budget.max_evaluations:
+        if self._budget.max_evaluations is not None and self._evaluations >= self._budget.max_evaluations:
             return "max-evaluations"
         if self._left_s <= 0:
             return "time-limit"
@@ -128,26 +190,26 @@ class Search:
 
         A library that is given the time that is left stops just before its end. Else finished.
         """
-        limit = self.budget.time_limit
+        limit = self._budget.time_limit
         if limit is not None and self._asked_for_time and self._left_s <= max(_EARLY_S, _EARLY * limit):
             return "time-limit"
         return "finished"
 
     @property
     def _proven(self) -> bool:
-        if self.incumbent is None or self.lower_bound == -math.inf:
+        if self._incumbent is None or self._lower_bound == -math.inf:
             return False
-        return is_optimal(self.objective, self.lower_bound, client_only=self.client_only)
+        return is_optimal(self._objective, self._lower_bound, client_only=self.client_only)
 
     @cached_property
     def client_only(self) -> float:
         """Objective of everything on the client, which no evaluation of the budget goes into."""
-        return client_only(self.problem).objective
+        return client_only(self._problem).objective
 
     @property
     def tolerance(self) -> float:
         """By how much a bound may lie below the incumbent's objective and prove it (MODEL.md section 9)."""
-        return tolerance(self.objective, client_only=self.client_only)
+        return tolerance(self._objective, client_only=self.client_only)
 
     def check(self) -> None:
         """End the solver here if the search has ended; for long stretches without a proposal.
@@ -222,28 +284,28 @@ class Search:
         placements = indices(assignments)
         booked = None if orders is None else indices(orders)
         totals = np.empty((len(placements), len(TOTALS)))
-        step = max(1, _BLOCK // max(1, self.problem.n_subtasks))
+        step = max(1, _BLOCK // max(1, self._problem.n_subtasks))
         first = 0
         while first < len(placements):
             self.check()
             last = min(len(placements), first + step)
-            if self.budget.max_evaluations is not None:
-                last = min(last, first + self.budget.max_evaluations - self.evaluations)
+            if self._budget.max_evaluations is not None:
+                last = min(last, first + self._budget.max_evaluations - self._evaluations)
             rows = slice(first, last)
             some_orders = None if booked is None else booked[rows]
-            totals[rows] = totals_of_many(self.problem, placements[rows], some_orders)
-            self.evaluations += last - first
+            totals[rows] = totals_of_many(self._problem, placements[rows], some_orders)
+            self._evaluations += last - first
             if self.front is not None:
                 self.front.add(placements[rows], some_orders, totals[rows, _INDICATORS])
             best = first + int(np.argmin(totals[rows, TOTAL.objective]))
-            if totals[best, TOTAL.objective] < self.objective:
+            if totals[best, TOTAL.objective] < self._objective:
                 order = None if booked is None else booked[best]
                 self._improve(Placement(placements[best], order), float(totals[best, TOTAL.objective]))
             first = last
         self.check()
         return totals
 
-    def count(self, evaluations: int) -> None:
+    def count(self, evaluations: SupportsIndex) -> None:
         """Count placements that a solver scored in its own way, changes alone (`offbench.evaluation.delta`).
 
         Their values guide it; what it finds by them, it proposes.
@@ -252,8 +314,16 @@ class Search:
         ------
         SearchEnded
             If the search has ended.
+        TypeError, ValueError
+            If it isn't a whole number from 0 on.
         """
-        self.evaluations += evaluations
+        try:
+            more = operator.index(evaluations)
+        except TypeError:
+            raise TypeError(f"search.count: must be a whole number, not {evaluations!r}") from None
+        if more < 0:
+            raise ValueError(f"search.count: must not be negative, but is {more}")
+        self._evaluations += more
         self.check()
 
     def next_objectives(self, servers: NDArray[np.int64], decided: int) -> Floats:
@@ -278,14 +348,14 @@ class Search:
             If the search has ended.
         """
         self.check()
-        allowed = np.flatnonzero(self.problem.allowed[decided])
+        allowed = np.flatnonzero(self._problem.allowed[decided])
         candidates = np.repeat(servers[None, : decided + 1], len(allowed), axis=0)
         candidates[:, decided] = allowed
-        objectives = np.full(self.problem.n_servers, math.inf)
-        objectives[allowed] = prefix_objectives(self.problem, candidates)
+        objectives = np.full(self._problem.n_servers, math.inf)
+        objectives[allowed] = prefix_objectives(self._problem, candidates)
         return objectives
 
-    def bound(self, value: float) -> None:
+    def bound(self, value: SupportsFloat) -> None:
         """Report a lower bound on the objective of every placement; the best one counts.
 
         Where nothing is gained by coordination Q is a sum of costs, so that a bound below 0, by rounding say, is 0.
@@ -293,30 +363,31 @@ class Search:
         Raises
         ------
         BoundError
-            If it lies above the incumbent's objective, or isn't a number.
+            If it lies above the incumbent's objective, or isn't a number below infinity.
         SearchEnded
             If it meets the incumbent, which proves it optimal.
         """
-        if math.isnan(value):
-            raise BoundError("a lower bound must be a number, not NaN")
-        if self.problem.instance.weights.coordination == 0:
+        value = float(value)
+        if not value < math.inf:
+            raise BoundError(f"a lower bound must be a number below infinity, not {value}")
+        if self._problem.instance.weights.coordination == 0:
             value = max(0.0, value)
-        if value > self.lower_bound:
-            self.lower_bound = float(value)
+        if value > self._lower_bound:
+            self._lower_bound = value
             self._compare()
             self._record()
         self.check()
 
     def _improve(self, placement: Placement, objective: float) -> None:
-        self.incumbent, self.objective = placement, objective
+        self._incumbent, self._objective = placement, objective
         self._compare()
         self._record()
 
     def _compare(self) -> None:
-        if self.incumbent is None or self.lower_bound == -math.inf:
+        if self._incumbent is None or self._lower_bound == -math.inf:
             return
-        if contradict(self.objective, self.lower_bound, client_only=self.client_only):
-            raise BoundError(f"lower bound {self.lower_bound!r} lies above the feasible objective {self.objective!r}")
+        if contradict(self._objective, self._lower_bound, client_only=self.client_only):
+            raise BoundError(f"lower bound {self._lower_bound!r} lies above the feasible objective {self._objective!r}")
 
     def _record(self) -> None:
-        self.trace.append(TracePoint(self.seconds, self.evaluations, self.objective, self.lower_bound))
+        self._trace.append(TracePoint(self.seconds, self._evaluations, self._objective, self._lower_bound))

@@ -83,7 +83,11 @@ def test_orders_of_placements_are_kept() -> None:
         (None, SERVERS, "not NoneType"),
         (ob.Instance, SERVERS, "not class Instance"),
         ("alexnt", SERVERS, "did you mean 'alexnet'?"),
-        ("alexnet", None, "placement: must be a Placement, server indices, server names, a file or what it says, not"),
+        (
+            "alexnet",
+            None,
+            "placement: must be a Placement, a Solution, server indices, server names, a file or what it says, not",
+        ),
         ("alexnet", object(), "not object"),
         ("alexnet", [0, 1], "shape (2,), but the instance has 11 subtasks"),
         ("alexnet", 3, "shape (), but the instance has 11 subtasks"),
@@ -121,3 +125,13 @@ def test_population_that_is_none_is_told_in_one_line(assignments: Any, orders: A
         ob.evaluate_many("alexnet", assignments, orders)
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_solution_stands_for_its_placement(tmp_path: Path) -> None:
+    solution = ob.solve("alexnet", "best-edge")
+    assert ob.evaluate("alexnet", solution).objective == solution.objective
+    assert ob.evaluate_many("alexnet", [solution, solution]).tolist() == [solution.objective] * 2
+    path = tmp_path / "idle.py"
+    path.write_text("from offbench import Solver\nclass Idle(Solver):\n    'x'\n    def solve(self, *given): pass\n")
+    with pytest.raises(ob.OffbenchError, match="the solution has none"):
+        ob.evaluate("alexnet", ob.solve("alexnet", str(path)))

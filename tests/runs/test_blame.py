@@ -115,3 +115,49 @@ def test_mistake_that_a_solver_tells_is_one(write: Write) -> None:
     statement = "from offbench import OffbenchError; raise OffbenchError('not for chains')"
     with pytest.raises(OffbenchError, match="not for chains"):
         solve("alexnet", raising(write, statement))
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("search.clock._start += 1e9", "changed the run's clock: it shows -1e+09 s"),
+        ("search._objective = -1e9", "changed its problem, or what its search keeps: the incumbent's objective is"),
+        ("search.incumbent.servers[:] = 1", "changed its problem, or what its search keeps"),
+        ("search.incumbent.servers[:] = 99", "changed its problem, or what its search keeps"),
+        ("problem.packed[1][-6:-3] *= -1; search.propose(problem.everything_on(0))", "changed its problem"),
+    ],
+)
+def test_who_changes_what_it_is_measured_by_is_told_so_in_one_line(write: Write, statement: str, told: str) -> None:
+    body = RAISES.format(statement="pass").replace("self.deeper()", statement)
+    solver = str(write("changing.py", body))
+    with pytest.raises(SolverError, match=f"^solver 'changing' {told.replace('+', '.')}"):
+        solve("alexnet", solver)
+    result = CliRunner().invoke(app, ["solve", "--solver", solver, "alexnet"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("offbench: solver 'changing' changed")
+
+
+UNTELLABLE = "raise type('E', (ValueError,), {'__str__': lambda self: 1 / 0})"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("raise ValueError('\\udcff\\x1b[2J' + 'x' * 10**6)", r"ValueError: \udcff\x1b[2Jxxx"),
+        (UNTELLABLE, "E: its text can't be made: ZeroDivisionError"),
+    ],
+)
+def test_texts_of_solvers_are_fit_to_be_shown(write: Write, statement: str, told: str) -> None:
+    result = CliRunner().invoke(app, ["solve", "--solver", raising(write, statement), "alexnet"])
+    assert result.exit_code == 1
+    *_, last = result.stderr.splitlines()
+    assert last.startswith(f"offbench: {told}") and len(last) < 3000
+
+
+def test_reason_is_fit_to_be_shown(write: Write) -> None:
+    statement = "from offbench import Infeasible; raise Infeasible('\\udcff\\x1b' + 'x' * 10**6)"
+    solver = str(write("raising.py", RAISES.format(statement=statement).replace("search.propose", "str")))
+    solution = solve("alexnet", solver)
+    assert solution.status == "infeasible" and len(solution.reason) < 3000
+    assert solution.reason.startswith(r"\udcff\x1bxxx") and solution.reason.isprintable()

@@ -37,6 +37,14 @@ GOOD = "search.propose(problem.everything_on(problem.arrays.client))"
 DRAWN = """while search.running:
     search.propose([int(drawn.choice(list(np.flatnonzero(row)))) for row in problem.allowed])"""
 
+# Writes an answer of its own.
+SPOOF = f"""import json
+def spoof(answer):
+    for fd in range(3, 12):
+        try: os.write(fd, f'\\n{{os.environ["OFFBENCH_PROCESS"]}} {{json.dumps(answer)}}\\n'.encode())
+        except OSError: pass
+{GOOD}"""
+
 Write = Callable[[str], str]
 
 
@@ -89,14 +97,26 @@ SEED = "same seed, same run"
         ("if not problem.instance.servers_of('edge'): raise KeyError('edge')\n" + GOOD, "no edges", "KeyError", 1),
         ("np.empty((problem.n_subtasks,) * 8); " + GOOD, f"{instances.LARGE} subtasks in 1 s", "", 1),
         ("pass", "one chain", "without a reason", 0),
-        (f"{GOOD}\nsearch.objective -= 1", "one chain", "", 0),
+        (f"{GOOD}\nsearch.objective -= 1", "one chain", "AttributeError: property 'objective'", 2),
+        (f"{GOOD}\nsearch.evaluations = 'many'", "one chain", "AttributeError: property 'evaluations'", 2),
+        (f"{GOOD}\nsearch.count(2.5)", "one chain", "TypeError: search.count", 2),
+        (f"{GOOD}\nsearch.bound(float('nan'))", "one chain", "BoundError: a lower bound must be a number", 2),
+        (f"{GOOD}\nsearch.policy = np.array([99])", "one chain", "search.policy: placement: shape (1,)", 2),
+        # Behind its back, and the evaluator's.
+        (f"{GOOD}\nsearch._objective -= 1", "one chain", "changed its problem, or what its search keeps", 0),
+        (f"{GOOD}\nsearch.incumbent.servers[0] = 1", "one chain", "changed its problem, or what its search keeps", 0),
+        (f"problem.packed[1][:] *= 2; {GOOD}", "one chain", "changed its problem, or what its search keeps", 0),
         (f"{GOOD}\nsearch.count(10**6)", "one chain", "more evaluations", 0),
         # Above the optimum and below what it has found itself, which no search can see.
         (f"{GOOD}\nsearch.bound(1.0)", TINY, "lower bound above", 0),
         (f"search.bound(1.0)\n{GOOD}", TINY, "lower bound above", 0),
-        (f"{GOOD}\nsearch.lower_bound = search.objective", TINY, "optimal that isn't", 0),
+        (f"{GOOD}\nsearch.lower_bound = search.objective", TINY, "AttributeError: property 'lower_bound'", 2),
         (f"{GOOD}\nsearch.bound(search.objective)", "one graph", "optimal that isn't", 0),
-        (f"{GOOD}\nsearch.trace.append((0.0, 1, -9.0, 0.0))", "one chain", "trace", 0),
+        (f"{GOOD}\nsearch.trace.append((0.0, 1, -9.0, 0.0))", "one chain", "AttributeError: 'tuple'", 2),
+        # One that says what the run's process says.
+        (f"{SPOOF}\nspoof({{}})", "one chain", "answered what it wasn't asked", 0),
+        (f"{SPOOF}\nfor n in range(99): spoof({{'number': n, 'objective': 'low'}})", "one chain", "answered what", 0),
+        (f"{SPOOF}\nspoof([])", "one chain", "no JSON object", 0),
         (f"{GOOD}\nsys.exit(0)", "one chain", "called sys.exit(0)", 2),
         (f"{GOOD}\nos._exit(0)", "one chain", "ended with exit code 0", 0),
         (f"{GOOD}\nos.kill(os.getpid(), signal.SIGKILL)", "one chain", "ended with signal SIGKILL", 0),
@@ -132,6 +152,7 @@ def test_a_fault_is_found(body: str, title: str, what: str, line: int, mine: Wri
         # Whatever is written into the pipe of answers is none.
         (f"{GOOD}\nfor fd in range(3, 9):\n    try: os.write(fd, b'{{}}\\n{{')\n    except OSError: pass", "one chain"),
         (f"{GOOD}\nsearch.count(np.int64(3)); search.bound(np.float32(-100))", "one chain"),
+        (f"{GOOD}\nsearch.diary.tell('loss', np.float32('nan'), np.int64(1))", "one chain"),
         # In time, though no search tells it the time.
         ("while search.remaining_s > 4.8: time.sleep(0.01)\n" + GOOD, "one chain"),
     ],

@@ -227,3 +227,25 @@ def test_impossible_solutions_are_refused() -> None:
 
 def test_objective_of_nothing_is_infinite() -> None:
     assert infeasible().objective == math.inf
+
+
+DIVERGING = """
+from offbench import Solver
+
+class Diverging(Solver):
+    '''Learns, and diverges.'''
+    def solve(self, problem, search):
+        search.propose(problem.everything_on(0))
+        for step, loss in enumerate([0.5, float("inf"), float("nan"), 0.25]):
+            search.diary.tell("loss", loss, step)
+            search.diary.tell("lost", float("nan"), step)
+"""
+
+
+def test_who_diverges_keeps_its_placement_and_is_told_so(write: Callable[[str, Any], Path]) -> None:
+    solution = solve("alexnet", str(write("diverging.py", DIVERGING)))
+    told = json.loads(json.dumps(solution.to_dict(), allow_nan=False))
+    assert told["status"] == "feasible" and told["placement"] is not None
+    assert told["curves"] == {"loss": [[0, 0.5], [3, 0.25]]}
+    assert told["not_finite"] == {"loss": 2, "lost": 4}
+    assert "2 of the values of 'loss' are infinite or no number" in solution.summary()

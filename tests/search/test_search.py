@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from strategies import instances, servers_for
 
 from offbench import P1, P2, Budget, OffbenchError, Placement, Search, SearchEnded, evaluate, solve
+from offbench.errors import InvalidPlacement
 from offbench.model.instance import parse
 from offbench.search.budget import BoundError
 
@@ -382,10 +383,66 @@ def test_progress_is_that_of_the_limit_that_is_nearer() -> None:
     assert search.progress == pytest.approx(0.5, abs=0.01)
 
 
-def test_bound_that_is_no_number_is_an_error() -> None:
-    search = Search(P1(parse(handmade.phone())))
-    with pytest.raises(BoundError, match="not NaN"):
-        search.bound(float("nan"))
+@pytest.mark.parametrize("value", [math.nan, math.inf, np.float32("nan")])
+def test_bound_that_is_no_number_is_an_error(value: float) -> None:
+    search = searching()
+    with pytest.raises(BoundError, match="below infinity"):
+        search.bound(value)
+    search.bound(-math.inf)  # none is known
+    assert (search.lower_bound, search.trace) == (-math.inf, ())
+
+
+# What solvers hand over
+
+
+def test_numbers_of_numpy_are_taken_as_plain_ones() -> None:
+    search = searching(max_evaluations=np.int64(100), time_limit=np.float32(50), target=np.float64(-1e9))
+    search.count(np.int64(3))
+    search.bound(np.float32(-2.5))
+    search.policy = [np.int32(0)] * 7
+    assert (search.evaluations, search.lower_bound) == (3, -2.5)
+    assert [type(value) for value in (search.evaluations, search.lower_bound)] == [int, float]
+    assert [type(value) for value in vars(search.budget).values()] == [float, int, float]
+    assert search.policy is not None and search.policy.tolist() == [0] * 7
+
+
+@pytest.mark.parametrize(("count", "error"), [(2.5, TypeError), ("3", TypeError), (None, TypeError), (-1, ValueError)])
+def test_count_that_is_none_is_refused(count: Any, error: type[Exception]) -> None:
+    search = searching()
+    with pytest.raises(error, match=r"search\.count"):
+        search.count(count)
+    assert search.evaluations == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["problem", "budget", "clock", "diary", "evaluations", "incumbent", "objective", "lower_bound", "trace"],
+)
+def test_record_can_be_read_and_not_set(name: str) -> None:
+    search = searching()
+    with pytest.raises(AttributeError, match=name):
+        setattr(search, name, getattr(search, name))
+
+
+def test_trace_is_a_copy() -> None:
+    search = searching()
+    search.propose([0] * 7)
+    assert isinstance(search.trace, tuple) and len(search.trace) == 1
+
+
+@pytest.mark.parametrize("servers", [[99], [99] * 7, [-1] * 7, [0.0] * 7, [[0] * 7], "0000000"])
+def test_policy_that_is_no_choice_of_servers_is_refused(servers: Any) -> None:
+    search = searching()
+    with pytest.raises(InvalidPlacement):
+        search.policy = servers
+    assert search.policy is None and search.evaluations == 0
+
+
+def test_policy_is_a_copy() -> None:
+    search, servers = searching(), np.zeros(7, dtype=np.int64)
+    search.policy = servers
+    servers[:] = 99
+    assert search.policy is not None and search.policy.tolist() == [0] * 7
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ leave `allowed`, claim a bound or an optimum that is none, differ from itself un
 instance, go on when it is to stop, or leave something behind.
 
 ``checks`` has them in order, ``trial`` makes a run and holds it against what is true of every run, ``worker`` has the
-process that it is made in and ``child`` is that process's side; ``instances`` and ``optimum`` are what is known to be
-true, ``verdict`` what comes out.
+process that it is made in, ``child`` is that process's side and ``answer`` what it may say; ``instances`` and
+``optimum`` are what is known to be true, ``verdict`` what comes out.
 """
 
 from offbench.runs.conformance.checks import checks, conformance, longest_s

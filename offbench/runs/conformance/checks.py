@@ -121,7 +121,7 @@ def conformance(
         if verdict.outcome != "passed":
             return
         workers.second.start(solver)
-        solves = workers.first.imported(solver)["solves"]
+        solves = workers.first.imported(solver).solves
         ended = 0
         outcomes: set[str] = set()
         for kind in _KINDS:

@@ -1,7 +1,6 @@
 """The process that solvers are tried in: ``python -m offbench.runs.conformance.child``, asked by ``worker``."""
 
 import faulthandler
-import operator
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offbench.errors import OffbenchError
+from offbench.runs.blame import text_of
 from offbench.runs.conformance.own_code import locate, own_files
 from offbench.runs.serve import Say, serve
 from offbench.search.budget import SolverError
@@ -65,7 +65,7 @@ class Child:
             reply = self._fault(error, request["solver"])
         finally:
             faulthandler.cancel_dump_traceback_later()
-        return reply | {"changes": _changes(before)}
+        return reply | {"changes": _changes(before), "number": request["number"]}
 
     def _import(self, name: str) -> dict[str, Any]:
         try:
@@ -98,11 +98,12 @@ class Child:
     def _fault(self, error: BaseException, solver: str) -> dict[str, Any]:
         raised = error.__cause__ if isinstance(error, SolverError) and error.__cause__ is not None else error
         where, asked = locate(raised.__traceback__, self._own.get(solver, []))
+        text = text_of(error, _LONGEST)
         if isinstance(error, OffbenchError):
             # From the solver's own lines it is the reason why it has no placement.
-            return {"fault": _text(error), "where": where} if asked or not where else {"refused": _text(error)}
+            return {"fault": text, "where": where} if asked or not where else {"refused": text}
         kind = "" if isinstance(error, SolverError) else f"{type(error).__name__}: "
-        return {"fault": f"{kind}{_text(error)}", "where": where}
+        return {"fault": f"{kind}{text}", "where": where}
 
 
 def _changes(folder: Path) -> list[str]:
@@ -125,44 +126,21 @@ def _changes(folder: Path) -> list[str]:
     return changes
 
 
-def _text(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception as another:
-        text = f"its text can't be made: {type(another).__name__}"
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return text.encode(errors="backslashreplace").decode()
-
-
 def _facts(solution: "Solution") -> dict[str, Any]:
-    """Return what a run found; a number that is none is a fault."""
+    """Return what a run found (`answer.Ran`)."""
     placement = solution.placement
     order = None if placement is None or placement.order is None else placement.order.tolist()
     return {
         "stopped": solution.stopped,
-        "reason": _text(Exception(solution.reason)),
+        "reason": solution.reason[:_LONGEST],
         "servers": None if placement is None else placement.servers.tolist(),
         "order": order,
-        "objective": float(solution.objective),
-        "lower_bound": _number("lower_bound", solution.lower_bound),
-        "seconds": _number("seconds", solution.seconds),
-        "evaluations": _count(solution.evaluations),
-        "trace": [[_number("trace", value) for value in point] for point in solution.trace],
+        "objective": solution.objective,
+        "lower_bound": solution.lower_bound,
+        "seconds": solution.seconds,
+        "evaluations": solution.evaluations,
+        "trace": solution.trace,
     }
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"search.{name} has {value!r}, which is no number") from None
-
-
-def _count(value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"search.evaluations is {value!r}, which is no whole number") from None
 
 
 @contextmanager

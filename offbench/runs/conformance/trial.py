@@ -18,6 +18,7 @@ from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.conformance import limits
+from offbench.runs.conformance.answer import Ran, read
 from offbench.runs.conformance.optimum import optimum
 from offbench.runs.conformance.verdict import Fault, Refused
 from offbench.runs.conformance.worker import Worker
@@ -73,7 +74,7 @@ class Run:
     lower_bound: float
     seconds: float
     evaluations: int
-    trace: list[list[float]]
+    trace: list[tuple[float, int, float, float]]
     """seconds, evaluations, objective, bound"""
     waited_s: float
     """from its start to its answer, by our own clock"""
@@ -105,9 +106,11 @@ def attempt(worker: Worker, solver: str, trial: Trial) -> Run | None:
     answer = worker.run(solver, request, trial.hard_s, trial.allowed)
     if "over" in answer:
         return None
-    placement = None if answer["servers"] is None else Placement(answer["servers"], answer["order"])
-    facts = ("stopped", "reason", "objective", "lower_bound", "seconds", "evaluations", "trace")
-    run = Run(placement=placement, waited_s=monotonic() - begun, **{name: answer[name] for name in facts})
+    found = read(answer, Ran)
+    placement = None if found.servers is None else Placement(found.servers, found.order)
+    run = Run(
+        placement=placement, waited_s=monotonic() - begun, **found.model_dump(exclude={"servers", "order"})
+    )  # fmt: skip
     _keeps_its_budget(trial, run)
     _is_sound(run)
     problem = P1(trial.instance) if given is None else P2(trial.instance, given)

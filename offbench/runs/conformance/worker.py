@@ -11,7 +11,9 @@ from typing import Any, Self
 import psutil
 
 from offbench.errors import OffbenchError
+from offbench.files.plain import plain
 from offbench.runs.conformance import limits
+from offbench.runs.conformance.answer import Imported, read
 from offbench.runs.conformance.instances import one_chain
 from offbench.runs.conformance.own_code import is_own
 from offbench.runs.conformance.verdict import Fault, Refused
@@ -40,21 +42,28 @@ class Worker:
         self._at_most_mb = at_most_mb
         self._process: Process | None = None
         self._greeted = False
-        self._asked: set[str] = set()
-        self._imported: dict[str, dict[str, Any]] = {}
+        self._number = 0
+        """of the last request; its answer bears it"""
+        self._asked: dict[str, int] = {}
+        self._imported: dict[str, Imported] = {}
         self._rehearsed: set[str] = set()
 
     def start(self, solver: str | None = None) -> Process:
         """Begin a process where there is none, and a solver's import, without waiting for them."""
         if self._process is None:
             self._process = Process(_CHILD).__enter__()
-            self._greeted, self._asked, self._imported, self._rehearsed = False, set(), {}, set()
+            self._greeted, self._asked, self._imported, self._rehearsed = False, {}, {}, set()
         if solver is not None and solver not in self._asked and solver not in self._imported:
-            self._asked.add(solver)
-            self._process.post({"do": "import", "solver": solver, "hard_s": limits.IMPORT_S})
+            self._asked[solver] = self._post({"do": "import", "solver": solver, "hard_s": limits.IMPORT_S})
         return self._process
 
-    def imported(self, solver: str) -> dict[str, Any]:
+    def _post(self, request: Mapping[str, Any]) -> int:
+        assert self._process is not None
+        self._number += 1
+        self._process.post({**request, "number": self._number})
+        return self._number
+
+    def imported(self, solver: str) -> Imported:
         """Import a solver, and have it compile what it compiles once; return what it solves, and its own files.
 
         Raises
@@ -69,10 +78,10 @@ class Worker:
             process.receive(limits.START_S)
             self._greeted = True
         if solver not in self._imported:
-            self._asked.discard(solver)  # whatever comes, nothing more is to come
-            facts = self._receive(solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s")
-            process.post({"do": "warm up", "solver": solver, "hard_s": limits.WARM_UP_S})
-            self._receive(solver, limits.WARM_UP_S, f"compiling within {limits.WARM_UP_S:g} s")
+            number = self._asked.pop(solver)  # whatever comes, nothing more is to come
+            facts = read(self._receive(number, solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s"), Imported)
+            number = self._post({"do": "warm up", "solver": solver, "hard_s": limits.WARM_UP_S})
+            self._receive(number, solver, limits.WARM_UP_S, f"compiling within {limits.WARM_UP_S:g} s")
             self._imported[solver] = facts
         return self._imported[solver]
 
@@ -97,8 +106,9 @@ class Worker:
         Refused
             If it has no placement.
         """
-        self.start().post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
-        return self._receive(solver, hard_s, allowed, press=request["press"])
+        self.start()
+        number = self._post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
+        return self._receive(number, solver, hard_s, allowed, press=request["press"])
 
     def rehearse(self, solver: str, given: bool) -> None:
         """Have a solver load what it loads in its first run: libraries that take longer than a trial may.
@@ -114,9 +124,10 @@ class Worker:
             "servers": [0] * len(one_chain().tasks[0].layers) if given else None,
         }  # fmt: skip
         hard_s = limits.FIRST_RUN_S
-        self.start().post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
+        self.start()
+        number = self._post({"do": "run", "solver": solver, "hard_s": hard_s, **request})
         try:
-            self._receive(solver, hard_s, f"at its limit ({limits.TIME_LIMIT_S:g} s), nor within {hard_s:g} s")
+            self._receive(number, solver, hard_s, f"at its limit ({limits.TIME_LIMIT_S:g} s), nor within {hard_s:g} s")
         except Ended:
             raise
         except (Fault, Refused):
@@ -124,10 +135,14 @@ class Worker:
                 raise
         self._rehearsed.add(solver)
 
-    def _receive(self, solver: str, hard_s: float, allowed: str, press: bool = False) -> dict[str, Any]:
+    def _receive(
+        self, number: int, solver: str, hard_s: float, allowed: str, press: bool = False
+    ) -> dict[str, Any]:  # fmt: skip
         assert self._process is not None
         try:
             answer = self._pressed(hard_s) if press else self._process.receive(hard_s, self._at_most_mb)
+            while answer.get("number") in self._asked.values():  # an import that nobody waits for
+                answer = self._process.receive(hard_s, self._at_most_mb)
         except TimeoutError:
             raise Ended(f"didn't stop {allowed}, and was ended", where=self._dismissed(solver)) from None
         except TooLarge:
@@ -140,16 +155,18 @@ class Worker:
             raise Fault(
                 f"its process ended with {end.how}" if crashed else str(end), where=self._dismissed(solver)
             ) from None
+        if answer.get("number") != number:
+            raise Fault("its process answered what it wasn't asked", where=self._dismissed(solver))
         if answer.get("changes"):
             self.kill()  # nobody else is to suffer from them
         if "mistake" in answer:
-            raise OffbenchError(answer["mistake"])
+            raise OffbenchError(plain(str(answer["mistake"])))
         if "fault" in answer:
-            raise Fault(answer["fault"], where=_shown(answer["where"], solver))
-        if answer["changes"]:
-            raise Fault(" and ".join(answer["changes"]))
+            raise Fault(plain(str(answer["fault"])), where=_shown(plain(str(answer.get("where", ""))), solver))
+        if answer.get("changes"):
+            raise Fault(" and ".join(map(str, answer["changes"])))
         if "refused" in answer:
-            raise Refused(answer["refused"])
+            raise Refused(plain(str(answer["refused"])))
         return answer
 
     def _pressed(self, hard_s: float) -> dict[str, Any]:
@@ -197,7 +214,8 @@ class Worker:
     def _dismissed(self, solver: str) -> str:
         """End the process; return where in a solver's own code it was, if it told that."""
         assert self._process is not None
-        told, own = self._process.told, self._imported.get(solver, {}).get("own", [])
+        told = self._process.told
+        own = self._imported[solver].own if solver in self._imported else []
         self.kill()
         begin = max(told.rfind(mark) for mark in _DUMPS)
         frames = _FRAME.findall(told[begin:]) if begin >= 0 else []
