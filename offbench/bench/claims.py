@@ -65,6 +65,8 @@ def began(pid: int) -> float | None:
     psutil.AccessDenied
         If it is another user's, and hidden.
     """
+    if not psutil.pid_exists(pid):
+        return None
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -73,6 +75,8 @@ def began(pid: int) -> float | None:
             # Ticks since the system started; psutil adds the time of that, which goes with the clock.
             return float(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
         return float(process.create_time())
+    except psutil.ZombieProcess:
+        return None
     except psutil.NoSuchProcess:
         if psutil.pid_exists(pid):
             raise psutil.AccessDenied(pid) from None
