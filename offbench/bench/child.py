@@ -7,6 +7,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from offbench.bench.imported import Imported
 from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.runs.blame import text_of
 from offbench.runs.serve import Say, serve
@@ -32,18 +33,20 @@ def _answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
     """Run or rehearse what is asked for; return the solution, or why there is none."""
     before_s = _cpu_s()
     answer: dict[str, Any] = {}
+    imported = Imported(request.get("modules", {}), request.get("others", {}))
     try:
         if "rehearse" in request:
             _rehearse(request["rehearse"])
         else:
-            answer = {"solution": _solve(request)}
+            answer = {"solution": _solve(request, imported)}
     except BaseException as error:
         if isinstance(error, OffbenchError) and not isinstance(error, InvalidPlacement):
             answer = {"status": "refused", "message": text_of(error)}
         else:
             message = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
             answer = {"status": "error", "message": message, "traceback": traceback.format_exc()}
-    return answer | {"cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
+    imported.look_once_more()
+    return answer | {"as_told": imported.as_told, "cpu_s": _cpu_s() - before_s, "memory_mb": _memory_mb()}
 
 
 def _rehearse(solver: str) -> None:
@@ -54,7 +57,7 @@ def _rehearse(solver: str) -> None:
     configure(find(solver), solver, {}).warm_up()
 
 
-def _solve(request: dict[str, Any]) -> dict[str, Any]:
+def _solve(request: dict[str, Any], imported: Imported) -> dict[str, Any]:
     from offbench.model.instance import parse
     from offbench.model.placement import Placement
     from offbench.runs.solve import solve
@@ -62,6 +65,7 @@ def _solve(request: dict[str, Any]) -> dict[str, Any]:
 
     instance, servers, policy = parse(request["instance"]), request.get("servers"), request.get("policy")
     budget = {name: request[name] for name in ("parameters", "seed", "time_limit", "max_evaluations")}
+    budget["on_start"] = imported.look
     if policy is not None:
         solution = solve(instance, policy=policy, **budget)
     elif request.get("two_step"):

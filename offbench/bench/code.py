@@ -8,28 +8,26 @@ annotation for type checkers.
 import ast
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from offbench.search.source import FRONT_DOOR, Source, closure, find_source, is_for_typing
+from offbench.search.source import FRONT_DOOR, Source, closure, find_source, is_for_typing, spec_of
 
 RUN, TWO_STEPS = "offbench.runs.solve", "offbench.runs.two_step"
 PRESENTATION = frozenset({"offbench.runs.summary"})
 """modules that a run's parts import to show what came out"""
 
 
-def fingerprint(own: Iterable[Source], two_step: bool = False, beside: Path | None = None) -> str:
-    """Return a short hash of the code that decides a run.
-
-    It is the same under every version of Python, as far as these read a file alike.
+def files(own: Iterable[Source], two_step: bool = False, beside: Path | None = None) -> dict[str, Source]:
+    """Return the files that decide a run, as they are now, by module.
 
     Parameters
     ----------
     own
-        The solver's file.
+        The solver's file; all files of its package, where another one brings it along.
     two_step
         Whether the run is one in two steps.
     beside
@@ -42,26 +40,39 @@ def fingerprint(own: Iterable[Source], two_step: bool = False, beside: Path | No
         top = module.partition(".")[0]
         return _of_core(module) or (top in mine and top != FRONT_DOOR) or is_here(top)
 
-    core = _core(two_step)
-    return _sum({**core, **closure(solver, follows, beside=beside, known=core)})[:12]
-
-
-@cache
-def _core(two_step: bool) -> dict[str, Source]:
-    """Return what every run goes through, looked up once."""
     roots = [source for name in (RUN, *([TWO_STEPS] if two_step else [])) if (source := find_source(name)) is not None]
-    return closure(roots, _of_core)
+    core = closure(roots, _of_core)
+    return {**core, **closure(solver, follows, beside=beside, known=core)}
+
+
+def fingerprint(sources: Mapping[str, Source]) -> str:
+    """Return a short hash of what files do, the same under every version of Python that reads them alike."""
+    whole = sha256()
+    for name, source in sorted(sources.items()):
+        whole.update(f"{name}\0{digest(source)}\n".encode())
+    return whole.hexdigest()[:12]
+
+
+def package_files(module: str) -> list[Source]:
+    """Return the files of code of the package that a module is of, compiled ones too; they count by their bytes."""
+    top = module.partition(".")[0]
+    spec = spec_of(top)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return [Source.at(top, Path(spec.origin))] if spec.has_location and spec.origin else []
+    found = []
+    for folder in map(Path, spec.submodule_search_locations):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".so", ".pyd") and path.is_file():
+                parts = path.relative_to(folder).parts
+                names = [top, *parts[:-1], path.stem if path.suffix == ".py" else path.name]
+                found.append(Source.at(".".join(names).removesuffix(".__init__"), path))
+    return found
 
 
 def _of_core(module: str) -> bool:
     return module.startswith(f"{FRONT_DOOR}.") and module not in PRESENTATION
-
-
-def _sum(files: dict[str, Source]) -> str:
-    whole = sha256()
-    for name, source in sorted(files.items()):
-        whole.update(f"{name}\0{digest(source)}\n".encode())
-    return whole.hexdigest()
 
 
 @cache

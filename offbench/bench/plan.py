@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offbench.bench.job import NOT_INSTALLED, Job, code_of, code_of_policy
+from offbench.bench.job import NOT_INSTALLED, Code, Job, NotInstalledError, code_of
 from offbench.bench.suite import Entrant, Suite, instances_of, is_file
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance
 from offbench.search.parameters import configure
-from offbench.search.registry import catalogue, find, locate
+from offbench.search.registry import catalogue, find
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,12 @@ def plan(suite: Suite, folder: Path, required: Sequence[str] = (), imports: bool
     for entrant in suite.solvers:
         name = _located(entrant.name, folder)
         policy = None if entrant.policy is None else (folder / entrant.policy).resolve()
-        code = code_of(name, entrant.two_step) if policy is None else code_of_policy(policy)
-        if policy is not None:
-            pass  # its solver and parameters were checked when it was trained
-        elif code == NOT_INSTALLED:
-            absent[entrant.label] = _why(name)
-            if entrant.name in required or is_file(name):
+        code = code_of(name, entrant.two_step, policy)
+        if code == NOT_INSTALLED:
+            absent[entrant.label] = _why(name, policy)
+            if policy is None and (entrant.name in required or is_file(name)):
                 raise OffbenchError(absent[entrant.label])
-        elif imports:
+        elif imports and policy is None:  # of one its solver and parameters were checked when it was trained
             _check(entrant, name, suite.name)
         facts: dict[str, Any] = {
             "solver": entrant.label, "name": name, "parameters": entrant.parameters, "two_step": entrant.two_step,
@@ -102,10 +100,10 @@ def _located(name: str, folder: Path) -> str:
     return str((folder / name).resolve()) if is_file(name) else name
 
 
-def _why(name: str) -> str:
+def _why(name: str, policy: Path | None) -> str:
     try:
-        locate(name)
-    except OffbenchError as error:
+        Code(name, policy=policy)
+    except NotInstalledError as error:
         return str(error)
     raise AssertionError(name)
 

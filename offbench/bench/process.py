@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Self
 
 from offbench.bench.job import Job
+from offbench.bench.ran import Expected
 from offbench.bench.row import Row, row_of
 from offbench.runs.process import ONE_THREAD, Died, Process
 
@@ -85,11 +86,12 @@ def run_job(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
         How many such runs this machine makes at once, to be recorded.
     """
     rehearse(job.name)
+    expected = Expected(job)
     start, facts = monotonic(), {}
     try:
         with SolverProcess() as process:
             start, facts = monotonic(), process.facts
-            answer = process.ask(request_of(job, instance), job.hard_limit_s)
+            answer = process.ask(request_of(job, instance) | expected.request(), job.hard_limit_s)
     except TimeoutError:
         seconds = monotonic() - start
         message = f"didn't stop at its limit of {job.time_limit_s:g} s; ended after {seconds:.1f} s"
@@ -98,4 +100,4 @@ def run_job(job: Job, instance: dict[str, Any], jobs: int = 1) -> Row:
         # The system's killer of processes, most likely: memory.
         status = "killed" if end.returncode == -signal.SIGKILL else "error"
         answer = {"status": status, "message": str(end), "traceback": end.told, "seconds": monotonic() - start}
-    return row_of(job, facts | answer, jobs, waited_s=monotonic() - start)
+    return row_of(expected.ran(answer.get("as_told")), facts | answer, jobs, waited_s=monotonic() - start)

@@ -2,20 +2,23 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from offbench.bench.job import NOT_INSTALLED, Job
 from offbench.bench.plan import Plan
 from offbench.bench.process import run_job
-from offbench.bench.row import Row, not_installed
+from offbench.bench.row import Row, not_installed, row_of
 from offbench.bench.store import Store
 from offbench.bench.workers import ENDING, Backend, Execute, Workers, workers
 from offbench.errors import OffbenchError
 
 # Workers may be lost, and their runs are made again; if that happens as often in a row, something else is wrong.
 _LOSSES = 3
+# Between two looks at what other processes are at.
+_LOOK_S = 0.5
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Progress:
     jobs: int
     """at once"""
     rows: dict[str, Row] = field(default_factory=dict)
-    """done now, by key"""
+    """done now, by the keys of the jobs as they were planned"""
 
     @property
     def failed(self) -> int:
@@ -45,7 +48,11 @@ class Tally:
     skipped: int
     """runs that had a row"""
     elsewhere: int
-    """runs that another process is at"""
+    """runs that another process, which lives, is at"""
+    missing: int
+    """other runs that have no row"""
+    changed: tuple[str, ...]
+    """solvers whose code was another one than planned when a run was made: its row is filed under that"""
     interrupted: bool
     lost: tuple[str, ...]
     """what workers died of"""
@@ -98,9 +105,11 @@ def run(
     Raises
     ------
     OffbenchError
-        If the cluster can't be reached, workers keep dying, or the folder has runs of another budget.
+        If the cluster can't be reached, workers keep dying, the folder has runs of another budget, or it is deleted
+        meanwhile.
     """
     store.add_plan(plan.jobs)
+    store.mend()
     for instance in plan.instances.values():
         store.keep_instance(instance)
     todo = to_run(plan, store, rerun_failed)
@@ -108,7 +117,7 @@ def run(
     progress = Progress(todo, jobs)
     on_start(progress)
     elsewhere: list[Job] = []
-    in_flight: dict[str, Job] = {}
+    in_flight: dict[tuple[str, str, int], Job] = {}
 
     def claimed() -> Iterator[Job]:
         elsewhere.clear()
@@ -120,14 +129,15 @@ def run(
             elif job.key not in again and store.has(job):  # somebody else has made it meanwhile
                 store.release(job)
             else:
-                in_flight[job.key] = job
+                in_flight[job.cell] = job
                 yield job
 
     def keep(row: Row) -> None:
         with undisturbed():
-            store.put(row)
-            progress.rows[row.job.key] = row
-            store.release(in_flight.pop(row.job.key, row.job))
+            job = in_flight.get(row.job.cell, row.job)
+            progress.rows[job.key] = _put(store, row)
+            store.release(job)
+            in_flight.pop(job.cell, None)
 
     lost: list[str] = []
     interrupted = False
@@ -136,22 +146,54 @@ def run(
             if job.code == NOT_INSTALLED:
                 keep(not_installed(job, plan.absent[job.solver]))
         if len(progress.rows) < len(todo):
-            with workers(backend, address, jobs) as crew:
+            with workers(backend, address, jobs) as crew, store.claims.beating():
                 progress.jobs = crew.jobs
                 _work(crew, execute, plan, claimed, keep, lost)
+                done = -1
+                while len(progress.rows) > done and _given_up(elsewhere, store):
+                    done = len(progress.rows)
+                    _work(crew, execute, plan, claimed, keep, lost)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         for job in in_flight.values():
             store.release(job)
+    store.check_there()
+    missing = [job for job in plan.jobs if not store.has(job)]
+    theirs = [job for job in missing if store.claims.holds(job.key)]
     return Tally(
         done=len(progress.rows),
         failed=progress.failed,
         skipped=len(plan.jobs) - len(todo),
-        elsewhere=len(elsewhere),
+        elsewhere=len(theirs),
+        missing=len(missing) - len(theirs),
+        changed=tuple(sorted({row.job.solver for key, row in progress.rows.items() if row.job.key != key})),
         interrupted=interrupted,
         lost=tuple(lost),
     )
+
+
+def _put(store: Store, row: Row) -> Row:
+    """Keep a row, or that it can't be kept, which is no reason to end a suite; return what was kept."""
+    try:
+        store.put(row)
+        return row
+    except ValueError as error:
+        answer = {"status": "error", "message": f"its row can't be kept: {type(error).__name__}"}
+        instead = row_of(row.job, answer, row.jobs)
+        store.put(instead)
+        return instead
+
+
+def _given_up(jobs: Iterable[Job], store: Store) -> bool:
+    """Wait until it shows whether the processes live that are at jobs; tell whether one is free, and has no row."""
+    while True:
+        left = [job for job in jobs if not store.has(job)]
+        if any(not store.claims.holds(job.key) for job in left):
+            return True
+        if all(store.claims.shows_life(job.key) for job in left):
+            return False
+        time.sleep(_LOOK_S)
 
 
 def _work(

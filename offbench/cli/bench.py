@@ -54,7 +54,8 @@ def bench(
 ) -> None:
     """Run a suite: what has no result yet, and nothing twice.
 
-    The same command goes on where it was stopped, however that was. Every planned run leaves a row.
+    The same command goes on where it was stopped, however that was. Every planned run leaves a row; exit code 1
+    tells that one failed, or is missing.
     """
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
@@ -75,11 +76,12 @@ def bench(
     made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
     check_folder(store.folder)
-    if (store.folder / "plan.json").is_file() and not (store.folder / "suite.toml").is_file():
+    if store.has_plan and not (store.folder / "suite.toml").is_file():
         raise OffbenchError(
             f"{store.folder}: holds runs of no suite (it has no suite.toml), such as `offbench reproduce` makes; "
             "name another folder with --output"
         )
+    store.refuse_other_budget(made.jobs)
     at_once = jobs or (1 if chosen == "loky" else -1)
     if not quiet:
         for solver, why in made.absent.items():
@@ -97,7 +99,7 @@ def bench(
     tell(outcome, store, json, quiet)
     if outcome.interrupted:
         raise typer.Exit(ending.exit_code)
-    if outcome.failed:
+    if outcome.failed or outcome.missing:
         raise typer.Exit(FAILED)
 
 
@@ -183,5 +185,12 @@ def tell(outcome: "Tally", store: "Store", json: bool, quiet: bool) -> None:
         show_line(f"{plural(outcome.done, 'run')} made{failed}; {outcome.skipped} were done before; in {store.folder}")
     if outcome.elsewhere:
         say(f"{plural(outcome.elsewhere, 'run')} left to another process that is at them")
+    if outcome.changed:
+        say(
+            f"{', '.join(outcome.changed)}: its code changed during the suite; its runs are kept as runs of the code "
+            "that made them, and those planned are made when the same command runs again"
+        )
+    if outcome.missing and not outcome.interrupted:
+        say(f"{plural(outcome.missing, 'planned run')} without a row; the same command makes them")
     if outcome.interrupted:
         say("interrupted; the same command goes on from here")

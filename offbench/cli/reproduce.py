@@ -97,7 +97,7 @@ def reproduce(
             tell(outcome, store, False, quiet)
         if outcome.interrupted:
             raise typer.Exit(ending.exit_code)
-    elif not (store.folder / "plan.json").is_file():
+    elif not store.has_plan:
         raise OffbenchError(f"{store.folder}: has no runs; `offbench reproduce all` makes them")
     shown = wanted or list(FIGURES)
     written = list(FIGURES) if report else wanted
@@ -109,7 +109,7 @@ def reproduce(
         _write([found[name] for name in written], scope, quick, store.folder, report, quiet)
     finally:  # where it can't be written, it is printed all the same
         _show([found[name] for name in shown], json)
-    if wanted and outcome.failed:
+    if wanted and (outcome.failed or outcome.missing):
         raise typer.Exit(FAILED)
 
 

@@ -27,6 +27,8 @@ from offbench.search.solver import Solver
 from offbench.search.source import Source
 
 GROUP = "offbench.solvers"
+IMPORTED_AS = "offbench_solver_"
+"""what the modules of solvers' files are called, before the file's name"""
 
 
 def catalogue() -> dict[str, Entry]:
@@ -240,7 +242,7 @@ def _entry(name: str) -> Entry:
 
 
 def _import_file(path: Path) -> ModuleType:
-    name = f"offbench_solver_{path.stem}"
+    name = f"{IMPORTED_AS}{path.stem}"
     spec = spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 
 FRONT_DOOR = "offbench"
@@ -53,12 +54,14 @@ class Source:
 
     module: str
     path: Path
+    stamp: tuple[int, int]
+    """its time, in ns, and size when it was found, before it is read"""
 
     @classmethod
     def at(cls, module: str, path: Path) -> "Source":
         """Return a file, looked at anew only where it has changed."""
         stat = path.stat()
-        return _kept(module, path, stat.st_mtime_ns, stat.st_size)
+        return _kept(module, path, (stat.st_mtime_ns, stat.st_size))
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -138,8 +141,8 @@ class Source:
 
 
 @cache
-def _kept(module: str, path: Path, changed_ns: int, size: int) -> Source:
-    return Source(module, path)
+def _kept(module: str, path: Path, stamp: tuple[int, int]) -> Source:
+    return Source(module, path, stamp)
 
 
 def _unconditional(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -185,7 +188,7 @@ def _folders(package: str) -> list[Path]:
     above, _, name = package.rpartition(".")
     if above:
         return [folder / name for folder in _folders(above)]
-    spec = PathFinder.find_spec(package)
+    spec = spec_of(package)
     return [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec is not None else []
 
 
@@ -193,12 +196,17 @@ def _top(module: str) -> Source | None:
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)
     if origin is None and loaded is None:
-        try:
-            spec = PathFinder.find_spec(module)
-        except (ImportError, ValueError):
-            spec = None
+        spec = spec_of(module)
         origin = None if spec is None or not spec.has_location else spec.origin
     return Source.at(module, Path(origin)) if origin is not None and origin.endswith(".py") else None
+
+
+def spec_of(module: str) -> ModuleSpec | None:
+    """Return where a module of one name would come from, by whatever finds modules (editable installs bring theirs)."""
+    try:
+        return find_spec(module)
+    except (ImportError, ValueError):
+        return None
 
 
 def closure(

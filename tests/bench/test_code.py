@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -187,19 +189,63 @@ def test_file_with_a_solver_counts_with_the_shipped_solver_that_it_extends(write
     assert code_of(str(path)) != code_of(str(other))
 
 
-def test_entry_point_counts_with_its_package(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of an installed package with a solver, `theirs`."""
     package = tmp_path / "site-packages" / "their_solvers"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("from their_solvers.parts import first\n" + MINE, encoding="utf-8")
-    (package / "parts.py").write_text("first = 1\n", encoding="utf-8")
+    (package / "sub").mkdir(parents=True)
+    files = {
+        "__init__.py": "from their_solvers.parts import first\n" + MINE, "parts.py": "first = 1\n",
+        "plugin.py": "x = 1\n", "sub/__init__.py": "", "sub/more.py": "x = 1\n", "fast.abi3.so": "\x7fELF\0 1",
+        "notes.txt": "1",
+    }  # fmt: skip
+    for name, text in files.items():
+        (package / name).write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(package.parent)
     point = EntryPoint("theirs", "their_solvers:Mine", "offbench.solvers")
     monkeypatch.setattr(offbench.search.registry, "_points", lambda: (point,))
+    yield package
+    for name in [name for name in sys.modules if name.startswith("their_solvers")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("file", "new", "changes"),
+    [
+        ("parts.py", "first = 2\n", True),
+        ("plugin.py", "x = 2\n", True),  # which no import statement names
+        ("sub/more.py", "x = 2\n", True),
+        ("fast.abi3.so", "\x7fELF\0 2", True),
+        ("new.py", "x = 1\n", True),
+        ("plugin.py", "# The same.\nx = 1\n", False),
+        ("notes.txt", "2", False),
+    ],
+)
+def test_entry_point_counts_with_its_package(file: str, new: str, changes: bool, package: Path) -> None:
     before = code_of("theirs")
-    assert "entry point" in before
-    (package / "parts.py").write_text("first = 2\n", encoding="utf-8")
-    assert code_of("theirs") != before
-    sys.modules.pop("their_solvers", None)
+    assert "entry point" in before and code_of("theirs") == before
+    (package / file).write_text(new, encoding="utf-8")
+    assert (code_of("theirs") != before) is changes
+
+
+def test_package_that_is_installed_editable_counts(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its installer leaves a finder of its own, as setuptools does."""
+    away = tmp_path / "away" / "their_library"
+    away.mkdir(parents=True)
+    (away / "__init__.py").write_text("x = 1\n", encoding="utf-8")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+            return spec_from_file_location(name, away / "__init__.py") if name == "their_library" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    path = write("mine.py", MINE.replace("from helper", "import their_library\n        from helper"))
+    before = code_of(str(path))
+    (away / "__init__.py").write_text("x = 22\n", encoding="utf-8")
+    assert code_of(str(path)) != before
 
 
 def test_solver_that_is_not_here_has_no_code() -> None:

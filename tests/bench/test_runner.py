@@ -1,7 +1,10 @@
 """All jobs of a plan: each leaves a row, nothing runs twice, losses are made good."""
 
+import math
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 
 from bench.stand_ins import Here, here, row, solved
 from offbench import OffbenchError
-from offbench.bench import runner
+from offbench.bench import claims, runner
 from offbench.bench.job import Job
 from offbench.bench.plan import Plan, plan
 from offbench.bench.row import Row, row_of
@@ -157,15 +160,105 @@ def test_interrupt_waits_for_what_is_being_written(number: signal.Signals) -> No
     assert written == [True]
 
 
-def test_run_that_another_process_is_at_is_left_to_it(
-    made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_run_that_another_process_is_at_is_left_to_it(made: Plan, tmp_path: Path, living: int) -> None:
+    store = Store(tmp_path)
+    theirs = next(job for job in made.jobs if job.solver == "random")
+    claim_of(living, tmp_path, theirs.key)
+    outcome = run(made, store)
+    assert (outcome.done, outcome.elsewhere, outcome.missing) == (11, 1, 0)
+    assert not store.has(theirs)
+
+
+def test_run_that_another_process_has_given_up_is_made(
+    made: Plan, tmp_path: Path, living: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
     theirs = next(job for job in made.jobs if job.solver == "random")
-    monkeypatch.setattr(store, "claim", lambda job: job.key != theirs.key and Store.claim(store, job))
+    claim_of(living, tmp_path, theirs.key)
+
+    class Slow(Here):
+        def run(self, execute: object, work: Iterable[tuple[Job, dict[str, Any], int]]) -> Iterator[Row]:
+            yield from super().run(execute, work)
+            (tmp_path / "claims" / theirs.key).unlink(missing_ok=True)  # it was interrupted
+
+    with_workers(monkeypatch, Slow)
     outcome = run(made, store)
-    assert (outcome.done, outcome.elsewhere) == (11, 1)
-    assert not store.has(theirs)
+    assert (outcome.done, outcome.elsewhere, outcome.missing) == (12, 0, 0)
+
+
+def test_whoever_cannot_be_seen_is_waited_for(
+    made: Plan, tmp_path: Path, living: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is another's only if that shows life; here its heart stopped, on a machine that is not this one."""
+    monkeypatch.setattr(claims, "STALE_S", 3.0)
+    monkeypatch.setattr(runner, "_LOOK_S", 0.1)
+    store = Store(tmp_path)
+    theirs = next(job for job in made.jobs if job.solver == "random")
+    claim_of(living, tmp_path, theirs.key, place="elsewhere")
+    outcome = run(made, store)
+    assert (outcome.done, outcome.elsewhere, outcome.missing) == (12, 0, 0)
+
+
+def test_row_that_is_missing_in_the_end_is_told(made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, put = Store(tmp_path), Store.put
+
+    def gone(self: Store, row: Row) -> None:
+        put(self, row)
+        if row.job.solver == "greedy":
+            self.path_of(row.job.key).unlink()  # somebody cleans up
+
+    monkeypatch.setattr(Store, "put", gone)
+    assert run(made, store).missing == 2
+
+
+def test_run_of_other_code_is_filed_as_such(made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Edited(Here):
+        def run(self, execute: object, work: Iterable[tuple[Job, dict[str, Any], int]]) -> Iterator[Row]:
+            for made in super().run(execute, work):
+                ran = made.job.model_copy(update={"code": "edited"})
+                yield made.model_copy(update={"job": ran}) if made.job.solver == "greedy" else made
+
+    with_workers(monkeypatch, Edited)
+    store = Store(tmp_path)
+    outcome = run(made, store)
+    assert (outcome.done, outcome.missing, outcome.changed) == (12, 2, ("greedy",))
+    planned = [job for job in made.jobs if job.solver == "greedy"]
+    assert not any(store.has(job) for job in planned)
+    assert all(store.has(job.model_copy(update={"code": "edited"})) for job in planned)
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def test_row_that_cannot_be_kept_ends_no_suite(made: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd(Here):
+        def run(self, execute: object, work: Iterable[tuple[Job, dict[str, Any], int]]) -> Iterator[Row]:
+            for made in super().run(execute, work):
+                odd = {"message": "\ud800"} if made.job.instance == "tiny-chains" else {"objective": math.nan}
+                yield made.model_copy(update=odd) if made.job.solver == "greedy" else made
+
+    with_workers(monkeypatch, Odd)
+    store = Store(tmp_path)
+    outcome = run(made, store)
+    assert (outcome.done, outcome.failed, outcome.missing) == (12, 2, 0)
+    kept = [row for row in store.rows() if row.job.solver == "greedy"]
+    assert {(row.status, row.message.partition(":")[0]) for row in kept} == {("error", "its row can't be kept")}
+    assert len(store.rows()) == 12 and not store.damaged
+
+
+@pytest.fixture
+def living() -> Iterator[int]:
+    """Return a process that lives."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield sleeper.pid
+    sleeper.kill()
+    sleeper.wait()
+
+
+def claim_of(pid: int, folder: Path, key: str, **more: Any) -> None:
+    """Leave a process's claim in a folder."""
+    facts = {"host": "somewhere", "place": claims.here(), "pid": pid, "started": claims.began(pid)}
+    (folder / "claims").mkdir(exist_ok=True)
+    claimant = claims.Claimant.model_validate(facts | more)
+    (folder / "claims" / key).write_text(claimant.model_dump_json(), encoding="utf-8")
 
 
 def test_run_that_another_process_has_made_meanwhile_is_not_made_again(

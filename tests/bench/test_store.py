@@ -1,7 +1,6 @@
 """The store: whole files, damaged ones set aside, claims, plans."""
 
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from bench.stand_ins import job, row
 from offbench import OffbenchError, load
 from offbench.bench.frame import results
-from offbench.bench.store import Claimant, Store
+from offbench.bench.store import Store
 
 
 def test_row_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -24,6 +23,11 @@ def test_row_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert store.get(kept.job) == kept
     assert store.rows() == [kept]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [f"{kept.job.key}.json"]
+
+
+def listing(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return all that a folder has, and when it was changed."""
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in (folder, *folder.rglob("*"))}
 
 
 WRITER = """
@@ -62,13 +66,18 @@ def test_kill_while_writing_leaves_whole_files(tmp_path: Path) -> None:
         ("another", "another run than its name says"),
     ],
 )
-def test_damaged_file_is_named_and_set_aside(text: str, why: str, tmp_path: Path) -> None:
+def test_damaged_file_is_named_and_set_aside_by_who_writes(text: str, why: str, tmp_path: Path) -> None:
     store, good, bad = Store(tmp_path), row(seed=0), row(seed=1)
     store.put(good)
     store.path_of(bad.job.key).write_text(good.model_dump_json() if text == "another" else text, encoding="utf-8")
-    assert store.rows() == [good]
+    before = listing(tmp_path)
+    assert store.rows() == store.rows() == [good]
     (told,) = store.damaged
-    assert f"{bad.job.key}.json" in told and why in told
+    assert f"{bad.job.key}.json" in told and why in told and "`offbench bench` sets it aside" in told
+    assert listing(tmp_path) == before
+    store.mend()
+    (told,) = store.damaged
+    assert f"{bad.job.key}.json" in told and why in told and "set aside as" in told
     assert not store.has(bad.job)  # so it will be run again
     assert len(list((tmp_path / "damaged").iterdir())) == 1
     assert Store(tmp_path).rows() == [good]
@@ -81,58 +90,6 @@ def test_row_that_cannot_be_is_refused() -> None:
         row(objective=None, status="optimal")
     with pytest.raises(ValueError, match="lies above"):
         row(objective=1.0, bound=1.1)
-
-
-def test_claim_keeps_others_away_until_it_is_released_or_stale(tmp_path: Path) -> None:
-    one = job()
-    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        import psutil
-
-        started = psutil.Process(sleeper.pid).create_time()
-        store = Store(tmp_path)
-        assert store.claim(one)
-        assert store.claim(one)  # its own
-        assert store.claimed() == {one.key}
-        store.release(one)
-        assert not store.claimed()
-
-        def theirs(**more: object) -> None:
-            facts = {"host": platform.node(), "pid": sleeper.pid, "process_started": started, "until": time.time() + 99}
-            (tmp_path / "claims" / one.key).write_text(
-                Claimant.model_validate(facts | more).model_dump_json(), encoding="utf-8"
-            )
-
-        theirs()
-        assert not store.claim(one)
-        theirs(host="elsewhere")
-        assert not store.claim(one)
-        for stale in ({"until": time.time() - 1}, {"process_started": started - 99}, {"host": "elsewhere", "until": 0}):
-            theirs(**stale)
-            assert store.claim(one)
-            store.release(one)
-        theirs()
-    finally:
-        sleeper.kill()
-        sleeper.wait()
-    assert store.claim(one)  # who had it is dead
-
-
-def test_empty_claim_of_a_killed_process_is_stale(tmp_path: Path) -> None:
-    store, one = Store(tmp_path), job()
-    (tmp_path / "claims").mkdir()
-    (tmp_path / "claims" / one.key).touch()
-    assert not store.claimed()
-    assert store.claim(one)
-
-
-def test_plan_grows_and_the_last_job_of_a_cell_counts(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.add_plan([job(seed=0), job(seed=1)])
-    store.add_plan([job(seed=1, code="newer"), job(seed=2)])
-    assert [(one.seed, one.code) for one in store.planned()] == [(0, "code"), (1, "newer"), (2, "code")]
-    with pytest.raises(OffbenchError, match=r"budget of 10 s, these would have 20 s.*--output"):
-        store.add_plan([job(time_limit_s=20.0)])
 
 
 def test_instance_is_kept_once(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench.stand_ins import here, row
 from typer.testing import CliRunner, Result
 
 from offbench.bench import runner
+from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.cli import app
 from offbench.evaluation import references
@@ -65,6 +66,34 @@ def test_command_line_overrides_and_adds(run: Run) -> None:
     assert other.exit_code == 2
     assert "its runs have a budget of 20 s and 30 evaluations, these would have 5 s" in other.stderr
     assert run("bench", "small.toml", "--time-limit", 5, "--output", "quick", "--solver", "greedy").exit_code == 0
+
+
+def test_budget_that_is_refused_changes_nothing(run: Run) -> None:
+    assert run("bench", "small.toml", "--solver", "greedy", "--seeds", 1).exit_code == 0
+    folder = Path("results/small")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (folder, *folder.rglob("*"))}
+    Path("small.toml").write_text(SUITE.replace("20", "5"), encoding="utf-8")
+    for more in ([], ["--dry-run"]):
+        refused = run("bench", "small.toml", *more)
+        assert refused.exit_code == 2 and refused.stderr.count("\n") == 1 and "a budget of 20 s" in refused.stderr
+        after = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (folder, *folder.rglob("*"))}
+        assert after == before
+
+
+def test_planned_run_without_a_row_is_told_by_the_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Store.put
+
+    def gone(self: Store, made: Row) -> None:
+        put(self, made)
+        if made.job.cell == ("tiny-chains", "greedy", 0):
+            self.path_of(made.job.key).unlink()
+
+    monkeypatch.setattr(Store, "put", gone)
+    told = run("bench", "small.toml", "--json")
+    assert (told.exit_code, json.loads(told.stdout)["missing"]) == (1, 1)
+    assert "1 planned run without a row; the same command makes them" in told.stderr
+    monkeypatch.setattr(Store, "put", put)
+    assert run("bench", "small.toml").exit_code == 0
 
 
 def test_solver_in_a_file_is_seen_from_where_it_is_named(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -133,7 +134,72 @@ def test_path_that_cannot_be(line: tuple[str, ...], words: tuple[str, ...], run:
     refused(run(*line), *words)
 
 
-def test_results_that_can_only_be_read_are_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+READERS = [
+    ("status", "results/mini"),
+    ("table", "results/mini"),
+    ("table", "results/mini", "--json"),
+    ("export", "results/mini", "--output", "e.csv"),
+    ("report", "results/mini", "--output", "r.html"),
+    ("bench", "mini.toml", "--dry-run"),
+]
+
+
+@pytest.mark.parametrize("line", READERS, ids=" ".join)
+def test_reading_results_changes_nothing_in_them(line: tuple[str, ...], run: Run) -> None:
+    """As where they can only be read: root may write to those, so what counts is what is there afterwards."""
+    folder = Path("results/mini")
+    bad, *_ = (folder / "runs").iterdir()
+    bad.write_text("{", encoding="utf-8")
+    os.mkfifo(folder / "runs" / "pipe.json")
+    (folder / "runs" / "device.json").symlink_to("/dev/zero")
+    (folder / "runs" / "folder.json").mkdir()
+    (folder / "plans" / "000000-x.json").write_text("[", encoding="utf-8")
+    before = listing(folder)
+    result = run(*line)
+    assert result.exit_code == 0, result.output
+    assert listing(folder) == before
+    if "--json" not in line:
+        for name, why in (
+            (bad.name, "Invalid JSON"), ("pipe.json", "it is a pipe (FIFO)"), ("device.json", "it is a device"),
+            ("folder.json", "it is a folder"), ("000000-x.json", "Invalid JSON"),
+        ):  # fmt: skip
+            assert [why in told for told in result.stderr.splitlines() if f"{name}: damaged" in told] == [True]
+
+
+def listing(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return all that a folder has, its size, and when it was changed."""
+    found = {path: path.lstat() for path in (folder, *folder.rglob("*"))}
+    return {path: (each.st_size, each.st_mtime_ns, each.st_ctime_ns) for path, each in found.items()}
+
+
+def test_bench_sets_aside_what_is_no_file(run: Run) -> None:
+    folder = Path("results/mini")
+    for row in sorted((folder / "runs").iterdir()):
+        row.unlink()
+        os.mkfifo(row)
+    kept, *_ = (folder / "instances").iterdir()
+    kept.unlink()
+    kept.mkdir()
+    for place in ("claims/pipe", "plan.json"):
+        os.mkfifo(folder / place)
+    (folder / "suite.toml").unlink()
+    os.mkfifo(folder / "suite.toml")
+    assert "holds runs of no suite" in run("bench", "mini.toml").stderr
+    (folder / "suite.toml").unlink()
+    (folder / "suite.toml").symlink_to("/dev/null")
+    assert "holds runs of no suite" in run("bench", "mini.toml").stderr
+    (folder / "suite.toml").unlink()
+    (folder / "suite.toml").write_text(SUITE, encoding="utf-8")
+    again = run("bench", "mini.toml")
+    assert again.exit_code == 0 and "2 runs made" in again.stdout, again.output
+    assert again.stderr.count("set aside as") == 5
+    assert len(list((folder / "damaged").iterdir())) == 5
+    quiet = run("bench", "mini.toml")
+    assert quiet.exit_code == 0 and "2 were done before" in quiet.stdout and quiet.stderr == ""
+    assert run("report", "results/mini", "--output", "r.html").exit_code == 0
+
+
+def test_what_cannot_be_set_aside_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     row = next(Path("results/mini/runs").iterdir())
     row.write_text("{", encoding="utf-8")
 
@@ -141,9 +207,31 @@ def test_results_that_can_only_be_read_are_read(run: Run, monkeypatch: pytest.Mo
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
 
     monkeypatch.setattr(Path, "rename", read_only)
-    result = run("status", "results/mini")
-    assert (result.exit_code, row.is_file()) == (0, True)
+    result = run("bench", "mini.toml")
     assert f"{row}: damaged" in result.stderr and "can't be set aside: Read-only file system" in result.stderr
+
+
+def test_folder_that_is_deleted_meanwhile_is_told_and_not_made_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Store.put
+
+    def deleted_at_the_first(self: Store, row: Row) -> None:
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        put(self, row)
+
+    monkeypatch.setattr(Store, "put", deleted_at_the_first)
+    refused(run("bench", "mini.toml", "--output", "gone", "--quiet"), "gone: was deleted meanwhile")
+    assert not Path("gone").exists()
+
+    def replaced(self: Store, row: Row) -> None:
+        Path("other").mkdir(exist_ok=True)  # before, or it may get the number of the one that is deleted
+        shutil.rmtree(self.folder)
+        Path("other").rename(self.folder)
+        put(self, row)
+
+    monkeypatch.setattr(Store, "put", replaced)
+    refused(run("bench", "mini.toml", "--output", "gone", "--quiet"), "gone: was deleted meanwhile")
+    assert not list(Path("gone").iterdir())
 
 
 @pytest.mark.parametrize("line", [("solvers",), ("schema",), ("solve", "--solver", "greedy", "alexnet")])

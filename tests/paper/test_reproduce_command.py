@@ -1,6 +1,7 @@
 """`offbench reproduce` from start to page, with small runs in this process."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -155,7 +156,7 @@ def test_fuller_results_are_left_alone(run: Run) -> None:
         assert f"{where}: has fuller results than these: data/fig12.csv is of 24 runs, not 18" in less.stderr
         assert "--overwrite" in less.stderr
         assert {path: path.read_bytes() for path in where.rglob("*.csv")} == before
-    assert not (copy / "plan.json").exists()  # nothing was run
+    assert not (copy / "plans").exists()  # nothing was run
     # The same again replaces itself, and says so.
     again = run("fig12", "--quick")
     assert again.exit_code == 0 and "of these it replaced data/fig12.csv, figures/fig12.p" in again.stderr
@@ -171,7 +172,7 @@ def test_report_of_few_runs_leaves_a_full_one_alone(run: Run) -> None:
     full = {path: path.read_bytes() for path in (folder / "data" / "fig12.csv", folder / RUNS, folder / "claims.md")}
     for path in (folder / "runs").iterdir():
         path.unlink()
-    (folder / "plan.json").unlink()
+    shutil.rmtree(folder / "plans")
     assert run("fig10", "--quick").exit_code == 0  # more runs of another figure, some of them fig12's
     refused = run("--report", "--quick")
     assert refused.exit_code == 2 and "data/fig12.csv is of 24 runs, not 8" in refused.stderr
