@@ -1,5 +1,6 @@
 """Solvers that misbehave, each among good ones: the suite goes on, and a true row is left of each run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ WRONG = frozenset({"error"})
 ENDED = frozenset({"killed"})
 FINE = frozenset({"feasible"})
 """it harmed nothing but itself"""
-MISDEEDS = {
+SOON = {
     "answers.py": {
         "half_a_count": WRONG, "count_of_numpy": FINE, "negative_count": WRONG | FINE, "word_for_a_count": WRONG | FINE,
         "bound_of_numpy": FINE, "nan_for_a_bound": WRONG | FINE, "infinite_bound": WRONG, "bound_above": WRONG,
-        "forged_objective": WRONG | FINE, "forged_incumbent": WRONG | FINE, "no_incumbent": WRONG | FINE | {"timeout"},
-        "forged_trace": WRONG | FINE, "nan_in_the_trace": WRONG | FINE, "no_trace": WRONG,
+        "forged_objective": WRONG | FINE, "forged_incumbent": WRONG | FINE, "no_incumbent": WRONG | FINE,
+        "forged_trace": WRONG | FINE, "nan_in_the_trace": WRONG | FINE, "no_trace": WRONG | FINE,
         "clock_put_back": WRONG | FINE, "nan_in_a_curve": FINE, "infinity_in_a_curve": FINE, "curve_of_numpy": FINE,
         "policy_of_another_shape": WRONG | FINE, "error_of_no_text": WRONG, "error_without_end": WRONG,
         "error_that_commands": WRONG, "error_that_cannot_be_told": WRONG,
@@ -28,14 +29,9 @@ MISDEEDS = {
         "kills_itself": ENDED, "kills_its_group": ENDED, "aborts": WRONG, "reads_nowhere": WRONG,
         "calls_itself": WRONG, "wants_all_memory": WRONG, "takes_much_memory": FINE,
     },
-    "endless.py": dict.fromkeys(
-        ("sleeps", "disarms_the_alarm", "catches_all", "masks_signals", "ignores_signals", "lets_no_thread_run",
-         "matches_for_ever", "multiplies_matrices", "stops_itself", "leaves_a_thread"),
-        ENDED | FINE,
-    ),
     "leftovers.py": {
         "child": FINE, "child_of_its_own_session": FINE, "child_that_holds_all_pipes": FINE, "daemon": FINE,
-        "crowd": FINE, "child_of_a_dying_process": WRONG, "child_of_an_endless_process": ENDED | FINE,
+        "crowd": FINE, "child_of_a_dying_process": WRONG,
     },
     "streams.py": {
         "prints_without_end": FINE, "closes_output": WRONG | FINE, "closes_everything": WRONG | FINE,
@@ -44,28 +40,49 @@ MISDEEDS = {
         "clears_the_environment": FINE, "seeds_for_others": FINE, "shuts_the_path": WRONG | FINE,
     },
 }  # fmt: skip
-TWICE = {"half_a_count", "kills_itself", "lets_no_thread_run", "child_that_holds_all_pipes", "lies_with_the_token"}
+"""what ends by itself, and what may be said of it"""
+LATE = {
+    "endless.py": (
+        "sleeps", "disarms_the_alarm", "catches_all", "masks_signals", "ignores_signals", "lets_no_thread_run",
+        "matches_for_ever", "multiplies_matrices", "stops_itself", "leaves_a_thread",
+    ),
+    "leftovers.py": ("child_of_an_endless_process",),
+}  # fmt: skip
+"""what has to be ended"""
+ALONE = {"half_a_count", "kills_itself", "lets_no_thread_run", "child_that_holds_all_pipes", "lies_with_the_token"}
 """those that are tried with one job too where the attack is short"""
+GOOD = [
+    {"name": str(SOLVERS / "good.py"), "label": "good", "seeds": 3},
+    {"name": str(SOLVERS / "beginnings.py"), "label": "beginnings"},
+    {"name": "greedy", "label": "greedy"},
+]
 
 
 @pytest.mark.parametrize("jobs", [2, 1])
 def test_suite_with_misdeeds_goes_on(jobs: int, tmp_path: Path, attack: Attack) -> None:
-    target = Target(tmp_path, attack)
-    chosen = {
-        how: (file, statuses)
-        for file, each in MISDEEDS.items()
-        for how, statuses in each.items()
-        if jobs == 2 or how in TWICE or attack.rounds > 1
-    }
+    allowed = {(file, how): statuses for file, each in SOON.items() for how, statuses in each.items()}
+    # Generous, so that what ends by itself may do so on a busy machine.
+    _suite(Target(tmp_path, attack), allowed, jobs, 20.0)
+
+
+@pytest.mark.parametrize("jobs", [2, 1])
+def test_suite_with_what_does_not_end_goes_on(jobs: int, tmp_path: Path, attack: Attack) -> None:
+    # What comes late to its proposal on a busy machine is a timeout.
+    allowed = {(file, how): ENDED | FINE | {"timeout"} for file, each in LATE.items() for how in each}
+    _suite(Target(tmp_path, attack), allowed, jobs, 0.5)
+
+
+def _suite(
+    target: Target, allowed: Mapping[tuple[str, str], frozenset[str]], jobs: int, time_limit_s: float
+) -> None:
+    attack = target.attack
+    chosen = {key: statuses for key, statuses in allowed.items() if jobs > 1 or key[1] in ALONE or attack.rounds > 1}
     entrants = [
-        {"name": str(SOLVERS / file), "label": how, "parameters": {"how": how}} for how, (file, _) in chosen.items()
+        {"name": str(SOLVERS / file), "label": how, "parameters": {"how": how}, "seeds": 1} for file, how in chosen
     ]
-    good = [
-        {"name": str(SOLVERS / "good.py"), "label": "good", "seeds": 4},
-        {"name": str(SOLVERS / "beginnings.py"), "label": "beginnings"},
-        {"name": "greedy", "label": "greedy"},
-    ]
-    suite = target.suite("misdeeds", [*good, *entrants], time_limit_s=1.0)
+    # Good ones are given the time that they take on a busy machine only where that doesn't lengthen the attack.
+    good = GOOD if time_limit_s > 1 else GOOD[:1]
+    suite = target.suite("misdeeds", [*good, *entrants], time_limit_s=time_limit_s)
     command = target.bench(suite, "--jobs", str(jobs))
     code = command.wait(attack, at_most_s=600)
     attack.count("misdeeds", len(chosen))
@@ -73,17 +90,16 @@ def test_suite_with_misdeeds_goes_on(jobs: int, tmp_path: Path, attack: Attack) 
     if "Traceback" in command.err or not command.out.startswith("{"):
         attack.count("suites ended early")
     assert "Traceback" not in command.err, command.err[-3000:]
-    assert code == 1, command.err  # runs failed, and it says so
     rows = target.rows()
     assert not orphans
-    odd = {
-        how: (rows["tiny-chains", how, 0].status, rows["tiny-chains", how, 0].message[:200])
-        for how, (_, statuses) in chosen.items()
-        if rows["tiny-chains", how, 0].status not in statuses
-    }
+    told = {how: rows["tiny-chains", how, 0] for _, how in chosen}
+    odd = {how: (told[how].status, told[how].message) for (_, how), right in chosen.items() if told[how].status not in right}
     assert not odd
-    assert {row.status for (_, solver, _), row in rows.items() if solver in ("good", "beginnings", "greedy")} == FINE
-    assert len({row.objective for (_, solver, _), row in rows.items() if solver == "good"}) == 1
+    assert code == int(any(row.failed for row in rows.values())), command.err
+    good_rows = [row for (_, solver, _), row in rows.items() if solver not in told]
+    if time_limit_s > 1:
+        assert not [row.message for row in good_rows if row.status != "feasible"]
+    assert len({row.objective for row in good_rows if row.job.solver == "good" and row.status == "feasible"}) <= 1
     assert not target.strays()
     again = target.bench(suite, "--jobs", str(jobs))
     again.wait(attack)

@@ -47,4 +47,4 @@ class Deaths(Solver):
         np.ones(1 << 48, dtype=np.int8)
 
     def takes_much_memory(self) -> None:
-        np.ones(1 << 27).sum()
+        np.ones(1 << 26).sum()
