@@ -1,4 +1,4 @@
-"""A full file system and a read-only one: a line, exit 2, nothing lost, and the same command goes on when there is room."""
+"""A full file system and a read-only one: a line, exit 2, nothing lost, and when there is room the command goes on."""
 
 from pathlib import Path
 

@@ -72,9 +72,7 @@ def test_suite_with_what_does_not_end_goes_on(jobs: int, tmp_path: Path, attack:
     _suite(Target(tmp_path, attack), allowed, jobs, 0.5)
 
 
-def _suite(
-    target: Target, allowed: Mapping[tuple[str, str], frozenset[str]], jobs: int, time_limit_s: float
-) -> None:
+def _suite(target: Target, allowed: Mapping[tuple[str, str], frozenset[str]], jobs: int, time_limit_s: float) -> None:
     attack = target.attack
     chosen = {key: statuses for key, statuses in allowed.items() if jobs > 1 or key[1] in ALONE or attack.rounds > 1}
     entrants = [
@@ -93,7 +91,11 @@ def _suite(
     rows = target.rows()
     assert not orphans
     told = {how: rows["tiny-chains", how, 0] for _, how in chosen}
-    odd = {how: (told[how].status, told[how].message) for (_, how), right in chosen.items() if told[how].status not in right}
+    odd = {
+        how: (told[how].status, told[how].message)
+        for (_, how), right in chosen.items()
+        if told[how].status not in right
+    }
     assert not odd
     assert code == int(any(row.failed for row in rows.values())), command.err
     good_rows = [row for (_, solver, _), row in rows.items() if solver not in told]

@@ -9,29 +9,36 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+from handmade import instance, layer, link, server, task
 from hostile_names import NAMES
+from typer.testing import CliRunner
 
 from attacks.attack import Attack
-from attacks.target import Target
-from handmade import instance, layer, link, server, task
+from offbench.cli import app
 
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 HARMLESS = set("\n\u200c\u200d\xad")
 LIVE = {"script", "style", "link", "meta", "iframe", "object", "embed", "img", "a", "h1", "title", "base", "form"}
-EACH_ROUND = 2
+EACH_ROUND = 1
 LAYERS = 12
 
 
-def test_outputs_obey_no_name(tmp_path: Path, attack: Attack) -> None:
-    plain = _pages(Target(tmp_path / "plain", attack), [f"plain-{k}" for k in range(LAYERS + 4)])
+def test_outputs_obey_no_name(tmp_path: Path, attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pages(folder: Path, names: Sequence[str]) -> dict[str, Page]:
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        return _pages(names)
+
+    plain = pages(tmp_path / "plain", [f"plain-{k}" for k in range(LAYERS + 4)])
     for round_ in range(EACH_ROUND if attack.rounds == 1 else 8 * attack.rounds):
         names = [str(name) for name in attack.rng.choice(list(NAMES.values()), size=LAYERS + 4, replace=False)]
-        hostile = _pages(Target(tmp_path / str(round_), attack), names)
-        for name, page in hostile.items():
-            live, found = plain[name].tags, page.tags
-            assert {tag: found[tag] for tag in LIVE} == {tag: live[tag] for tag in LIVE}, (name, names)
-            assert page.links == plain[name].links, (name, names)
+        for name, page in pages(tmp_path / str(round_), names).items():
+            live = plain[name]
+            assert {tag: page.tags[tag] for tag in LIVE} == {tag: live.tags[tag] for tag in LIVE}, (name, names)
+            assert page.links == live.links, (name, names)
             assert not page.handlers, (name, names)
+        attack.count("hostile names", len(names))
 
 
 class Page(HTMLParser):
@@ -54,8 +61,8 @@ class Page(HTMLParser):
                 self.handlers.add(name)
 
 
-def _pages(target: Target, names: Sequence[str]) -> dict[str, Page]:
-    """Take names through every command, and return the pages."""
+def _pages(names: Sequence[str]) -> dict[str, Page]:
+    """Take names through every command, in the current folder, and return the pages."""
     title, label, client, remote, *layers = names
     chain = [layer(name, 1 + k, 0.5, inputs=tuple(layers[max(0, k - 1) : k])) for k, name in enumerate(layers)]
     made = instance(
@@ -64,9 +71,8 @@ def _pages(target: Target, names: Sequence[str]) -> dict[str, Page]:
         [task(title, *chain, input_mb=1)],
         name=title,
     )
-    target.attack.count("hostile names", len(names))
-    (target.folder / "instance.json").write_text(json.dumps(made), encoding="utf-8")
-    (target.folder / "suite.toml").write_text(
+    Path("instance.json").write_text(json.dumps(made), encoding="utf-8")
+    Path("suite.toml").write_text(
         'name = "names"\ninstances = ["./instance.json"]\ntime_limit_s = 30\n'
         f'solvers = ["greedy", {{name = "random", label = {json.dumps(label)}, seeds = [0, 1]}}]\n'
         "max_evaluations = 50\n",
@@ -86,14 +92,11 @@ def _pages(target: Target, names: Sequence[str]) -> dict[str, Page]:
         ("export", "results", "--output", "runs.csv"),
         ("report", "results", "--output", "report.html"),
     ):
-        command = target.begin(*line)
-        assert command.wait(target.attack) == 0, (line, names, command.err)
-        seen = command.out + command.err
+        done = CliRunner().invoke(app, line)
+        assert done.exit_code == 0, (line, names, done.stderr, done.exception)
+        seen = done.stdout + done.stderr
         obeyed = {c for c in seen if c not in HARMLESS and unicodedata.category(c) in CONTROL}
         assert not obeyed, (line, names, obeyed)
-        assert "Traceback" not in seen
-    table = list(csv.reader(io.StringIO((target.folder / "runs.csv").read_text(encoding="utf-8"))))
+    table = list(csv.reader(io.StringIO(Path("runs.csv").read_text(encoding="utf-8"))))
     assert len(table) == 1 + 3 and len({len(row) for row in table}) == 1
-    return {
-        name: Page((target.folder / name).read_text(encoding="utf-8")) for name in ("show.html", "report.html")
-    }
+    return {name: Page(Path(name).read_text(encoding="utf-8")) for name in ("show.html", "report.html")}
