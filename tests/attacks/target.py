@@ -133,13 +133,12 @@ class Target:
         return found
 
     def strays(self) -> list[str]:
-        """Return what lies in the folder of results when all is done and is none of its files."""
-        known = ("runs/*.json", "instances/*.json", "plan.json", "suite.toml")
-        right = {path for pattern in known for path in self.results.glob(pattern)}
+        """Return what only lies in the folder of results while something is done or wrong."""
         return sorted(
             str(path.relative_to(self.results))
             for path in self.results.rglob("*")
-            if path.is_file() and path not in right
+            if path.is_file()
+            and (path.name.startswith(".") or path.suffix == ".tmp" or path.parent.name in ("claims", "damaged"))
         )
 
 

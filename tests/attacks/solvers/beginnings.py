@@ -8,6 +8,8 @@ from offbench import P1, Search, Solver
 class Beginnings(Solver):
     """Its warm-up goes wrong; the run itself is fine."""
 
+    how: str
+
     def warm_up(self) -> None:
         print("no warm-up today")
         os._exit(9)
