@@ -71,6 +71,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_policy_that_would_run_code_is_refused(
     made: Callable[[Path, Path], None], trained: Path, tmp_path: Path, attack: Attack
 ) -> None:
+    if attack.rounds == 1 and made not in (_file_beside, _pickle):
+        pytest.skip("in the long attack")
     target = Target(tmp_path, attack)
     ran = tmp_path / "ran"
     made(Path(shutil.copytree(trained, tmp_path / "policy")), ran)
