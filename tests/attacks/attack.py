@@ -1,6 +1,5 @@
 """What an attack draws from and what it counts."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,9 +28,8 @@ class Attack:
     rounds: int
     """1 in the suite, more by `make attack`"""
     rng: np.random.Generator
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     def count(self, what: str, number: int = 1) -> None:
         """Count what `COUNTED` has."""
-        assert what in COUNTED
         self.counts[what] += number

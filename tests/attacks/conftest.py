@@ -5,7 +5,6 @@ The options are known where this folder is named: ``pytest tests/attacks --attac
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,24 +29,22 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture
-def attack(request: pytest.FixtureRequest, record_property: Any) -> Iterator[Attack]:
+def attack(request: pytest.FixtureRequest, record_property: Any) -> Attack:
     seed = _option(request.config, "seed", 0)
     # A test's moments don't depend on which others run.
     own = np.random.default_rng(np.random.SeedSequence([seed, crc32(request.node.nodeid.encode())]))
     made = Attack(rounds=_option(request.config, "rounds", 1), rng=own)
     print(f"--attack-seed {seed}")
-    yield made
-    record_property(PROPERTY, dict(made.counts))
+    record_property(PROPERTY, made.counts)  # which are those of its end when its call is reported
+    return made
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     counts: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", "") == "teardown":
-                continue  # it tells the same again
             for name, value in getattr(report, "user_properties", ()):
-                if name == PROPERTY:
+                if name == PROPERTY and report.when == "call":  # other reports tell the same again
                     counts.update(value)
     path: Path | None = _option(config, "json", None)
     if not counts:
