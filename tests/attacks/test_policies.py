@@ -91,4 +91,5 @@ def test_policy_that_would_run_code_is_refused(
         else:  # which file is none is seen by the run that reads it
             assert code in (0, 1), command.err
             assert {row.status for row in target.rows().values()} <= {"refused", "error"}
+    attack.count("hostile policies")
     assert not target.orphans()

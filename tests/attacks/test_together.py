@@ -28,6 +28,7 @@ def test_benches_begun_together_make_all_that_is_planned(suites: int, tmp_path: 
             for number in range(suites)
         ]  # fmt: skip
         commands = [target.bench(names[number % suites]) for number in range(AT_ONCE)]
+        attack.count("benches at once", AT_ONCE)
         for command in commands:
             # What is left to another process when this one ends is none of its faults.
             assert command.wait(attack) in (0, 1), command.err
