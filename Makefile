@@ -2,13 +2,18 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test lint docs bench compare agreement compare-exact chains sizes certified two-step metaheuristics ten-tasks defaults evolution-time ablation training-set clean
+.PHONY: solve test attack lint docs bench compare agreement compare-exact chains sizes certified two-step metaheuristics ten-tasks defaults evolution-time ablation training-set clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
 
 test: .venv/development
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The attack of tests/attacks at full length, and a table of what it found. Options: make attack ARGS="--attack-rounds 2
+# --attack-seed 7 --attack-json attack.json"; the seed that it prints repeats it.
+attack: .venv/development
+	$(BIN)/python -m pytest tests/attacks -q --attack-rounds 8 --attack-seed $$(date +%s) $(ARGS)
 
 lint: .venv/development
 	$(BIN)/ruff check .
