@@ -31,7 +31,10 @@ highlight_language = "text"  # commands are typed, and not in Python
 default_role = "py:obj"  # `Search` in a docstring leads to the class where there is one, and is code where not
 nitpicky = True
 # Libraries have manuals of their own, and a word in backquotes need not be a name.
-nitpick_ignore_regex = [("py:obj", r".*"), ("py:.*", r"(?!offbench\.).*|offbench\.files\.json\.Model")]
+nitpick_ignore_regex = [
+    ("py:obj", r".*"),
+    ("py:.*", r"(?!offbench\.).*|offbench\.(files\.json\.Model|bench\.damage\.Content)"),
+]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = False
