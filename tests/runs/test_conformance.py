@@ -166,6 +166,7 @@ def test_what_is_no_fault(body: str, title: str, mine: Write, crew: Crew, capfd:
     ("body", "line"),
     [
         ("time.sleep(600)", 2),
+        ("while True: pass", 2),
         ("while True:\n    try: time.sleep(0.01); search.check()\n    except BaseException: pass", 0),
         ("signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass", 3),
         ("import itertools; any(itertools.repeat(False))", 2),

@@ -1,6 +1,6 @@
 """What a solver's process may answer: read with suspicion, for the solver's code runs in it."""
 
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -9,7 +9,25 @@ from offbench.runs.conformance.verdict import Fault
 from offbench.search.solver import Solves
 
 
-class Imported(BaseModel):
+class Answer(BaseModel):
+    """What is answered."""
+
+    @classmethod
+    def read(cls, answer: dict[str, Any]) -> Self:
+        """Return an answer, as far as it is one.
+
+        Raises
+        ------
+        Fault
+            If it isn't.
+        """
+        try:
+            return cls.model_validate(answer)
+        except ValidationError as error:
+            raise Fault(f"what its process answered is none of ours: {one_line(error)}") from None
+
+
+class Imported(Answer):
     """Of a solver that was imported."""
 
     solves: Solves
@@ -17,7 +35,7 @@ class Imported(BaseModel):
     """its own files"""
 
 
-class Ran(BaseModel):
+class Ran(Answer):
     """What a run found."""
 
     stopped: str
@@ -30,20 +48,3 @@ class Ran(BaseModel):
     evaluations: int
     trace: list[tuple[float, int, float, float]]
     """seconds, evaluations, objective, bound"""
-
-
-Kind = TypeVar("Kind", bound=BaseModel)
-
-
-def read(answer: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Return an answer, as far as it is one.
-
-    Raises
-    ------
-    Fault
-        If it isn't.
-    """
-    try:
-        return kind.model_validate(answer)
-    except ValidationError as error:
-        raise Fault(f"what its process answered is none of ours: {one_line(error)}") from None

@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from offbench.errors import OffbenchError
 from offbench.runs.blame import text_of
@@ -16,7 +17,6 @@ from offbench.runs.serve import Say, serve
 from offbench.search.budget import SolverError
 from offbench.search.parameters import configure
 from offbench.search.registry import find
-from offbench.search.watchdog import SIGNAL
 
 if TYPE_CHECKING:
     from offbench.runs.solution import Solution
@@ -27,8 +27,6 @@ _DUMP_S = 0.5  # before its end a process that doesn't stop tells where it is
 
 def main() -> None:
     """Answer requests until one is to end."""
-    if SIGNAL is not None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})  # before there are threads, for all of them
     child = Child()
     serve(child.greet, child.answer)
 
@@ -86,7 +84,7 @@ class Child:
         from offbench.runs.solve import solve
 
         instance, servers = parse(request["instance"]), request["servers"]
-        with _alarm(request["alarm"]), _interrupts(request["press"]) as pressed:
+        with _watched(request["alarm"]), _interrupts(request["press"]) as pressed:
             solution = solve(
                 instance, request["solver"], seed=request["seed"], time_limit=request["time_limit"],
                 max_evaluations=request["max_evaluations"],
@@ -143,20 +141,9 @@ def _facts(solution: "Solution") -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _alarm(wanted: bool) -> Iterator[None]:
-    """Let the watchdog's signal come or not; a solver must stop by itself where there is none."""
-    if SIGNAL is None:
-        yield
-        return
-    if wanted:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {SIGNAL})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})
-        signal.signal(SIGNAL, signal.SIG_IGN)  # so that one that is still to come is forgotten
-        signal.signal(SIGNAL, signal.SIG_DFL)
+def _watched(wanted: bool) -> AbstractContextManager[object]:
+    """Let the watchdog end a run or not; a solver must stop by itself where there is none."""
+    return nullcontext() if wanted else patch("offbench.runs.solve.watchdog", lambda *given: nullcontext())
 
 
 @contextmanager

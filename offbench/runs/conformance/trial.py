@@ -18,7 +18,7 @@ from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.conformance import limits
-from offbench.runs.conformance.answer import Ran, read
+from offbench.runs.conformance.answer import Ran
 from offbench.runs.conformance.optimum import optimum
 from offbench.runs.conformance.verdict import Fault, Refused
 from offbench.runs.conformance.worker import Worker
@@ -106,7 +106,7 @@ def attempt(worker: Worker, solver: str, trial: Trial) -> Run | None:
     answer = worker.run(solver, request, trial.hard_s, trial.allowed)
     if "over" in answer:
         return None
-    found = read(answer, Ran)
+    found = Ran.read(answer)
     placement = None if found.servers is None else Placement(found.servers, found.order)
     run = Run(
         placement=placement, waited_s=monotonic() - begun, **found.model_dump(exclude={"servers", "order"})

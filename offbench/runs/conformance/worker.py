@@ -13,7 +13,7 @@ import psutil
 from offbench.errors import OffbenchError
 from offbench.files.plain import plain
 from offbench.runs.conformance import limits
-from offbench.runs.conformance.answer import Imported, read
+from offbench.runs.conformance.answer import Imported
 from offbench.runs.conformance.instances import one_chain
 from offbench.runs.conformance.own_code import is_own
 from offbench.runs.conformance.verdict import Fault, Refused
@@ -79,7 +79,7 @@ class Worker:
             self._greeted = True
         if solver not in self._imported:
             number = self._asked.pop(solver)  # whatever comes, nothing more is to come
-            facts = read(self._receive(number, solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s"), Imported)
+            facts = Imported.read(self._receive(number, solver, limits.IMPORT_S, f"within {limits.IMPORT_S:g} s"))
             number = self._post({"do": "warm up", "solver": solver, "hard_s": limits.WARM_UP_S})
             self._receive(number, solver, limits.WARM_UP_S, f"compiling within {limits.WARM_UP_S:g} s")
             self._imported[solver] = facts
