@@ -52,10 +52,10 @@ LATE = {
     "leftovers.py": ("child_of_an_endless_process",),
 }  # fmt: skip
 """what has to be ended"""
-ALONE = {"half_a_count", "kills_itself", "lets_no_thread_run", "child_that_holds_all_pipes", "lies_with_the_token"}
+ALONE = {"half_a_count", "kills_itself", "child_that_holds_all_pipes", "lies_with_the_token"}
 """those that are tried with one job too where the attack is short"""
 GOOD: list[dict[str, Any]] = [
-    {"name": str(SOLVERS / "good.py"), "label": "good", "seeds": 3},
+    {"name": str(SOLVERS / "good.py"), "label": "good", "seeds": 2},
     {"name": "greedy", "label": "greedy"},
 ]
 
@@ -69,6 +69,8 @@ def test_suite_with_misdeeds_goes_on(jobs: int, tmp_path: Path, attack: Attack) 
 
 @pytest.mark.parametrize("jobs", [2, 1])
 def test_suite_with_what_does_not_end_goes_on(jobs: int, tmp_path: Path, attack: Attack) -> None:
+    if attack.rounds == 1 and jobs == 1:
+        pytest.skip("in the long attack")
     # What comes late to its proposal on a busy machine is a timeout.
     allowed = {(file, how): ENDED | FINE | {"timeout"} for file, each in LATE.items() for how in each}
     _suite(Target(tmp_path, attack), allowed, jobs, 0.5)
@@ -116,7 +118,7 @@ def _suite(target: Target, allowed: Mapping[tuple[str, str], frozenset[str]], jo
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"])
 def test_solver_that_ends_its_parent_is_an_interrupt(number: str, tmp_path: Path, attack: Attack) -> None:
     """It has the right to; no row is lost by that, and the suite without it is done by the same folder."""
-    if attack.rounds == 1 and number != "SIGTERM":
+    if attack.rounds == 1:
         pytest.skip("in the long attack")
     target = Target(tmp_path, attack)
     good = {"name": str(SOLVERS / "good.py"), "label": "good", "seeds": 3}

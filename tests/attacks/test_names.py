@@ -24,13 +24,16 @@ LAYERS = 12
 
 
 def test_outputs_obey_no_name(tmp_path: Path, attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    if attack.rounds == 1:
+        pytest.skip("in the long attack")  # each name by itself is tested elsewhere
+
     def pages(folder: Path, names: Sequence[str]) -> dict[str, Page]:
         folder.mkdir()
         monkeypatch.chdir(folder)
         return _pages(names)
 
     plain = pages(tmp_path / "plain", [f"plain-{k}" for k in range(LAYERS + 4)])
-    for round_ in range(1 if attack.rounds == 1 else 8 * attack.rounds):
+    for round_ in range(8 * attack.rounds):
         names = [str(name) for name in attack.rng.choice(list(NAMES.values()), size=LAYERS + 4, replace=False)]
         for name, page in pages(tmp_path / str(round_), names).items():
             live = plain[name]
