@@ -24,6 +24,8 @@ _SAME_S = 1.0
 _PATIENCE_S = 5.0
 # Between two looks for the program, in case that a fork of it holds the pipes.
 _LOOK_S = 1.0
+# Told in place of a deadline: nothing is to be watched any more. The end of the pipe isn't enough, for the same reason.
+_OVER = b"over"
 
 
 class _Deadline:
@@ -92,6 +94,8 @@ def watched() -> Iterator[None]:
     finally:
         _DEADLINE.reset(token)
         signal.set_wakeup_fd(woken_before)
+        with suppress(OSError):  # it has ended, or a solver has closed the pipe
+            os.write(tell, _OVER + b"\n")
         _close(wake, tell)
         watcher.wait()
 
@@ -116,7 +120,7 @@ def _watch(signals: int, deadlines: int) -> None:
         wait_s = min(_LOOK_S, deadline - time.monotonic(), last - time.monotonic())
         ready, _, _ = select.select([signals, deadlines], [], [], max(0.0, wait_s))
         if deadlines in ready:
-            if not (lines := os.read(deadlines, 65536).split()):
+            if not (lines := os.read(deadlines, 65536).split()) or _OVER in lines:
                 return
             deadline = float(lines[-1])
         if signals in ready:

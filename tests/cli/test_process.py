@@ -1,6 +1,7 @@
 """What only a process of its own can show: signals, streams, imports."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -208,3 +209,25 @@ def test_nobody_watches_any_more_when_a_command_has_ended(tmp_path: Path) -> Non
     process = begin(*line, cwd=tmp_path)
     _, err = process.communicate(timeout=120)  # which ends when nobody holds the pipe
     assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_command_ends_though_a_fork_of_its_solver_stays(tmp_path: Path) -> None:
+    """The fork holds whatever pipes the command has."""
+    (tmp_path / "stays.py").write_text(
+        "import os, time\nfrom offbench import Solver\n\nclass Stays(Solver):\n    'Leaves a fork.'\n"
+        "    def solve(self, problem, search):\n"
+        "        search.propose(problem.everything_on(0))\n"
+        "        if (pid := os.fork()) == 0:\n"
+        "            time.sleep(120)\n"
+        "            os._exit(0)\n"
+        "        open('fork', 'w').write(str(pid))\n",
+        encoding="utf-8",
+    )
+    line = ("solve", "--solver", "./stays.py", "--time-limit", "60", "--quiet", "alexnet")
+    process = begin(*line, cwd=tmp_path)
+    try:
+        assert process.wait(timeout=60) == 0  # not until the pipes end, which the fork holds
+    finally:
+        process.kill()
+        os.kill(int((tmp_path / "fork").read_text()), signal.SIGKILL)
