@@ -29,6 +29,7 @@ TOKEN = "OFFBENCH_PROCESS"
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _KEPT = 20_000  # characters of what a process left on standard error
 _LOOK_S = 0.2  # between two looks at its memory
+_HELD_UP_S = 1.0  # a look that is so late: this process was suspended, and what came meanwhile isn't read yet
 _LAST_WORDS_S = 1.0  # for what it said before it ended to come through
 _END_S = 5.0  # for its supervisor to end all that there is
 _ROUNDS = 20  # of ending what it started, which may start others meanwhile
@@ -153,9 +154,12 @@ class Process:
         line: bytes | None = b""
         while line == b"":
             ended = self._ended_with() is not None  # seen even where a child of it holds the pipe open
+            looked = monotonic()
             try:
                 line = self._answers.get(timeout=max(0.0, min(_LOOK_S, deadline - monotonic())))
             except queue.Empty:
+                if monotonic() - looked > _LOOK_S + _HELD_UP_S:
+                    deadline = max(deadline, monotonic() + _LOOK_S)
                 if ended:
                     line = None
                 elif monotonic() >= deadline:

@@ -1,6 +1,7 @@
 """A process of our own: what it answers, how it ends, what it leaves."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from offbench.runs.process import Died, Process, TooLarge
 
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
 CHILD = """
 import ctypes, itertools, os, subprocess, sys, time
 from offbench.runs.serve import serve
@@ -73,6 +75,34 @@ def test_its_limits() -> None:
             process.ask({"code": "kept = bytearray(200_000_000); time.sleep(600)"}, 60, at_most_mb=150)
 
 
+@LINUX
+def test_what_it_said_while_this_process_was_suspended_is_heard() -> None:
+    """As by Ctrl-Z: the limit passes, and the answer lies in the pipe, unread."""
+    asks = (
+        "from offbench.runs.process import Process\n"
+        "with Process('told') as process:\n"
+        "    process.receive(60)\n"
+        "    for k in range(5):\n"
+        "        print(process.ask({'code': 'time.sleep(0.5); result = 1'}, 1), flush=True)\n"
+    )
+    path = os.pathsep.join(path for path in sys.path if path)
+    with subprocess.Popen(
+        [sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    ) as asker:
+        try:
+            assert asker.stdout is not None
+            heard = asker.stdout.readline()
+            for _ in range(4):
+                time.sleep(0.1)
+                asker.send_signal(signal.SIGSTOP)
+                time.sleep(2.5)
+                asker.send_signal(signal.SIGCONT)
+                heard += asker.stdout.readline()
+        finally:
+            asker.kill()
+    assert heard == "{'result': 1}\n" * 5
+
+
 def test_its_end_is_seen_though_a_child_of_it_holds_the_pipe_and_the_child_is_ended() -> None:
     code = "pid = os.fork()\nif pid == 0:\n    os.setsid(); time.sleep(600)\nsay({'pid': pid})\nos._exit(7)"
     with Process("told") as process:
@@ -121,7 +151,6 @@ STAYS = {
         "os.wait(); say({'pids': [int(os.read(read, 20))]}); time.sleep(600)"
     ),
 }
-LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what the system does for us")
 
 
 @LINUX
