@@ -4,7 +4,7 @@ A claim is made whole or not at all, and by one process only: it is written unde
 While its process lives, it sets the file's time anew every few seconds (`Claims.beating`). A claim is stale
 
 - at once, where it was made on this system since it started and its process has gone, whatever the host is called,
-- else when it has had no beat for a minute.
+- else when it has had no beat for a minute, or its last one lies more than that ahead: a clock was put back.
 """
 
 import os
@@ -106,7 +106,7 @@ class _Claim:
     def holds(self, now: float) -> bool:
         """Tell whether it isn't stale."""
         lives = self.lives()
-        return now - self.beat < STALE_S if lives is None else lives
+        return abs(now - self.beat) < STALE_S if lives is None else lives  # one to come is of a clock that was put back
 
 
 class Claims:

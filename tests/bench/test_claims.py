@@ -121,6 +121,16 @@ def test_claim_from_elsewhere_holds_while_its_heart_beats(tmp_path: Path) -> Non
     assert not mine.holds("run") and mine.take("run")
 
 
+def test_claim_from_a_time_to_come_holds_no_longer_than_a_clock_may_be_off(tmp_path: Path) -> None:
+    """Else a clock that was put back would have everybody wait for hours."""
+    leave(tmp_path)
+    age(tmp_path, -STALE_S / 2)
+    assert not Claims(tmp_path).take("run")
+    age(tmp_path, -2 * 3600)
+    assert not Claims(tmp_path).holds("run")
+    assert Claims(tmp_path).take("run")
+
+
 @pytest.mark.parametrize("content", ["", "{", '{"host": "old", "pid": 1, "process_started": 1.0, "until": 1e12}'])
 def test_claim_that_says_nothing_holds_as_long_as_it_is_fresh(content: str, tmp_path: Path) -> None:
     mine = Claims(tmp_path)
