@@ -97,7 +97,11 @@ def watched() -> Iterator[None]:
         with suppress(OSError):  # it has ended, or a solver has closed the pipe
             os.write(tell, _OVER + b"\n")
         _close(wake, tell)
-        watcher.wait()
+        try:
+            watcher.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:  # stopped, perhaps
+            watcher.kill()
+            watcher.wait()
 
 
 def _close(*pipes: int) -> None:
