@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
+from offbench.model.exact_scales import scale_rest
 from offbench.model.instance import KINDS, Instance, Link, Scales, Server
 from offbench.model.placement import Placement, indices
 
@@ -114,6 +115,10 @@ class Arrays(NamedTuple):
     """`WEIGHT`"""
     lambdas: Floats
     """of each `INDICATOR` in the coordination (Eq. 11)"""
+    usd_per_h: Floats
+    """price of each server as it is stated"""
+    scale_rest: Floats
+    """what the exact scale of each `INDICATOR` is above `scale`; 0 where that is no matter"""
 
 
 class Problem:
@@ -138,13 +143,16 @@ class Problem:
         self.instance = instance
         self.allowed = _allowed(instance)
         facts = _servers(instance) | _layers(instance) | _objective(instance)
-        largest = _largest_values(facts)
+        values = _largest_of_each(facts)
+        largest = (*(float(each.max()) for each in values), float(facts["peers"].max() * len(facts["gcycles"])))
         scales = largest if instance.scales is None else tuple(instance.scales.model_dump().values())
         # Also where an instance states its scales: no placement may exceed what a number can hold.
         if not np.isfinite(largest).all() or any(0 < scale < 1e-300 for scale in scales):
             raise OffbenchError(f"instance '{instance.name}': its numbers are too large, or its scales too small")
         self.scales = Scales(delay_s=scales[0], energy_j=scales[1], cost_usd=scales[2], balance=scales[3])
         facts["scale"] = np.array([scale if scale > 0 else np.inf for scale in scales])
+        computed = instance.scales is None and facts["benefits"]
+        facts["scale_rest"] = scale_rest(facts, values) if computed else np.zeros(3)
         self.arrays = Arrays(**facts)
         self.packed = _pack(self.arrays)
 
@@ -311,6 +319,7 @@ def _servers(instance: Instance) -> dict[str, Any]:
         "peers": _indices([0, *(max(0, kind.count(remote) - 1) for remote in (1, 2))]),
         "ghz": _floats([server.compute_ghz for server in servers]),
         "usd_per_s": _floats([server.price_per_hour / 3600 for server in servers]),
+        "usd_per_h": _floats([server.price_per_hour for server in servers]),
         "client_power_w": _floats([server.client_power_w for server in servers]),
         "link": link,
     }
@@ -375,8 +384,8 @@ def _floats(values: Sequence[float]) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
-    """Return the largest delay, energy and cost of any one subtask, inputs anywhere, no queueing; and Z_ref.
+def _largest_of_each(facts: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
+    """Return the largest delay, energy and cost of each subtask on each server, inputs anywhere, no queueing.
 
     A task's own input can only be at the client. The arithmetic is the kernel's, step by step, so
     that a subtask that attains a scale has an indicator of exactly 1.
@@ -396,7 +405,7 @@ def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
         delay = execution_s + np.maximum.reduceat(slowest_s, first)
         energy = facts["client_power_w"] * execution_s + np.add.reduceat(energy_j, first)
         cost = facts["usd_per_s"] * execution_s + np.add.reduceat(cost_usd, first)
-        return float(delay.max()), float(energy.max()), float(cost.max()), float(facts["peers"].max() * n)
+        return delay, energy, cost
 
 
 def _pack(arrays: Arrays) -> tuple[Indices, Floats]:
