@@ -6,7 +6,7 @@ from typing import Any
 import handmade
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import placed
@@ -184,9 +184,6 @@ def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -
     placement = parse_placement({"servers": servers, "order": None if first_come else order}, instance)
     evaluation = evaluate(problem, placement)
     a = problem.arrays
-    if a.benefits:  # a benefit of a rounding error has a cube root far from 0
-        indicators = evaluation.parts[:, [0, 4, 5]] / a.scale[:3]
-        assume(not np.any((indicators != 1) & (np.abs(indicators - 1) < 1e-9)))
     without_balance = evaluation.objective - a.weights[WEIGHT.balance] * evaluation.balance
     steps = SubtaskCosts(problem)
     for flow in flows(problem):
