@@ -347,7 +347,7 @@ def _largest(least, most, t, e, u, lambdas, root, benefits):
     if benefits:
         low, high = max(0.0, t - most), t
         if least > 0:
-            high = max(0.0, t - least) + 1e-15
+            high = min(t, max(0.0, t - least) + 1e-15)
     if high <= 0 or e <= 0 or u <= 0:
         return 0.0
     c, m = e + u, lambdas[1] * e + lambdas[2] * u

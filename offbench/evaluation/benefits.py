@@ -43,7 +43,7 @@ def delay_left(problem: Problem, k: int, s: int, i: int, q: int) -> float:
         The server of that one.
     """
     a = problem.arrays
-    return _left(a, SCALE.delay, _execution_s(a, k, s) + _transfer_s(a, i, q, s))
+    return _left(problem, SCALE.delay, _execution_s(a, k, s) + _transfer_s(a, i, q, s))
 
 
 def energy_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> float:
@@ -52,7 +52,7 @@ def energy_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> flo
     energy_j = Fraction(float(a.client_power_w[s])) * _execution_s(a, k, s)
     for i, q in zip(problem.inputs_of(k), sources, strict=True):
         energy_j += Fraction(float(a.link[q, s, LINK.power_w])) * _transfer_s(a, i, q, s)
-    return _left(a, SCALE.energy, energy_j)
+    return _left(problem, SCALE.energy, energy_j)
 
 
 def cost_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> float:
@@ -61,14 +61,12 @@ def cost_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> float
     cost_usd = Fraction(float(a.usd_per_h[s])) / 3600 * _execution_s(a, k, s)
     for i, q in zip(problem.inputs_of(k), sources, strict=True):
         cost_usd += Fraction(float(a.input_mb[i])) * Fraction(float(a.link[q, s, LINK.usd_per_gb])) / 1000
-    return _left(a, SCALE.cost, cost_usd)
+    return _left(problem, SCALE.cost, cost_usd)
 
 
-def _left(a: Arrays, indicator: int, value: Fraction) -> float:
-    if not np.isfinite(a.scale[indicator]):
-        return 1.0
-    scale = Fraction(float(a.scale[indicator])) + Fraction(float(a.scale_rest[indicator]))
-    return max(0.0, float(1 - value / scale))
+def _left(problem: Problem, indicator: int, value: Fraction) -> float:
+    scale = problem.exact_scales[indicator]
+    return max(0.0, float(1 - value / scale)) if scale > 0 else 1.0
 
 
 def _execution_s(a: Arrays, k: int, s: int) -> Fraction:

@@ -12,8 +12,8 @@ Floats = NDArray[np.float64]
 _CLOSE = 1e-12
 
 
-def scale_rest(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -> Floats:
-    """Return what the exact scales of delay, energy and cost are above the largest values as they were computed.
+def exact_scales(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -> tuple[Fraction, ...]:
+    """Return the exact scales of delay, energy and cost.
 
     Parameters
     ----------
@@ -22,14 +22,12 @@ def scale_rest(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -> 
     values
         The largest delay, energy and cost of each subtask on each server, of shape ``(subtasks, servers)``.
     """
-    rest = np.zeros(3)
+    found = []
     for indicator, table in enumerate(values):
         largest = float(table.max())
-        if not 0 < largest < np.inf:
-            continue
         seen: set[tuple[object, ...]] = set()
         exact = Fraction(0)
-        for k, s in np.argwhere(table >= largest * (1 - _CLOSE)).tolist():
+        for k, s in np.argwhere(table >= largest * (1 - _CLOSE)).tolist() if largest > 0 else ():
             inputs = slice(int(facts["input_start"][k]), int(facts["input_start"][k + 1]))
             own = (facts["input_of"][inputs] >= len(facts["gcycles"])).tolist()
             megabytes = facts["input_mb"][inputs].tolist()
@@ -37,8 +35,8 @@ def scale_rest(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -> 
             if alike not in seen:
                 seen.add(alike)
                 exact = max(exact, _exact(facts, indicator, s, float(facts["gcycles"][k]), own, megabytes))
-        rest[indicator] = float(exact - Fraction(largest))
-    return rest
+        found.append(exact)
+    return tuple(found)
 
 
 def _exact(

@@ -4,6 +4,7 @@ Units are those of the names. Nothing here depends on a placement.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import log2
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
-from offbench.model.exact_scales import scale_rest
+from offbench.model.exact_scales import exact_scales
 from offbench.model.instance import KINDS, Instance, Link, Scales, Server
 from offbench.model.placement import Placement, indices
 
@@ -136,6 +137,8 @@ class Problem:
     """which servers each subtask may run on, shape ``(n_subtasks, n_servers)``"""
     scales: Scales
     """as the instance states them, else computed (MODEL.md section 4)"""
+    exact_scales: tuple[Fraction, ...]
+    """of each `INDICATOR`, without rounding where benefits count"""
     packed: tuple[Indices, Floats]
     """the arrays as compiled code takes them (`evaluation.workspace.unpack`)"""
 
@@ -151,8 +154,15 @@ class Problem:
             raise OffbenchError(f"instance '{instance.name}': its numbers are too large, or its scales too small")
         self.scales = Scales(delay_s=scales[0], energy_j=scales[1], cost_usd=scales[2], balance=scales[3])
         facts["scale"] = np.array([scale if scale > 0 else np.inf for scale in scales])
-        computed = instance.scales is None and facts["benefits"]
-        facts["scale_rest"] = scale_rest(facts, values) if computed else np.zeros(3)
+        self.exact_scales = tuple(Fraction(scale) for scale in scales[:3])
+        if facts["benefits"] and any(scale == value for scale, value in zip(scales[:3], largest, strict=False)):
+            # A stated scale that is the largest value to the last digit, as in two steps, means that value.
+            self.exact_scales = tuple(
+                exact if scale == value else Fraction(scale)
+                for exact, scale, value in zip(exact_scales(facts, values), scales, largest, strict=False)
+            )
+        rests = [float(exact - Fraction(scale)) for exact, scale in zip(self.exact_scales, scales, strict=False)]
+        facts["scale_rest"] = _floats(rests)
         self.arrays = Arrays(**facts)
         self.packed = _pack(self.arrays)
 
