@@ -19,6 +19,9 @@ bound, so none hangs on the precision of what looks for good ones (`server_price
 Where Q is delay alone and all durations are whole multiples of a quantum, so is the delay, and the bound is rounded
 up to one. In the evaluator's arithmetic a duration is off by some last digits, and times are sums, maxima and p-th
 largest of durations, which don't stretch differences: a delay is off by no more than its task's durations together.
+
+Rounding: no number of the linear program counts (`server_prices`): the bound is worked out from its prices, and lowered
+by what its sums can be off by.
 """
 
 import math

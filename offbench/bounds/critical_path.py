@@ -1,6 +1,7 @@
 """Critical paths: the earliest start of each subtask, and the least time from its end to that of its task.
 
-Nothing queues, and each reader has its input from wherever that is quickest for it; so they hold for all placements.
+Nothing queues, and each reader has its input from wherever that is quickest for it; so they hold for all placements,
+but for last digits: whoever makes a bound of them takes these off.
 """
 
 import numpy as np

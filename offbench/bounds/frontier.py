@@ -4,6 +4,9 @@ Behind subtask k, all that matters to the steps still to come is where the *live
 pinned and have readers to come, and what a window knows of the counts. Queueing, the spread of the delay and what the
 window forgets are relaxed (`subtask_costs`, `state_space`); where too many subtasks are live, the server of some is
 forgotten, and their readers find them where they are cheapest. Each makes placements cheaper, never dearer.
+
+Rounding: the steps are lower bounds in exact numbers. What their sums can be off by is `Program.rounding`, which every
+bound is lowered by; minima add nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -119,10 +122,10 @@ class Program:
             for part in self._parts
             for stages in zip(*part, strict=True)
         ]
-        self.rounding = float(
-            4 * np.finfo(float).eps * len(terms) * (sum(terms) + a.weights[WEIGHT.balance] * len(terms))
-        )
-        """more than the sums below can be off by"""
+        # The imbalance after one subtask is at most that of all on one server.
+        largest_imbalance = self.unit * problem.n_subtasks * float(a.peers.max())
+        self.rounding = float(4 * np.finfo(float).eps * len(terms) * (sum(terms) + largest_imbalance * len(terms)))
+        """more than sums of the steps, from end to end, can be off by: of n terms by n last digits of all together"""
 
     @property
     def stages(self) -> list[ProgramStage]:

@@ -4,6 +4,9 @@ A label is where the live subtasks are and how far each count is above the small
 placed behind two equal labels costs the same, so the cheaper one stays. A label's value is what it cost so
 far plus a bound on what is to come; from the incumbent's objective on it is dropped. What it finds is the
 optimum of a `Program` whose window forgets nothing; for a chain, of the problem itself.
+
+Rounding: costs and values are sums of steps from end to end, each off by less than the program's rounding. Whoever
+takes the bound of a sweep lowers it by that; then it doesn't matter which of two labels that differ by less stays.
 """
 
 from collections.abc import Callable, Sequence

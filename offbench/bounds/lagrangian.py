@@ -7,6 +7,10 @@ decomposition). The shares are evened out step by step, forward and backward in 
 of consecutive subtasks gets the same least cost in every term, which never makes the bound worse.
 A pair or a state whose least costs add up to the incumbent, or by more than what rounding can have added, is in
 no better placement and is left out for good, so that few states are left for wider windows.
+
+Rounding: shares are lowered and raised in floating-point numbers, but the last one is what the others leave of the
+costs, so they add up to them but for a digit of each. `Split.rounding` counts a digit of the largest entry of each term
+for every subtask, and is taken off the bound.
 """
 
 from collections.abc import Callable, Sequence

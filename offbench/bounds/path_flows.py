@@ -1,4 +1,7 @@
-"""Flows to begin with: how the delay of a task may be spread over its paths."""
+"""Flows to begin with: how the delay of a task may be spread over its paths.
+
+Shares are quotients and sums of them, off by a last digit for each subtask; `subtask_costs` allows for that.
+"""
 
 from collections.abc import Iterator
 

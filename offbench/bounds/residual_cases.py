@@ -3,7 +3,8 @@
 Between two layers that nothing bypasses, its fork and its join, lies a block. The join reads the
 end of a chain of layers and the fork itself, the skip. Where the chain is critical, all of the block's delay is
 the chain's. Where the skip is, the delay is the skip's transfer, and nothing in the chain takes longer.
-Every placement is in one of these cases, so the least of them is a bound.
+Every placement is in one of these cases, so the least of them is a bound. A delay in the chain counts as no longer than
+the skip's transfer if it is so but for 1e-12 of it, so that rounding rules no placement out of its case.
 """
 
 from collections.abc import Iterator

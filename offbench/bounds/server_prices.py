@@ -2,6 +2,10 @@
 
 The bound is concave in the prices, and its slope is how long each server is busy. Kelley's cutting planes
 climb it: each prices tried give a plane on or above it, and the next ones are looked for below all planes.
+
+Rounding: the linear program only says which prices to try. They are made non-negative and divided by their sum over
+slots, and the bound is the value of an assignment at these, less some last digits of its parts for each term. That
+they sum to 1 but for a last digit is within that.
 """
 
 import math

@@ -4,7 +4,7 @@ Z depends on the *differences* between the counts of a group (the edges, or the 
 the differences to the group's smallest count, and of those beyond its width only that they are at
 least the width. A state stands for all the counts that look alike so; its imbalance is the smallest
 of theirs, and a step leads to every state that one of theirs can lead to. So whatever happens to the
-counts happens in the window too, at most as dear.
+counts happens in the window too, at most as dear. All of it is in whole numbers.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,12 @@ path. A *flow* spreads each task's delay over paths: it is a convex combination 
 it, weighted, are at most the task's. With it the rest of Q is a sum of steps, each of which depends on
 the servers of a subtask and its inputs, on which input is critical, and on how long it queues. The first
 stays, of the other two each step takes what is cheapest.
+
+Rounding: an entry of a table is a handful of sums and products of its parts (delay, energy, cost, coordination), each
+off by some last digits of the largest; the entry is lowered by more than that (`_DIGITS`), and for the shares of a
+flow, which sum to 1 but for a digit for each subtask. So an entry is a lower bound in exact numbers. H alone stretches
+errors: where little is left of a benefit, it is taken in exact numbers (`evaluation.benefits`), and that of a queued
+delay is taken too large by some digits of 1.
 """
 
 from dataclasses import dataclass
@@ -12,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
 from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
 
@@ -23,6 +30,8 @@ _LARGEST_TABLE = 3_000_000
 # `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
 _INTERVALS = 100
 _TOLERANCE = 1e-7
+# What an entry is lowered by, of its parts.
+_DIGITS = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -143,10 +152,11 @@ class SubtaskCosts:
             if assumed.critical == i:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
-                arriving[i] = (execution + sent_s) / a.scale[SCALE.delay]
+                arriving[i] = np.array(np.broadcast_to((execution + sent_s) / a.scale[SCALE.delay], shape))
         e = (energy_j + a.client_power_w * execution) / a.scale[SCALE.energy]
         u = (cost_usd + a.usd_per_s * execution) / a.scale[SCALE.cost]
         gain = np.full(shape, -np.inf)
+        counted = self._counted(k, placed, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
         alike = (
             float(a.gcycles[k]),
@@ -156,13 +166,43 @@ class SubtaskCosts:
         for i, t in arriving.items():
             known = (alike, i - inputs.start, share, most)
             if known not in self._known:
+                x = self._delay_counted(k, i, placed, t) if a.weights[WEIGHT.coordination] > 0 else t
                 self._known[known] = _gains(
-                    t.ravel(), e.ravel(), u.ravel(), still.ravel(), a.weights[WEIGHT.coordination], of_delay * share,
-                    most, a.lambdas, a.root, a.benefits,
+                    t.ravel(), x.ravel(), *(each.ravel() for each in counted), still.ravel(),
+                    a.weights[WEIGHT.coordination], of_delay * share, most, a.lambdas, a.root, a.benefits,
                 ).reshape(shape)  # fmt: skip
             gain = np.maximum(gain, self._known[known])
-        cost = of_delay * spread + of_energy * e + of_cost * u - gain
+        parts = of_delay * spread * (1 + n / 8) + of_energy * e + of_cost * u + np.where(gain > -np.inf, gain, 0)
+        cost = of_delay * spread + of_energy * e + of_cost * u - gain - _DIGITS * parts
         return SubtaskCost(tuple(int(a.input_of[i]) for i in placed), np.where(possible, cost, np.inf))
+
+    def _counted(self, k: int, placed: list[int], e: Floats, u: Floats) -> tuple[Floats, Floats]:
+        """Return energy and cost over their scales as they count: as benefits where these are wanted."""
+        if not self.problem.arrays.benefits:
+            return np.array(e), np.array(u)
+        found = []
+        for cost, exactly in ((e, energy_left), (u, cost_left)):
+            left = left_of(cost)
+            for *sources, s in np.argwhere(is_near(cost)).tolist():
+                servers = dict(zip(placed, sources, strict=True))
+                at_inputs = [servers.get(i, self.problem.arrays.client) for i in self.problem.inputs_of(k)]
+                left[(*sources, s)] = exactly(self.problem, k, s, at_inputs)
+            found.append(left)
+        return found[0], found[1]
+
+    def _delay_counted(self, k: int, critical: int, placed: list[int], t: Floats) -> Floats:
+        """Return the delay without queueing over its scale as it counts."""
+        a = self.problem.arrays
+        if not a.benefits:
+            return t
+        left = left_of(t)
+        known: dict[tuple[int, int], float] = {}
+        for *sources, s in np.argwhere(is_near(t)).tolist():
+            q = sources[placed.index(critical)] if critical in placed else a.client
+            if (q, s) not in known:
+                known[q, s] = delay_left(self.problem, k, s, critical, q)
+            left[(*sources, s)] = known[q, s]
+        return left
 
     def _forgetful(self, inputs: range, own: Floats, share: float, transfers: Floats) -> Floats:
         """Return the cost by its own server alone: each input where it is cheapest, H at its largest.
@@ -179,9 +219,8 @@ class SubtaskCosts:
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
             most = np.ones_like(most)
-        forgetful: Floats = cost - a.weights[WEIGHT.coordination] * np.sqrt(
-            3 * 27 ** (-1 / a.root) * (a.lambdas @ most)
-        )
+        gain = a.weights[WEIGHT.coordination] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
+        forgetful: Floats = cost - gain - _DIGITS * (cost * (1 + self.problem.n_subtasks / 8) + gain)
         return forgetful
 
 
@@ -240,8 +279,10 @@ def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], clien
 
 
 @compiled
-def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
+def _gains(t, counted, e, u, still, worth, per_t, most, lambdas, root, benefits):
     """Return at least what coordination can gain over the cost of queueing, minus infinity beyond *most*.
+
+    *t* is the delay over its scale, *counted*, *e* and *u* are the indicators as they count.
 
     A queued delay is tried on intervals: the largest H of each, the smallest delay. The interval that
     promises most is halved again and again; none of them promises less than its best delay gains. Servers of a
@@ -249,7 +290,7 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
     """
     gain = np.empty(t.size)
     seen = np.full(1 << 16, -1)
-    t_bits, e_bits, u_bits = t.view(np.uint64), e.view(np.uint64), u.view(np.uint64)
+    t_bits, e_bits, u_bits = counted.view(np.uint64), e.view(np.uint64), u.view(np.uint64)
     first, last, promise = np.empty(_INTERVALS), np.empty(_INTERVALS), np.empty(_INTERVALS)
     for x in range(t.size):
         if t[x] > most * (1 + 1e-12):
@@ -259,27 +300,34 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
         slot = np.int64(key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(48))
         copy = seen[slot]
         seen[slot] = x
-        if copy >= 0 and t[copy] == t[x] and e[copy] == e[x] and u[copy] == u[x] and still[copy] == still[x]:
+        if (
+            copy >= 0
+            and t[copy] == t[x]
+            and counted[copy] == counted[x]
+            and e[copy] == e[x]
+            and u[copy] == u[x]
+            and still[copy] == still[x]
+        ):
             gain[x] = gain[copy]
             continue
-        gain[x] = worth * _largest(t[x], t[x], e[x], u[x], lambdas, root, benefits)
+        gain[x] = worth * _largest(0.0, 0.0, counted[x], e[x], u[x], lambdas, root, benefits)
         if still[x] or worth == 0:
             continue
-        first[0], last[0] = t[x], max(t[x], most)
-        promise[0] = worth * _largest(t[x], last[0], e[x], u[x], lambdas, root, benefits)
+        first[0], last[0] = 0.0, max(0.0, most - t[x]) * (1 + 1e-12) + 1e-12 * t[x]
+        promise[0] = worth * _largest(0.0, last[0], counted[x], e[x], u[x], lambdas, root, benefits)
         best, size = 0, 1
         while promise[best] > gain[x] + _TOLERANCE and size < _INTERVALS and per_t > 0:
             # The queueing is halved on a scale of ratios: H changes most where there is little of it.
             low, high = first[best], last[best]
-            middle = t[x] + np.sqrt(max(low - t[x], 1e-6 * (high - t[x])) * (high - t[x]))
+            middle = np.sqrt(max(low, 1e-6 * high) * high)
             if not low < middle < high:
                 break
-            here = worth * _largest(middle, middle, e[x], u[x], lambdas, root, benefits) - per_t * (middle - t[x])
+            here = worth * _largest(middle, middle, counted[x], e[x], u[x], lambdas, root, benefits) - per_t * middle
             gain[x] = max(gain[x], here)
             first[size], last[size], last[best] = middle, high, middle
             for half in (best, size):
-                at_most = worth * _largest(first[half], last[half], e[x], u[x], lambdas, root, benefits)
-                promise[half] = at_most - per_t * (first[half] - t[x])
+                at_most = worth * _largest(first[half], last[half], counted[x], e[x], u[x], lambdas, root, benefits)
+                promise[half] = at_most - per_t * first[half]
             size += 1
             best = int(promise[:size].argmax())
         gain[x] = max(gain[x], promise[best])
@@ -287,15 +335,19 @@ def _gains(t, e, u, still, worth, per_t, most, lambdas, root, benefits):
 
 
 @compiled
-def _largest(low, high, e, u, lambdas, root, benefits):
-    """Return at least H (Eq. 10, 11) for every standardised delay from *low* to *high*; H itself where they meet.
+def _largest(least, most, t, e, u, lambdas, root, benefits):
+    """Return at least H (Eq. 10, 11) for every queueing delay from *least* to *most*; H itself where both are 0.
+
+    All are over their scales; *t* is the delay without queueing. The indicators are as they count.
 
     With ``c = e + u`` and ``m`` their part of Y, H^2 is 3 (e u)^(1/root) times ``(λ1 t + m) / (t + c)``, which
     is monotone in t, times ``(t / (t + c))^(1/2)`` or, for root 3, ``t^(1/3)``, which grow.
     """
+    low, high = t + least, t + most
     if benefits:
-        low, high = 1 - min(1.0, high), 1 - min(1.0, low)
-        e, u = 1 - min(1.0, e), 1 - min(1.0, u)
+        low, high = max(0.0, t - most), t
+        if least > 0:
+            high = min(t, max(0.0, t - least) + 1e-15)
     if high <= 0 or e <= 0 or u <= 0:
         return 0.0
     c, m = e + u, lambdas[1] * e + lambdas[2] * u

@@ -2,6 +2,9 @@
 
 Any groups give a bound. Tasks in a row by their earliest starts are one group where that promises longer
 delays than apart, at the prices at which all the work together takes longest.
+
+Rounding: heads and tails are sums of at most two numbers for each subtask. What an arrival leaves of them is lowered by
+all that the three together can be off by, so that a late arrival makes no bound too high.
 """
 
 import math
@@ -66,6 +69,7 @@ class _Tasks:
         first = a.task_start[:-1].astype(np.int64)
         self.task = np.searchsorted(a.task_start, np.arange(n), side="right") - 1
         self.arrival = a.arrival_s
+        self._digits = 4 * (n + len(first) + 2) * float(np.finfo(float).eps)
         self.head = earliest_starts_s(problem).min(axis=1)
         to_go = least_times_to_go_s(problem)
         self.tail = to_go.min(axis=1)
@@ -99,7 +103,9 @@ class _Tasks:
             head, tail, _ = self._window(rows)
             inside = (self.head[rows] >= head) & (self.tail[rows] >= tail)
             if not inside.all():
-                areas.append(Area(rows, number, inside, head + tail - float(self.arrival[tasks[0]])))
+                arrival = float(self.arrival[tasks[0]])
+                fixed_s = head + tail - arrival - self._digits * (head + tail + arrival)
+                areas.append(Area(rows, number, inside, fixed_s))
         return TaskGroup(areas, self.prices, self._by_area_s(tasks), float(self.path[tasks].sum()))
 
     def _by_area_s(self, tasks: Ints) -> float:
@@ -108,7 +114,8 @@ class _Tasks:
         return self._fixed_s(tasks) + float(np.arange(len(tasks), 0, -1) @ np.sort(self.works[tasks]))
 
     def _fixed_s(self, tasks: Ints) -> float:
-        return float((self.heads[tasks].min() + self.tails[tasks] - self.arrival[tasks]).sum())
+        head, tails, arrivals = self.heads[tasks].min(), self.tails[tasks], self.arrival[tasks]
+        return float((head + tails - arrivals - self._digits * (head + tails + arrivals)).sum())
 
     def _window(self, rows: Ints) -> tuple[float, float, float]:
         """Return head and tail from which on the subtasks of a task promise the latest completion, and that."""

@@ -1,6 +1,8 @@
 """Booking of subtasks on slots (MODEL.md sections 2 and 3), compiled.
 
-*p* is the problem and *w* the workspace (`workspace`).
+*p* is the problem and *w* the workspace (`workspace`). Times count from the arrival of a subtask's own task, so that
+a late arrival takes no digits from short delays. Where tasks meet on a slot or in the queue, `Workspace.shift` tells
+how far their arrivals are apart.
 """
 
 import numpy as np
@@ -11,6 +13,9 @@ from offbench.model.problem import LINK
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
+DIGITS = 1e-12
+"""times that differ by so small a part of them may be equal, or the other way round, but for rounding"""
+
 
 @inlined
 def book_in_order(p, w, decided, order):
@@ -20,6 +25,7 @@ def book_in_order(p, w, decided, order):
         if k < 0 or k >= decided or w.waits_for[k] != 0:
             return min(max(k, 0), decided - 1)
         w.waits_for[k] = decided + 1
+        w.booked[position] = k
         book(p, w, k, arrive(p, w, k), False)
         for i in range(p.reader_start[k], p.reader_start[k + 1]):
             if p.reader_of[i] < decided:
@@ -33,85 +39,96 @@ def book_first_come(p, w, decided):
     size = 0
     for k in range(decided):
         if w.waits_for[k] == 0:
-            _push(w.heap_time, w.heap, size, arrive(p, w, k), k)
+            _push(w.heap_time, w.heap, size, arrive(p, w, k) + w.shift[k], k)
             size += 1
     w.heap_time[size] = np.inf
     # A ready subtask that never enters the heap if it comes next, as in a chain. Its time is at hand here
     # because a chain is as slow as the way from one completion to the next.
-    following, following_time = -1, 0.0
-    for _ in range(decided):
+    following, following_time, following_ready = -1, 0.0, 0.0
+    for position in range(decided):
         if following >= 0 and (size == 0 or _earlier(following_time, following, w.heap_time[0], w.heap[0])):
-            k, time = following, following_time
+            k, ready = following, following_ready
         else:
-            k, time = np.int64(w.heap[0]), w.heap_time[0]
+            k = np.int64(w.heap[0])
+            ready = w.ready[k]
             if following < 0:
                 size -= 1
                 following, following_time = np.int64(w.heap[size]), w.heap_time[size]
                 w.heap_time[size] = np.inf
             _replace_first(w.heap_time, w.heap, size, following_time, following)
         following = -1
-        book(p, w, k, time, True)
+        w.booked[position] = k
+        book(p, w, k, ready, True)
         for i in range(p.reader_start[k], p.reader_start[k + 1]):
             reader = np.int64(p.reader_of[i])
             if reader >= decided:
                 continue
             w.waits_for[reader] -= 1
             if w.waits_for[reader] == 0:
-                time = arrive(p, w, reader)
+                ready = arrive(p, w, reader)
                 if following < 0:
-                    following, following_time = reader, time
+                    following, following_time, following_ready = reader, ready + w.shift[reader], ready
                 else:
-                    _push(w.heap_time, w.heap, size, time, reader)
+                    _push(w.heap_time, w.heap, size, ready + w.shift[reader], reader)
                     size += 1
                     w.heap_time[size] = np.inf
 
 
 @inlined
 def arrive(p, w, k):
-    """Section 2: completion of the critical input (the first, in a tie), transfers; returns the ready time."""
+    """Section 2: the transfer of the critical input (the first, in a tie), and of all; returns the ready time.
+
+    The transmission delay is that transfer itself, not the ready time less a completion: an indicator that attains its
+    scale is exactly 1.
+    """
     # The first input apart: it is mostly the only one, and then there is nothing to compare.
     i = p.input_start[k]
     source = p.input_of[i]
     transfer = p.input_mb[i] / p.link[w.at[source], w.at[k], LINK.rate_mb_per_s]
-    critical = w.end[source]
-    latest = critical + transfer
+    critical = transfer
+    latest = w.end[source] + transfer
     energy = p.link[w.at[source], w.at[k], LINK.power_w] * transfer
     cost = p.input_gb[i] * p.link[w.at[source], w.at[k], LINK.usd_per_gb]
     for i in range(p.input_start[k] + 1, p.input_start[k + 1]):
         source = p.input_of[i]
         transfer = p.input_mb[i] / p.link[w.at[source], w.at[k], LINK.rate_mb_per_s]
         there = w.end[source] + transfer
+        w.doubt[0] += (transfer != critical) & (abs(there - latest) <= DIGITS * latest)
         if there > latest:
             latest = there
-            critical = w.end[source]
+            critical = transfer
         energy += p.link[w.at[source], w.at[k], LINK.power_w] * transfer
         cost += p.input_gb[i] * p.link[w.at[source], w.at[k], LINK.usd_per_gb]
     w.ready[k] = latest
-    w.sent[k] = critical
+    w.transmission[k] = critical
     w.energy[k] = energy
     w.cost[k] = cost
     return latest
 
 
 @inlined
-def book(p, w, k, time, any_free):
-    """Section 3: the slot that becomes free first, or *any_free* at the ready *time*.
+def book(p, w, k, ready, any_free):
+    """Section 3: the slot that becomes free first, or *any_free* at the *ready* time.
 
     Where bookings come in the order of their ready times, a slot that is free now is as good as
     another: all later ones find both free.
     """
     slot = np.int64(p.slot_start[w.at[k]])
-    if any_free and w.slot_free[slot] <= time:
-        begin = time
+    free = w.slot_free[slot] + (w.shift[w.slot_user[slot]] - w.shift[k])
+    if any_free and free <= ready:
+        begin = ready
     else:
         for other in range(slot + 1, p.slot_start[w.at[k] + 1]):
-            if w.slot_free[other] < w.slot_free[slot]:
-                slot = other
-        begin = max(time, w.slot_free[slot])
+            other_free = w.slot_free[other] + (w.shift[w.slot_user[other]] - w.shift[k])
+            if other_free < free:
+                slot, free = other, other_free
+        begin = max(ready, free)
     done = begin + w.execution[k]
     w.start[k] = begin
     w.end[k] = done
     w.slot_free[slot] = done
+    w.behind[k] = w.slot_user[slot]
+    w.slot_user[slot] = k
 
 
 @inlined

@@ -35,6 +35,12 @@ def h(t, e, u, lambdas, root, benefits):
     """Return H of a subtask (Eq. 10 and 11) for standardised indicators, as costs in both readings; compiled."""
     if benefits:
         t, e, u = 1 - min(1.0, t), 1 - min(1.0, e), 1 - min(1.0, u)
+    return h_of(t, e, u, lambdas, root)
+
+
+@inlined
+def h_of(t, e, u, lambdas, root):
+    """Return H for indicators as they count, be they costs or benefits; compiled."""
     total = t + e + u
     share = 1 / total if total > 0 else 0.0
     x = (t * share) * (e * share) * (u * share)
@@ -50,7 +56,7 @@ def _h_of_each(t, e, u, lambdas, root, benefits, found):
         found[i] = h(t[i], e[i], u[i], lambdas, root, benefits)
 
 
-def coordination(arrays: Arrays, t: ArrayLike, e: ArrayLike, u: ArrayLike) -> Floats:
+def coordination(arrays: Arrays, t: ArrayLike, e: ArrayLike, u: ArrayLike, counted: bool = False) -> Floats:
     """Return H for standardised indicators, in the evaluator's arithmetic.
 
     Parameters
@@ -59,11 +65,13 @@ def coordination(arrays: Arrays, t: ArrayLike, e: ArrayLike, u: ArrayLike) -> Fl
         The problem, for the reading of Eq. 11: costs or benefits, root, lambdas.
     t, e, u
         Delay, energy and cost over their scales, as costs in both readings; shapes that broadcast.
+    counted
+        Whether they are given as they count instead: as benefits where these are wanted.
     """
     t, e, u = np.broadcast_arrays(t, e, u)
     found = np.empty(t.shape)
     flat = (np.asarray(values, dtype=np.float64).ravel() for values in (t, e, u, arrays.lambdas))
-    _h_of_each(*flat, arrays.root, arrays.benefits, found.reshape(-1))
+    _h_of_each(*flat, arrays.root, arrays.benefits and not counted, found.reshape(-1))
     return found
 
 
@@ -76,6 +84,7 @@ def over_estimate(
     tolerance: float = 1e-4,
     at: Iterable[float] = (),
     pieces: int = 200,
+    left: tuple[float, float] | None = None,
 ) -> tuple[Floats, Floats]:
     """Return breakpoints and values of a piecewise-linear function of t, on or above H on all of an interval.
 
@@ -100,6 +109,8 @@ def over_estimate(
         Values of t at which it must be as good as equal to H.
     pieces
         About how many pieces at most, beside those that *at* asks for.
+    left
+        Benefits of energy and cost, where they are known better than 1 less the cost (`benefits`).
 
     Returns
     -------
@@ -114,10 +125,13 @@ def over_estimate(
     """
     if not 0 <= low <= high < math.inf:
         raise ValueError(f"no interval of delays: {low} to {high}")
-    curve = _curve(arrays, e, u)
+    curve = _curve(arrays, e, u, left)
     ends = np.array([low, high])
     if low == high or (arrays.benefits and 1 - low == 1 - high):
-        return np.unique(ends), coordination(arrays, np.unique(ends), e, u) * (1 + _ALLOWANCE)
+        t = np.unique(ends)
+        if left is None:
+            return t, coordination(arrays, t, e, u) * (1 + _ALLOWANCE)
+        return t, coordination(arrays, 1 - np.minimum(1, t), *left, counted=True) * (1 + _ALLOWANCE)
     if curve is None or (arrays.benefits and low >= 1):
         return ends, np.zeros(2)
     if not arrays.benefits:
@@ -131,15 +145,21 @@ def over_estimate(
     return t, h
 
 
-def largest(arrays: Arrays, e: float, u: float, low: float, high: float = math.inf) -> float:
-    """Return the supremum of H over an interval of t, or a little more; infinite where H grows for ever."""
-    curve = _curve(arrays, e, u)
+def largest(
+    arrays: Arrays, e: float, u: float, low: float, high: float = math.inf, left: tuple[float, float] | None = None
+) -> float:
+    """Return the supremum of H over an interval of t, or a little more; infinite where H grows for ever.
+
+    *left* as in `over_estimate`.
+    """
+    curve = _curve(arrays, e, u, left)
     if curve is None:
         return 0.0
     grows = not arrays.benefits and arrays.lambdas[0] > 0
     if grows and high == math.inf and arrays.root == 3:
         return math.inf
-    first, last = (1 - min(1.0, high), 1 - min(1.0, low)) if arrays.benefits else (low, high)
+    # Rounding may have taken all that there is of a benefit.
+    first, last = (1 - min(1.0, high), 1 - min(1.0, low) + _DIGIT) if arrays.benefits else (low, high)
     turns = [x for x in _real_parts(curve.rise) if first < x < last]
     heights = [curve.height(x) for x in (first, last, *turns) if x < math.inf]
     if grows and high == math.inf:
@@ -181,14 +201,14 @@ class _Curve:
         return height + self.slope(x) * (at - x) + 8 * _DIGIT * height * abs(at / x - 1)
 
 
-def _curve(arrays: Arrays, e: float, u: float) -> _Curve | None:
+def _curve(arrays: Arrays, e: float, u: float, left: tuple[float, float] | None = None) -> _Curve | None:
     """Return the curve of H over t, or None where H is 0 for all t.
 
     With ``L = log H``, ``s = t + e + u`` and ``p = 1 / root``: ``2 L' = p (1/t - 3/s) + λ1/Y``, and the
     curvature is ``H (L'' + L'²)``. Both are brought to a common denominator, which is positive.
     """
     if arrays.benefits:
-        e, u = 1 - min(1.0, e), 1 - min(1.0, u)
+        e, u = (1 - min(1.0, e), 1 - min(1.0, u)) if left is None else left
     of_delay, of_energy, of_cost = arrays.lambdas.tolist()
     others = of_energy * e + of_cost * u
     if e <= 0 or u <= 0 or of_delay + others <= 0:

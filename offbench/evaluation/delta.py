@@ -114,9 +114,6 @@ def _segment_value(p, w, segments, b, order, ordered):
     first, stop = segments.start[b], segments.start[b + 1]
     if first > 0:
         w.end[first - 1] = 0.0
-    else:
-        for i in range(p.arrival_s.size):
-            w.end[p.gcycles.size + i] = p.arrival_s[i]
     for k in range(first, stop):
         w.execution[k] = p.gcycles[k] / p.ghz[w.at[k]]
     if segments.in_turn[b]:
@@ -126,6 +123,7 @@ def _segment_value(p, w, segments, b, order, ordered):
             w.end[k] = time + w.execution[k]
     elif ordered:
         w.slot_free[:] = -np.inf
+        w.slot_user[:] = p.gcycles.size
         for position in range(first, stop):
             k = order[position]
             book(p, w, k, arrive(p, w, k), False)
@@ -136,7 +134,7 @@ def _segment_value(p, w, segments, b, order, ordered):
         latest = 0.0
         for k in range(max(first, p.task_start[i]), min(stop, p.task_start[i + 1])):
             latest = max(latest, w.end[k])
-        delay += latest - (p.arrival_s[i] if first == 0 else 0.0)
+        delay += latest
     add_execution(p, w, first, stop)
     coordinate(p, w, first, stop)
     for k in range(first, stop):
@@ -150,6 +148,7 @@ def _segment_value(p, w, segments, b, order, ordered):
 def _book_first_come(p, w, segments, first, stop):
     """Book the few subtasks of a segment first come, first served."""
     w.slot_free[:] = -np.inf
+    w.slot_user[:] = p.gcycles.size
     for k in range(first, stop):
         w.waits_for[k] = segments.waits_for[k]
         if w.waits_for[k] == 0:
@@ -158,10 +157,10 @@ def _book_first_come(p, w, segments, first, stop):
     for _ in range(first, stop):
         k, earliest = first, np.inf
         for j in range(first, stop):
-            if w.waits_for[j] == 0 and w.ready[j] < earliest:
-                earliest, k = w.ready[j], j
+            if w.waits_for[j] == 0 and w.ready[j] + w.shift[j] < earliest:
+                earliest, k = w.ready[j] + w.shift[j], j
         w.waits_for[k] = booked
-        book(p, w, k, earliest, True)
+        book(p, w, k, w.ready[k], True)
         for i in range(p.reader_start[k], p.reader_start[k + 1]):
             j = np.int64(p.reader_of[i])
             if j < stop:

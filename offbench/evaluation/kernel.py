@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offbench.evaluation.booking import book_first_come, book_in_order
+from offbench.evaluation.careful import coordinate_carefully
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.coordination import h
 from offbench.evaluation.workspace import room, unpack
@@ -94,10 +95,12 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
             break
         add_execution(p, w, 0, decided)
         coordinate(p, w, 0, decided)
+        if p.weights[WEIGHT.coordination] > 0:
+            coordinate_carefully(p, w, decided)
         imbalances, imbalance = balance_of(p, w, decided, parts)
         _add_up(p, w, decided, imbalances, imbalance, totals[row])
     if fault < 0 and parts.shape[0] > 0:
-        _tell_parts(w, decided, parts)
+        _tell_parts(p, w, decided, parts)
     keep(own)
     return fault
 
@@ -113,6 +116,8 @@ def _place(p, w, decided, servers, allowed):
         w.execution[k] = p.gcycles[k] / p.ghz[server]
         w.waits_for[k] = p.waits_for[k]
     w.slot_free[:] = -np.inf
+    w.slot_user[:] = p.gcycles.size
+    w.doubt[:] = 0
     return -1
 
 
@@ -120,7 +125,7 @@ def _place(p, w, decided, servers, allowed):
 def add_execution(p, w, first, stop):
     """Delay of booked subtasks; energy and cost of running them beside those of their inputs."""
     for k in range(first, stop):
-        w.delay[k] = w.execution[k] + (w.ready[k] - w.sent[k]) + (w.start[k] - w.ready[k])
+        w.delay[k] = w.execution[k] + w.transmission[k] + (w.start[k] - w.ready[k])
         w.energy[k] += p.client_power_w[w.at[k]] * w.execution[k]
         w.cost[k] += p.usd_per_s[w.at[k]] * w.execution[k]
 
@@ -176,8 +181,8 @@ def _add_up(p, w, decided, imbalances, imbalance, totals):
             energy += w.energy[k]
             cost += w.cost[k]
             coordination += w.coordination[k]
-        delay += latest - p.arrival_s[i]
-        makespan = max(makespan, latest)
+        delay += latest
+        makespan = max(makespan, p.arrival_s[i] + latest)
     system_score = score_of(p, delay, energy, cost)
     balance = imbalances / p.scale[SCALE.balance]
     totals[TOTAL.objective] = (
@@ -206,14 +211,27 @@ def score_of(p, delay, energy, cost):
 
 
 @inlined
-def _tell_parts(w, decided, parts):
+def _tell_parts(p, w, decided, parts):
     for k in range(decided):
         parts[k, PART.delay_s] = w.delay[k]
         parts[k, PART.execution_s] = w.execution[k]
-        parts[k, PART.transmission_s] = w.ready[k] - w.sent[k]
+        parts[k, PART.transmission_s] = w.transmission[k]
         parts[k, PART.queueing_s] = w.start[k] - w.ready[k]
         parts[k, PART.energy_j] = w.energy[k]
         parts[k, PART.cost_usd] = w.cost[k]
         parts[k, PART.coordination] = w.coordination[k]
-        parts[k, PART.start_s] = w.start[k]
-        parts[k, PART.completion_s] = w.end[k]
+    for i in range(p.arrival_s.size):
+        for k in range(p.task_start[i], min(decided, p.task_start[i + 1])):
+            parts[k, PART.start_s] = p.arrival_s[i] + w.start[k]
+            parts[k, PART.completion_s] = p.arrival_s[i] + w.end[k]
+    # The clock's time has fewer digits: none may start a last one of them before what it waits for is complete.
+    for position in range(decided):
+        k = np.int64(w.booked[position])
+        begin = parts[k, PART.start_s]
+        if w.behind[k] < decided:
+            begin = max(begin, parts[w.behind[k], PART.completion_s])
+        for i in range(p.input_start[k], p.input_start[k + 1]):
+            if p.input_of[i] < decided:
+                begin = max(begin, parts[p.input_of[i], PART.completion_s])
+        parts[k, PART.start_s] = begin
+        parts[k, PART.completion_s] = max(begin, parts[k, PART.completion_s])

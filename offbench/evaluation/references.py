@@ -158,9 +158,10 @@ def faults_of(reference: Reference, instance: Instance) -> Iterator[str]:
     except OffbenchError as error:
         yield str(error)
     else:
-        yield from _differs("best_objective", reference.best_objective, "the placement's is", objective)
+        size = max(abs(objective), abs(reference.client_only))
+        yield from _differs("best_objective", reference.best_objective, "the placement's is", objective, size)
     found = client_only(problem).objective
-    yield from _differs("client_only", reference.client_only, "everything on the client has", found)
+    yield from _differs("client_only", reference.client_only, "everything on the client has", found, abs(found))
     if (reference.best_bound is None) != (reference.bound_from is None):
         yield "bound_from: comes with best_bound"
     if reference.best_bound is not None and contradict(
@@ -178,6 +179,6 @@ def meets(objective: float, bound: float | None, client_only: float) -> bool:
     return bound is not None and is_optimal(objective, bound, client_only=client_only)
 
 
-def _differs(field: str, told: float, what: str, found: float) -> Iterator[str]:
-    if abs(told - found) > _ROUNDING * abs(found):
+def _differs(field: str, told: float, what: str, found: float, size: float) -> Iterator[str]:
+    if abs(told - found) > _ROUNDING * size:
         yield f"{field}: is {told!r}, but {what} {found!r}"

@@ -24,15 +24,17 @@ class Workspace(NamedTuple):
     at: Any
     """server of each source of data: the subtasks, then the tasks' inputs, which are at the client"""
     end: Any
-    """when each source is complete, s: the tasks' inputs on arrival"""
+    """when each source is complete, s after the arrival of its task: the tasks' inputs at 0"""
+    shift: Any
+    """of each subtask, by how much its task arrives after the first one, s"""
     execution: Any
     """how long a subtask runs, s"""
     ready: Any
-    """when its last input is there, s"""
-    sent: Any
-    """when its critical input was complete, s"""
+    """when its last input is there, s after the arrival of its task"""
+    transmission: Any
+    """how long its critical input was on its way, s"""
     start: Any
-    """when it starts, s"""
+    """when it starts, s after the arrival of its task"""
     delay: Any
     """s"""
     energy: Any
@@ -44,7 +46,15 @@ class Workspace(NamedTuple):
     waits_for: Any
     """how many of its inputs aren't complete"""
     slot_free: Any
-    """when each slot is free, s"""
+    """when each slot is free, s after the arrival of the task that has it"""
+    slot_user: Any
+    """the subtask that had each slot last; as many as there are where none had"""
+    behind: Any
+    """of each subtask, which one had its slot before it"""
+    doubt: Any
+    """one number: how often rounding may have decided which input is critical"""
+    booked: Any
+    """subtasks in the order in which they were booked"""
     heap_time: Any
     """ready times in a binary heap of ready subtasks"""
     heap: Any
@@ -85,6 +95,8 @@ def unpack(ints, floats):
         scale=floats[end[16] : end[17]],
         weights=floats[end[17] : end[18]],
         lambdas=floats[end[18] : end[19]],
+        usd_per_h=floats[end[19] : end[20]],
+        scale_rest=floats[end[20] : end[21]],
     )
 
 
@@ -95,10 +107,11 @@ def room(p):
     sources = n + p.arrival_s.size
     w = Workspace(
         at=np.empty(sources, np.uint32),
-        end=np.empty(sources),
+        end=np.zeros(sources),
+        shift=np.zeros(n + 1),
         execution=np.empty(n),
         ready=np.empty(n),
-        sent=np.empty(n),
+        transmission=np.empty(n),
         start=np.empty(n),
         delay=np.empty(n),
         energy=np.empty(n),
@@ -106,12 +119,17 @@ def room(p):
         coordination=np.empty(n),
         waits_for=np.empty(n, np.uint32),
         slot_free=np.empty(p.slot_start[-1]),
+        slot_user=np.zeros(p.slot_start[-1], np.uint32),
+        behind=np.empty(n, np.uint32),
+        doubt=np.zeros(1, np.int64),
+        booked=np.empty(n, np.uint32),
         heap_time=np.empty(n + 1),
         heap=np.empty(n + 1, np.uint32),
         count=np.empty(p.kind.size, np.uint32),
         more_than=np.empty((3, n), np.uint32),
     )
+    first = p.arrival_s.min()
     for i in range(p.arrival_s.size):
         w.at[n + i] = p.client
-        w.end[n + i] = p.arrival_s[i]
+        w.shift[p.task_start[i] : p.task_start[i + 1]] = p.arrival_s[i] - first
     return w

@@ -4,6 +4,7 @@ Units are those of the names. Nothing here depends on a placement.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import log2
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
+from offbench.model.exact_scales import exact_scales
 from offbench.model.instance import KINDS, Instance, Link, Scales, Server
 from offbench.model.placement import Placement, indices
 
@@ -114,6 +116,10 @@ class Arrays(NamedTuple):
     """`WEIGHT`"""
     lambdas: Floats
     """of each `INDICATOR` in the coordination (Eq. 11)"""
+    usd_per_h: Floats
+    """price of each server as it is stated"""
+    scale_rest: Floats
+    """what the exact scale of each `INDICATOR` is above `scale`; 0 where that is no matter"""
 
 
 class Problem:
@@ -131,6 +137,8 @@ class Problem:
     """which servers each subtask may run on, shape ``(n_subtasks, n_servers)``"""
     scales: Scales
     """as the instance states them, else computed (MODEL.md section 4)"""
+    exact_scales: tuple[Fraction, ...]
+    """of each `INDICATOR`, without rounding where benefits count"""
     packed: tuple[Indices, Floats]
     """the arrays as compiled code takes them (`evaluation.workspace.unpack`)"""
 
@@ -138,13 +146,23 @@ class Problem:
         self.instance = instance
         self.allowed = _allowed(instance)
         facts = _servers(instance) | _layers(instance) | _objective(instance)
-        largest = _largest_values(facts)
+        values = _largest_of_each(facts)
+        largest = (*(float(each.max()) for each in values), float(facts["peers"].max() * len(facts["gcycles"])))
         scales = largest if instance.scales is None else tuple(instance.scales.model_dump().values())
         # Also where an instance states its scales: no placement may exceed what a number can hold.
         if not np.isfinite(largest).all() or any(0 < scale < 1e-300 for scale in scales):
             raise OffbenchError(f"instance '{instance.name}': its numbers are too large, or its scales too small")
         self.scales = Scales(delay_s=scales[0], energy_j=scales[1], cost_usd=scales[2], balance=scales[3])
         facts["scale"] = np.array([scale if scale > 0 else np.inf for scale in scales])
+        self.exact_scales = tuple(Fraction(scale) for scale in scales[:3])
+        if facts["benefits"] and any(scale == value for scale, value in zip(scales[:3], largest, strict=False)):
+            # A stated scale that is the largest value to the last digit, as in two steps, means that value.
+            self.exact_scales = tuple(
+                exact if scale == value else Fraction(scale)
+                for exact, scale, value in zip(exact_scales(facts, values), scales, largest, strict=False)
+            )
+        rests = [float(exact - Fraction(scale)) for exact, scale in zip(self.exact_scales, scales, strict=False)]
+        facts["scale_rest"] = _floats(rests)
         self.arrays = Arrays(**facts)
         self.packed = _pack(self.arrays)
 
@@ -311,6 +329,7 @@ def _servers(instance: Instance) -> dict[str, Any]:
         "peers": _indices([0, *(max(0, kind.count(remote) - 1) for remote in (1, 2))]),
         "ghz": _floats([server.compute_ghz for server in servers]),
         "usd_per_s": _floats([server.price_per_hour / 3600 for server in servers]),
+        "usd_per_h": _floats([server.price_per_hour for server in servers]),
         "client_power_w": _floats([server.client_power_w for server in servers]),
         "link": link,
     }
@@ -375,8 +394,8 @@ def _floats(values: Sequence[float]) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
-    """Return the largest delay, energy and cost of any one subtask, inputs anywhere, no queueing; and Z_ref.
+def _largest_of_each(facts: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
+    """Return the largest delay, energy and cost of each subtask on each server, inputs anywhere, no queueing.
 
     A task's own input can only be at the client. The arithmetic is the kernel's, step by step, so
     that a subtask that attains a scale has an indicator of exactly 1.
@@ -396,7 +415,7 @@ def _largest_values(facts: dict[str, Any]) -> tuple[float, ...]:
         delay = execution_s + np.maximum.reduceat(slowest_s, first)
         energy = facts["client_power_w"] * execution_s + np.add.reduceat(energy_j, first)
         cost = facts["usd_per_s"] * execution_s + np.add.reduceat(cost_usd, first)
-        return float(delay.max()), float(energy.max()), float(cost.max()), float(facts["peers"].max() * n)
+        return delay, energy, cost
 
 
 def _pack(arrays: Arrays) -> tuple[Indices, Floats]:

@@ -28,6 +28,11 @@ class ChainExact(Solver):
     don't, labels are set over all counts, guided by the windows: by small ones of both kinds together,
     then by wide ones of each kind, between which the costs are split (`offbench.bounds.lagrangian`).
 
+    Rounding: steps are lower bounds in exact numbers (`subtask_costs`), and every bound is lowered by what the sums of
+    steps can be off by (`Program.rounding`, `Split.rounding`). Of two labels that differ by less the one is dropped
+    that seems dearer: the bound is that of the cheaper one, which is off by no more. Where a lowered bound leaves more
+    than a proof may, the run ends as feasible.
+
     The same solves the second of two steps where modules are small and nothing waits, such as residual
     blocks (`modules`).
     """

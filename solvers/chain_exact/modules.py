@@ -4,6 +4,8 @@ That is the secondary problem of two-step offloading where modules are small, su
 All that comes before a module is complete when its fork is. So the delay, energy, cost and coordination of the subtasks
 from there to its join depend on its own servers alone, and Q without the balance is a sum over modules. Each
 module's term is scored for all its placements, and counts at its last free subtask.
+
+Rounding: a term is the difference of two Q, so it is lowered by what the evaluator's sums of both can be off by.
 """
 
 import numpy as np
@@ -12,6 +14,7 @@ from offbench import P1, OffbenchError, Search, evaluate_many
 from offbench.bounds import Program
 from offbench.bounds.subtask_costs import SubtaskCost, never_queues
 from offbench.model.modules import Nesting
+from offbench.model.problem import Floats, Ints
 
 _FREE_AT_MOST = 4
 
@@ -26,11 +29,10 @@ def module_program(problem: P1, search: Search) -> Program:
     """
     m = problem.n_servers
     free = _free_by_module(problem)
-    unbalanced = _without_balance(problem)
     base = problem.everything_on(problem.arrays.client)
-    (constant,) = evaluate_many(unbalanced, base[None])
+    (constant,), (off,) = _scored(problem, base[None])
     steps = [SubtaskCost((), np.where(allowed, 0.0, np.inf)) for allowed in problem.allowed]
-    steps[0].cost[:] += constant
+    steps[0].cost[:] += constant - off
     for module in free:
         search.check()
         choices = [np.flatnonzero(problem.allowed[k]) for k in module]
@@ -38,10 +40,19 @@ def module_program(problem: P1, search: Search) -> Program:
         rows = np.repeat(base[None], len(combinations), axis=0)
         rows[:, module] = combinations
         cost = np.full((m,) * len(module), np.inf)
-        cost[tuple(combinations.T)] = evaluate_many(unbalanced, rows) - constant
+        values, offs = _scored(problem, rows)
+        cost[tuple(combinations.T)] = values - constant - (offs + off)
         steps[module[-1]] = SubtaskCost(tuple(module[:-1]), cost)
     shape = _reading_only(problem, free)
     return Program(shape, [[[step]] for step in steps], m ** (_FREE_AT_MOST - 1))
+
+
+def _scored(problem: P1, rows: Ints) -> tuple[Floats, Floats]:
+    """Return Q of each row without balance, and more than it can be off by: some digits of its parts a subtask."""
+    objectives = evaluate_many(_without(problem, "balance"), rows)
+    # Score and coordination together, which may be much more than their difference.
+    parts = 2 * evaluate_many(_without(problem, "balance", "coordination"), rows) - objectives
+    return objectives, 4 * (problem.n_subtasks + 16) * np.finfo(float).eps * parts
 
 
 def _free_by_module(problem: P1) -> list[list[int]]:
@@ -65,9 +76,9 @@ def _refusal(problem: P1, k: int, why: str) -> str:
     )
 
 
-def _without_balance(problem: P1) -> P1:
+def _without(problem: P1, *parts: str) -> P1:
     instance = problem.instance
-    weights = instance.weights.model_copy(update={"balance": 0.0})
+    weights = instance.weights.model_copy(update=dict.fromkeys(parts, 0.0))
     return P1(instance.model_copy(update={"weights": weights}))
 
 

@@ -13,6 +13,7 @@ from .units import Units
 
 # No sum of terms may exceed what 64 bits hold.
 _LARGEST = 2**61
+_DIGITS = 4 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,7 @@ def _lines(
         while ticks:
             # In units for so many ticks.
             whole = math.floor(slope * units.tick_s / units.unit * ticks)
-            intercepts = [
-                math.floor((ticks * hull.value / units.unit - whole * hull.queued_s / units.tick_s).min() - 1e-3)
-                - abs(whole) * units.slack
-                for hull in hulls
-            ]
+            intercepts = [_intercept(units, hull, ticks, whole) - abs(whole) * units.slack for hull in hulls]
             if ticks * span + abs(whole) * queue.most + sum(map(abs, intercepts)) < _LARGEST:
                 line = model.add(
                     ticks * added - whole * queue.ticks >= cp_model.LinearExpr.weighted_sum(literals, intercepts)
@@ -127,6 +124,12 @@ def _lines(
                     line.only_enforce_if([*conditions, queue.queues])
                 break
             ticks //= 2
+
+
+def _intercept(units: Units, hull: Worth, ticks: int, whole: int) -> int:
+    """Return the highest intercept of a line below a hull, less what the products here can be off by."""
+    heights, falls = ticks * hull.value / units.unit, whole * hull.queued_s / units.tick_s
+    return math.floor((heights - falls - _DIGITS * (np.abs(heights) + np.abs(falls))).min() - 1e-3)
 
 
 def _slopes(hull: Worth) -> list[float]:

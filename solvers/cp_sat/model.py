@@ -1,4 +1,10 @@
-"""The whole model of one problem: choices, times, bookings, balance, objective."""
+"""The whole model of one problem: choices, times, bookings, balance, objective.
+
+Rounding: the model holds every placement better than the target, at no more than its Q. Times and costs are rounded
+down (`units`), what hangs on an inexact time is relaxed (`times`, `booking`, `lines`), choices are left out by bounds
+that hold in exact numbers (`pruning`), and where a limit is worked out in floating-point numbers (the target in units,
+how long a subtask can queue) it is widened by more than these can be off by. CP-SAT computes with whole numbers.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,6 +28,8 @@ from .queueing import Worth, worth
 from .symmetry import interchangeable
 from .times import Spans, Times
 from .units import Units
+
+_DIGITS = 64 * float(np.finfo(float).eps)
 
 
 @dataclass
@@ -154,13 +162,14 @@ class Model:
         )
         for k in range(problem.n_subtasks):
             for literal, option in zip(choices.options[k], choices.ways[k].options, strict=True):
-                value = (
-                    of_energy * option.energy
-                    + of_cost * option.cost
-                    - float(a.weights[WEIGHT.coordination]) * option.coordination
+                parts = (
+                    of_energy * option.energy,
+                    of_cost * option.cost,
+                    -float(a.weights[WEIGHT.coordination]) * option.coordination,
+                    per_s * option.delay_s if chains[k] else 0.0,
                 )
                 terms.append(literal)
-                weights.append(units.down(value + (per_s * option.delay_s if chains[k] else 0)))
+                weights.append(units.down(*parts))
             if choices.ways[k].loose:
                 self._transfers(k, of_energy, of_cost, terms, weights)
             queues = times.queues[k]
@@ -192,7 +201,8 @@ class Model:
             terms += each
             weights += [imbalance] * len(each)
         objective = cp_model.LinearExpr.weighted_sum(terms, weights)
-        model.add(objective <= math.ceil((target - self.offset) / units.unit))
+        most = target - self.offset + _DIGITS * (abs(target) + abs(self.offset))
+        model.add(objective <= math.ceil(most / units.unit))
         model.minimize(objective)
 
     def _exclude(self, decision: Decision) -> None:
@@ -214,7 +224,7 @@ class Model:
             cost = a.input_gb[i] * a.link[..., LINK.usd_per_gb] / a.scale[SCALE.cost]
             for (q, s), literal in self.choices.pairs[i].items():
                 terms.append(literal)
-                weights.append(self.units.down(float(of_energy * energy[q, s] + of_cost * cost[q, s])))
+                weights.append(self.units.down(float(of_energy * energy[q, s]), float(of_cost * cost[q, s])))
 
     def q(self, value: float) -> float:
         """Return the part of Q that an objective of the model stands for: at most a placement's Q."""
@@ -288,7 +298,8 @@ def _worths(
                 if choices.possible[i][q, option.server]
             )
             own = per_s * share * option.delay_s + of_energy * option.energy + of_cost * option.cost
-            most_s = _longest_s(problem, option, target - least - own, per_s * share, horizon_s)
+            rounding = _DIGITS * (abs(target) + abs(least) + own)
+            most_s = _longest_s(problem, option, target - least - own + rounding, per_s * share, horizon_s)
         at = detail.met.get((k, option.key), ())
         found.append((worth(problem, option, per_s if chain else 0.0, most_s, detail.tolerance, at), most_s))
     return found
@@ -301,8 +312,9 @@ def _longest_s(problem: Problem, option: Option, left: float, per_s: float, hori
     most_s = horizon_s
     for _ in range(3):
         gain = float(a.weights[WEIGHT.coordination]) * largest(
-            a, option.energy, option.cost, t, t + most_s / float(a.scale[SCALE.delay])
-        )
+            a, option.energy, option.cost, t, t + most_s / float(a.scale[SCALE.delay]),
+            option.left if a.benefits else None,
+        )  # fmt: skip
         most_s = min(most_s, max(0.0, left + gain) / per_s * (1 + 1e-9))
     return most_s
 

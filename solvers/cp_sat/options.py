@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.coordination import coordination
 from offbench.model.problem import LINK, SCALE, Floats, Problem
 
@@ -30,6 +31,8 @@ class Option:
     """execution, and transfer of the critical input"""
     energy: float
     cost: float
+    left: tuple[float, float]
+    """benefits of energy and cost to the last digit, if these count"""
     coordination: float
     """H if it doesn't queue; where the option is `loose`, at least H however long it queues"""
     loose: bool = False
@@ -84,7 +87,8 @@ def ways(problem: Problem, k: int, possible: list[NDArray[np.bool_]], most: int,
             sent = np.array([
                 transfer[each[s][c][0], s] for transfer, each, c in zip(transfers, classes, chosen, strict=True)
             ])  # fmt: skip
-            options += _options(problem, k, s, chosen, sent)
+            sources = [each[s][c][0] for each, c in zip(classes, chosen, strict=True)]
+            options += _options(problem, k, s, chosen, sources, sent)
     return Ways(k, classes, options, False)
 
 
@@ -105,22 +109,39 @@ def _classes(to_here: Floats, sources: NDArray[np.int64]) -> list[tuple[int, ...
     return [tuple(group) for group in groups.values()]
 
 
-def _options(problem: Problem, k: int, s: int, chosen: tuple[int, ...], sent: Floats) -> list[Option]:
+def _options(
+    problem: Problem, k: int, s: int, chosen: tuple[int, ...], sources: list[int], sent: Floats
+) -> list[Option]:
     """Return an option for each transmission delay that there can be, by which input is critical.
 
-    The arithmetic is the evaluator's, step by step: where benefits vanish, the last digit counts.
+    The arithmetic is the evaluator's, step by step. Where little is left of a benefit the last digit counts, and it is
+    taken in exact numbers (`offbench.evaluation.benefits`): H is what it is in exact numbers, but for some last digits
+    of H itself, which `units.Units.down` allows for.
     """
     a = problem.arrays
     execution_s = float(a.gcycles[k] / a.ghz[s])
     energy_j = sum(sent[:, 1].tolist()) + float(a.client_power_w[s]) * execution_s
     cost_usd = sum(sent[:, 2].tolist()) + float(a.usd_per_s[s]) * execution_s
     energy, cost = energy_j / float(a.scale[SCALE.energy]), cost_usd / float(a.scale[SCALE.cost])
+    left = 0.0, 0.0
+    if a.benefits:
+        left = (
+            energy_left(problem, k, s, sources) if is_near(energy) else float(left_of(energy)),
+            cost_left(problem, k, s, sources) if is_near(cost) else float(left_of(cost)),
+        )
     options = []
     for delay_s in np.unique(sent[:, 0]).tolist():
         critical = tuple(np.flatnonzero(sent[:, 0] == delay_s).tolist())
         total_s = execution_s + delay_s
-        h = float(coordination(a, total_s / float(a.scale[SCALE.delay]), energy, cost))
-        options.append(Option(s, chosen, critical, total_s, energy, cost, h))
+        t = total_s / float(a.scale[SCALE.delay])
+        if a.benefits:
+            i = critical[0]
+            inputs = problem.inputs_of(k)
+            x = delay_left(problem, k, s, inputs[i], sources[i]) if is_near(t) else float(left_of(t))
+            h = float(coordination(a, x, *left, counted=True))
+        else:
+            h = float(coordination(a, t, energy, cost))
+        options.append(Option(s, chosen, critical, total_s, energy, cost, left, h))
     return options
 
 
@@ -152,4 +173,4 @@ def _loose(
         e, u = np.sum(sent, axis=0) / a.scale[1:3] + (energy, cost)
         t = horizon_s / a.scale[SCALE.delay] if a.root == 3 else 1.0
         square = 3 * (t * e * u) ** (1 / a.root) * a.lambdas.max()
-    return Option(s, (), (), execution_s, energy, cost, float(np.sqrt(square)), loose=True)
+    return Option(s, (), (), execution_s, energy, cost, (1.0, 1.0), float(np.sqrt(square)), loose=True)

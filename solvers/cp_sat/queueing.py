@@ -4,6 +4,9 @@ A queued subtask adds ``f(w) = a w - ϕ (H(T + w) - H(T))`` to Q, where w is its
 without, and a what a second of its task's delay costs. The model has f through straight lines below it:
 over-estimates of H (`offbench.evaluation.coordination`) make under-estimates of f, of which the lower convex hull is
 taken; where that falls short, on one interval after another.
+
+Rounding: the over-estimates stay on or above H in exact numbers (`coordination`), and each corner is lowered by more
+than what its own few sums can be off by.
 """
 
 from collections.abc import Iterable
@@ -15,6 +18,8 @@ from offbench.evaluation.coordination import over_estimate
 from offbench.model.problem import SCALE, WEIGHT, Floats, Problem
 
 from .options import Option
+
+_DIGITS = 16 * float(np.finfo(float).eps)
 
 
 class Worth(NamedTuple):
@@ -75,14 +80,18 @@ def worth(
     first = option.delay_s / scale
     last = first + most_s / scale
     points = [first + queued_s / scale for queued_s in at if 0 < queued_s < most_s]
-    t, h = over_estimate(a, option.energy, option.cost, first, last, tolerance, points)
+    left = option.left if a.benefits else None
+    t, h = over_estimate(a, option.energy, option.cost, first, last, tolerance, points, left=left)
+    beyond = of_h * option.coordination, per_s
+    if len(t) == 1:  # the interval is as good as a point
+        return Worth(
+            np.array([0.0, most_s]), np.array([0.0, per_s * most_s]) - max(0.0, of_h * float(h[0]) - beyond[0])
+        )
     queued_s = (t - first) * scale
     value = per_s * queued_s - of_h * (h - option.coordination)
-    if len(t) == 1:  # the interval is as good as a point
-        return Worth(np.array([0.0, most_s]), np.array([0.0, per_s * most_s]) + min(0.0, float(value[0])))
+    value -= _DIGITS * (per_s * queued_s + of_h * (h + option.coordination))
     queued_s[0], queued_s[-1] = 0, most_s
     vanishes_s = scale - option.delay_s if a.benefits else np.inf
-    beyond = of_h * option.coordination, per_s
     return Worth(queued_s, np.minimum(value, np.where(queued_s > 0, np.inf, 0)), vanishes_s, beyond)
 
 

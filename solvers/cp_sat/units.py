@@ -23,6 +23,8 @@ _DYADIC = range(20, 31)
 # A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.
 _SAFE = 1e-3
 _MOST_TICKS = 2.0**40
+# What a part of Q, and the sum of a few, may be off by, of the parts.
+_DIGITS = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Units:
         exact = seconds / self.tick_s
         return round(exact) if self.slack == 0 else max(0, math.floor(exact - _SAFE))
 
-    def down(self, value: float) -> int:
-        """Return a part of Q in units, rounded down."""
-        return math.floor(value / self.unit - _SAFE)
+    def down(self, *parts: float) -> int:
+        """Return a sum of parts of Q in units, rounded down.
+
+        Each part may be off by some last digits of its own, whatever is left of them together.
+        """
+        off = _DIGITS * sum(abs(part) for part in parts)
+        return math.floor((sum(parts) - off) / self.unit - _SAFE)

@@ -116,7 +116,7 @@ def test_window_that_forgets_nothing_finds_the_optimum(read: str, balance: float
     tables = program.to_go(window)
     value = objective(program, program.cheapest(window, tables))
     assert value == pytest.approx(optimum(read, balance), abs=1e-12)
-    assert value == pytest.approx(program.bound_of(tables), abs=2 * program.rounding)
+    assert value == pytest.approx(program.bound_of(tables), abs=1e-12)
     assert program.bound_of(tables) <= value
     assert program.lower_bound(window) == program.bound_of(tables)
 
@@ -132,7 +132,7 @@ def test_wider_windows_bound_better(read: str, balance: float) -> None:
         tables = program.to_go(window)
         assert objective(program, program.cheapest(window, tables)) >= bounds[-1]
     assert all(narrow <= wide + 1e-12 for narrow, wide in pairwise(bounds))
-    assert bounds[-1] <= optimum(read, balance) <= bounds[-1] + 2 * program.rounding
+    assert bounds[-1] <= optimum(read, balance) <= bounds[-1] + 1e-12
 
 
 def test_tables_are_for_every_subtask_and_the_end() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import handmade
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import placed
@@ -47,8 +47,13 @@ def samples(low: float, high: float) -> Floats:
     return values
 
 
+def counted(arrays: Arrays, *costs: float) -> list[float]:
+    """Return standardised costs as they count."""
+    return [1 - min(1.0, cost) if arrays.benefits else cost for cost in costs]
+
+
 def largest(arrays: Arrays, low: float, high: float, e: float, u: float) -> float:
-    return float(_largest(low, high, e, u, arrays.lambdas, arrays.root, arrays.benefits))
+    return float(_largest(0.0, high - low, *counted(arrays, low, e, u), arrays.lambdas, arrays.root, arrays.benefits))
 
 
 @settings(max_examples=200)
@@ -69,7 +74,7 @@ def gain(
     arrays: Arrays, t: float, e: float, u: float, most: float, still: bool = False, worth: float = 1, per_t: float = 0
 ) -> float:
     """Return `_gains` of one delay."""
-    rows = np.array([t]), np.array([e]), np.array([u]), np.array([still])
+    rows = *(np.array([each]) for each in (t, *counted(arrays, t, e, u))), np.array([still])
     return float(_gains(*rows, worth, per_t, most, arrays.lambdas, arrays.root, arrays.benefits)[0])
 
 
@@ -172,7 +177,7 @@ def test_steps_of_a_chain_sum_to_the_objective(name: str, read: str, queueing: b
     rows = rng.integers(problem.n_servers, size=(100, problem.n_subtasks))
     rows[0] = problem.everything_on(problem.arrays.client)
     sums = np.array([total(steps, servers) for servers in rows])
-    np.testing.assert_allclose(sums, evaluate_many(problem, rows), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(sums, evaluate_many(problem, rows), rtol=1e-12, atol=1e-12)
 
 
 @settings(max_examples=120)
@@ -184,9 +189,6 @@ def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -
     placement = parse_placement({"servers": servers, "order": None if first_come else order}, instance)
     evaluation = evaluate(problem, placement)
     a = problem.arrays
-    if a.benefits:  # a benefit of a rounding error has a cube root far from 0
-        indicators = evaluation.parts[:, [0, 4, 5]] / a.scale[:3]
-        assume(not np.any((indicators != 1) & (np.abs(indicators - 1) < 1e-9)))
     without_balance = evaluation.objective - a.weights[WEIGHT.balance] * evaluation.balance
     steps = SubtaskCosts(problem)
     for flow in flows(problem):
