@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -13,6 +14,10 @@ MOST_MB = 256
 """what a file that people write may have"""
 # A suite, whose reader is slow.
 _MOST_MB_OF_TOML = 1
+# Parts of one dotted key, for which it takes time and memory by their square; ours have two.
+_MOST_PARTS = 50
+_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS}}}")
 
 # Of a file that some editors call Unicode; UTF-8 has zeros nowhere, and needs no mark.
 _OTHERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -100,8 +105,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     OffbenchError
         If it can't be read, or isn't TOML.
     """
+    text = read_text(path, _MOST_MB_OF_TOML)
+    if _LONG_KEY.search(text):
+        raise OffbenchError(f"{path}: a key has more than {_MOST_PARTS} parts")
     try:
-        return tomllib.loads(read_text(path, _MOST_MB_OF_TOML))
+        return tomllib.loads(text)
     except ValueError as error:  # a `TOMLDecodeError`, or an integer with more digits than Python converts
         raise OffbenchError(f"{path}: not valid TOML: {error}") from None
     except RecursionError:

@@ -46,3 +46,19 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(OffbenchError) as caught:
             read_text(path)
         assert str(caught.value) == f"{path}: {told}"
+
+
+@pytest.mark.parametrize("part", ["a", "'a'", '"a.\\" "'])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "[[{} ]]", "x = {{ {} = 1 }}"])
+def test_toml_with_a_key_of_very_many_parts_is_refused(line: str, part: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.toml"
+    for count in (51, 20_000):  # tomllib takes a gigabyte for as many
+        file.write_text(line.format(" . ".join([part] * count)))
+        with pytest.raises(OffbenchError, match="a key has more than 50 parts"):
+            read_toml(file)
+
+
+def test_toml_whose_texts_have_many_points_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "file.toml"
+    file.write_text('"a.b" = "../' + "x/../" * 100 + '1.2.3"\nc = "' + "." * 100 + '"\nd.e = [' + "1.5, " * 100 + "]\n")
+    assert list(read_toml(file)) == ["a.b", "c", "d"]
