@@ -1,5 +1,6 @@
 """What a suite file says: instances x solvers x seeds under one budget (TOML)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -122,7 +123,7 @@ class Suite(Fact):
     def _distinct(self) -> Self:
         labels = [entrant.label for entrant in self.solvers]
         for place, names in (("solvers", labels), ("instances", [str(one) for one in self.instances])):
-            twins = sorted({name for name in names if names.count(name) > 1})
+            twins = sorted(name for name, count in Counter(names).items() if count > 1)
             if twins:
                 raise ValueError(f"{place}: '{twins[0]}' stands twice")
         return self
