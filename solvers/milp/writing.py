@@ -35,10 +35,12 @@ def check_path(path: Path) -> None:
     Raises
     ------
     OffbenchError
-        If its folder doesn't exist or a link leads out of the current one, or it is a folder.
+        If its folder doesn't exist or a link leads out of the current one, or it is a folder, a pipe or a device.
     """
     if path.is_dir() and not path.is_symlink():
         raise OffbenchError(f"write: '{path}' can't be written: it is a folder")
+    if path.exists() and not path.is_file() and not path.is_symlink():
+        raise OffbenchError(f"write: '{path}' can't be written: it is a pipe or a device")
     if not path.parent.is_dir():
         raise OffbenchError(f"write: '{path}' can't be written: there is no folder '{path.parent}'")
     if not path.parent.resolve().is_relative_to(Path.cwd().resolve()):

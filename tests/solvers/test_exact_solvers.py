@@ -1,5 +1,6 @@
 """What milp and cp-sat share: bounds that hold however short the run, budgets, P2, Ctrl-C's way out."""
 
+import os
 import time
 from pathlib import Path
 
@@ -77,11 +78,13 @@ def test_model_is_written_to_no_wrong_place(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(here)
     (here / "folder.mps").mkdir()
     (here / "out").symlink_to(tmp_path)
+    os.mkfifo(here / "pipe.lp")
     for path, fault in (
         ("model.txt", "parameter write: .*not as 'model.txt'"),
         (str(tmp_path / "model.lp"), "parameter write: must be a file in the current folder"),
         ("../model.lp", "parameter write: must be a file in the current folder"),
         ("folder.mps", "it is a folder"),
+        ("pipe.lp", "it is a pipe or a device"),
         ("a/b.lp", "no folder"),
         ("out/model.lp", "leads out of the current folder"),
     ):
