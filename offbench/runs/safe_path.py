@@ -23,7 +23,7 @@ def python(module: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Return the environment of a new process: it finds the modules that this one finds, but for the current folder's.
 
-    That folder stays where the user's PYTHONPATH names it, or offbench lies there.
+    That folder stays where the user's PYTHONPATH names it, offbench lies there, or the script that runs does.
     """
     kept = {name: value for name, value in os.environ.items() if (name, value) != (_SAFE, _OURS)}
     return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path and _is_meant(path))}
@@ -34,10 +34,17 @@ def _is_meant(path: str) -> bool:
         here = Path.cwd().resolve()
     except OSError:  # it has been deleted
         return True
-    if Path(path).resolve() != here or here == _HOME:
+    if Path(path).resolve() != here or here in (_HOME, _folder_of_script()):
         return True
     named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return any(Path(each).resolve() == here for each in named if each)
+
+
+def _folder_of_script() -> Path | None:
+    """Return where the user's own script is, which Python runs with the modules beside it; None if it isn't one."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    return None if file is None or getattr(main, "__spec__", None) is not None else Path(file).resolve().parent
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def find(name: str) -> type[Solver]:
     except OffbenchError:
         raise
     except ImportError as error:
-        raise OffbenchError(f"solver '{name}' is not installed: {error}") from error
+        raise OffbenchError(f"solver '{name}' is not installed: {error}{_beside(source, error)}") from error
     except SystemExit as error:
         code = "" if error.code is None else repr(error.code)
         raise OffbenchError(f"solver '{name}' can't be imported: it calls sys.exit({code})") from error
@@ -162,6 +162,15 @@ def find(name: str) -> type[Solver]:
     if isinstance(source, str) and not source.startswith(f"{PACKAGE}."):
         return _renamed(solver, name)
     return solver
+
+
+def _beside(source: str | Path, error: ImportError) -> str:
+    """Tell how a module is found that lies beside a solver's file."""
+    head = (error.name or "").partition(".")[0]
+    if not head or not isinstance(source, Path):
+        return ""
+    there = (source.parent / f"{head}.py").is_file() or (source.parent / head).is_dir()
+    return f"; it lies beside the file, and is found if PYTHONPATH names '{source.parent}'" if there else ""
 
 
 def _checked(solver: type[Solver], name: str) -> type[Solver]:

@@ -1,5 +1,6 @@
 """What lies in the current folder under the name of a module is not run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,13 @@ OTHERS = ("numpy", "numba", "pandas", "joblib", "torch", "typer", "pydantic", "r
 # `python -m` itself imports this one, before anything of ours.
 NAMES = [name for name in sys.stdlib_module_names if not name.startswith("_") and name != "importlib"] + list(OTHERS)
 SUITE = 'name = "mini"\ninstances = ["tiny-chains"]\nsolvers = ["greedy", "client-only"]\nmax_evaluations = 30\n'
+MINE = """from offbench import P1, Search, Solver
+
+
+class Mine(Solver):
+    def solve(self, problem: P1, search: Search) -> None:
+        search.propose(problem.everything_on(problem.arrays.client))
+"""
 COMMANDS = [
     ("solve", "--solver", "random", "--max-evaluations", "9", "tiny-chains"),
     ("bench", "mini.toml", "--output", "one"),
@@ -75,3 +83,18 @@ def test_others_processes_are_told_and_a_run_s_own_are_not(monkeypatch: pytest.M
     with safe_path():
         assert environment()["PYTHONSAFEPATH"] == "1"
     assert os.environ["PYTHONSAFEPATH"] == "1"
+
+
+def test_modules_beside_a_script_are_found_in_its_processes_too(tmp_path: Path) -> None:
+    """Python runs them with the script in any case."""
+    (tmp_path / "beside.py").write_text("", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import beside\n" + MINE, encoding="utf-8")
+    (tmp_path / "mini.toml").write_text(SUITE.replace('"greedy"', '{ name = "mine.py" }'), encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text("from offbench.cli import main\nimport beside\nmain()\n", encoding="utf-8")
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"} | {"PYTHONPATH": str(HOME)}
+    line = [sys.executable, str(script), "bench", "mini.toml", "--output", "out"]
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, "2 runs made" in done.stdout) == (0, True), done.stderr
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out" / "runs").glob("*.json")]
+    assert [row["status"] for row in rows] == ["feasible"] * 2

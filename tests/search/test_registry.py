@@ -590,3 +590,12 @@ def test_solver_without_parameters_says_so() -> None:
 def test_types_are_shown_as_one_would_write_them(mine: type[Solver]) -> None:
     assert [parameter_type(mine, name) for name in ("tries", "share", "deep")] == ["int", "float", "bool"]
     assert parameter_type(mine, "rule") == "first | best"
+
+
+def test_how_a_module_beside_a_file_is_found_is_told(tmp_path: Path) -> None:
+    (tmp_path / "beside_it.py").touch()
+    for module, told in (("beside_it", f"is found if PYTHONPATH names '{tmp_path}'"), ("not_beside_it", "")):
+        (tmp_path / "mine.py").write_text(f"import {module}\n")
+        with pytest.raises(OffbenchError) as caught:
+            find(str(tmp_path / "mine.py"))
+        assert str(caught.value).endswith(told or f"No module named '{module}'")
