@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -71,6 +71,8 @@ class _Watch:
         self._of = threading.get_ident()
         self._over = threading.Event()
         self._raising = threading.Lock()
+        self._thrown = False
+        """whether the thread was ever interrupted by an exception"""
         self._before: Any = None
         """who minded the signal before; None where it isn't used"""
 
@@ -83,7 +85,13 @@ class _Watch:
     def disarm(self) -> None:
         with self._raising:
             self._over.set()
-        _raise_in(self._of, None)
+        if self._thrown:
+            # Not taken back, but awaited: the interpreter goes on looking out for one that never arrives, and where
+            # Python 3.11 is traced it does nothing else.
+            with suppress(SearchEnded):
+                _raise_in(self._of, SearchEnded)
+                while True:
+                    pass
         if self._before is not None and SIGNAL is not None:
             signal.signal(SIGNAL, self._before)
 
@@ -101,6 +109,7 @@ class _Watch:
                 if by_signal and SIGNAL is not None:
                     signal.pthread_kill(self._of, SIGNAL)
                 elif not self._importing(sys._current_frames().get(self._of)):
+                    self._thrown = True
                     _raise_in(self._of, SearchEnded)
             by_signal = self._before is not None and not by_signal  # it may have the signal blocked
 
@@ -121,9 +130,9 @@ class _Watch:
             raise SearchEnded
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Raise an exception in a thread as soon as it runs Python; None takes back one that it hasn't seen yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind) if kind else None)
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
+    """Raise an exception in a thread as soon as it runs Python, in place of one that it hasn't seen yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
 
 
 def _imports(frame: FrameType | None) -> int:

@@ -2,6 +2,7 @@
 
 import importlib
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -222,3 +223,37 @@ def test_signal_behind_an_error_is_found() -> None:
     for each in (SearchEnded(), KeyboardInterrupt()):
         assert signal_behind(wrapped(each)) is each
     assert signal_behind(wrapped(ValueError())) is None
+
+
+_TRACED = """
+import sys, threading
+from offbench.search.budget import Clock, SearchEnded
+from offbench.search.watchdog import watchdog
+
+def ended():
+    try:
+        with watchdog(Clock(), 0.1):
+            while True:
+                pass
+    except SearchEnded:
+        pass
+
+def called():
+    pass
+
+with watchdog(Clock(), 60):
+    pass
+thread = threading.Thread(target=ended)
+thread.start()
+thread.join()
+sys.settrace(lambda *event: None)
+called()
+sys.settrace(None)
+print("over")
+"""
+
+
+def test_what_is_traced_afterwards_goes_on() -> None:
+    # An exception that is announced to a thread and never arrives has Python 3.11 turn in circles there.
+    ended = subprocess.run([sys.executable, "-c", _TRACED], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.stderr) == ("over\n", "")
