@@ -88,9 +88,11 @@ class HeatBath:
     def steps(self, count: int, temperature: float) -> float:
         """Make moves of random kinds with random subtasks; return the least objective met, which is proposed.
 
-        The clock is looked at, and the best so far proposed, every `stride` steps.
+        The clock is looked at, and the best so far proposed, every `stride` steps; without any steps, where it stands.
         """
-        return min(self._walk(min(self.stride, count - done), temperature) for done in range(0, count, self.stride))
+        return min(
+            self._walk(min(self.stride, count - done), temperature) for done in range(0, max(count, 1), self.stride)
+        )
 
     def _walk(self, count: int, temperature: float) -> float:
         search, most = self._search, self._search.budget.max_evaluations
