@@ -131,7 +131,9 @@ def lost_commands(text: str) -> Iterator[str]:
 def lost_options(text: str) -> Iterator[str]:
     """Options alone in backquotes."""
     known = all_options() | {
-        option for page in (HOME / "experiments").glob("*.py") for option in re.findall(r"--[a-z][\w-]*", text_of(page))
+        option
+        for page in (*(HOME / "experiments").glob("*.py"), HOME / "tests/attacks/conftest.py")
+        for option in re.findall(r"--[a-z][\w-]*", text_of(page))
     }
     yield from (option for option in re.findall(r"`(--[a-z][a-z0-9-]*)[^`\n]*`", text) if option not in known)
 

@@ -94,8 +94,8 @@ def test_gains_are_at_least_what_queueing_gains(
     price = per_t * (queued - t)
     found = gain(arrays, t, e, u, most, worth=worth, per_t=per_t)
     assert np.all(h - price <= found + 1e-12 * (h + price))
-    # And not by much: H itself is no smaller anywhere that it is tried.
-    assert found <= worth * largest(arrays, t, most, e, u) * (1 + 1e-12)
+    # And not by much: H itself is no smaller anywhere that it is tried. The longest delay is taken a little longer.
+    assert found <= worth * largest(arrays, t, most * (1 + 1e-11), e, u) * (1 + 1e-12)
 
 
 @given(readings, indicator, indicator, delay, worths, slopes)

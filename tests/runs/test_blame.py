@@ -125,7 +125,10 @@ def test_mistake_that_a_solver_tells_is_one(write: Write) -> None:
         ("search._objective = -1e9", "changed its problem, or what its search keeps: the incumbent's objective is"),
         ("search.incumbent.servers[:] = 1", "changed its problem, or what its search keeps"),
         ("search.incumbent.servers[:] = 99", "changed its problem, or what its search keeps"),
-        ("problem.packed[1][-6:-3] *= -1; search.propose(problem.everything_on(0))", "changed its problem"),
+        (
+            "problem.packed[1][:8] /= 2; search.propose(problem.everything_on(0))",
+            "changed its problem",
+        ),
     ],
 )
 def test_who_changes_what_it_is_measured_by_is_told_so_in_one_line(write: Write, statement: str, told: str) -> None:
