@@ -4,15 +4,16 @@ Everything here is in the evaluator's arithmetic, step by step, so that the mode
 evaluator's own numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near
 from offbench.evaluation.coordination import coordination, largest
-from offbench.model.problem import SCALE, Problem
+from offbench.model.problem import SCALE, Arrays, Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,8 +41,21 @@ class Choices:
     """energy over its scale (Eq. 6)"""
     u: Floats
     """cost over its scale (Eq. 7-9)"""
+    left: Floats | None
+    """of energy and of cost, where benefits count, to the last digit (`offbench.evaluation.benefits`);
+    shape (choices, 2)"""
     h: Floats
     """coordination without queueing (Eq. 10, 11), no less than any rounding of T makes it"""
+
+    def left_of(self, m: int) -> tuple[float, float] | None:
+        """Return what a choice leaves of energy and cost, where benefits count."""
+        return None if self.left is None else (float(self.left[m, 0]), float(self.left[m, 1]))
+
+    def coordination(self, arrays: Arrays, t: Floats) -> Floats:
+        """Return H of each choice for a delay over its scale."""
+        if self.left is None:
+            return coordination(arrays, t, self.e, self.u)
+        return coordination(arrays, 1 - np.minimum(1, t), self.left[:, 0], self.left[:, 1], counted=True)
 
 
 def places(problem: Problem, source: int) -> list[int]:
@@ -80,11 +94,31 @@ def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
         energy_j[rows] / a.scale[SCALE.energy],
         cost_usd[rows] / a.scale[SCALE.cost],
     )
-    # The evaluator takes T from times on the clock, whose rounding counts where H is infinitely steep.
+    # Waiting is what is left of times on the clock, whose rounding counts where H is infinitely steep.
     first = int(a.input_of[mine[0]]) - problem.n_subtasks
     exact = first >= 0 and a.arrival_s[first] == 0
     blur = np.where(exact | (sent_s == 0), 0, ROUNDING * horizon_s) / a.scale[SCALE.delay]
-    h = np.max([coordination(a, np.maximum(0, t + sign * blur), e, u) for sign in (-1, 0, 1)], axis=0)
+    found = Choices(servers[rows], critical, delay_s, t, e, u, _left(problem, k, servers[rows], e, u), np.zeros(len(t)))
+    h = np.max([found.coordination(a, np.maximum(0, t + sign * blur)) for sign in (-1, 0, 1)], axis=0)
     for c in np.flatnonzero(blur > _WIDE * t):  # H may have its peak between
-        h[c] = max(h[c], largest(a, float(e[c]), float(u[c]), max(0.0, float(t[c] - blur[c])), float(t[c] + blur[c])))
-    return Choices(servers[rows], critical, delay_s, t, e, u, h)
+        low, high = max(0.0, float(t[c] - blur[c])), float(t[c] + blur[c])
+        h[c] = max(h[c], largest(a, float(e[c]), float(u[c]), low, high, found.left_of(int(c))))
+    if found.left is not None:
+        for c in np.flatnonzero(is_near(t)):
+            i = critical[c]
+            x = delay_left(problem, k, int(own[rows[c]]), mine[i], int(servers[rows[c], i]))
+            h[c] = max(h[c], float(coordination(a, x, found.left[c, 0], found.left[c, 1], counted=True)))
+    return replace(found, h=h)
+
+
+def _left(problem: Problem, k: int, servers: Ints, e: Floats, u: Floats) -> Floats | None:
+    if not problem.arrays.benefits:
+        return None
+    left = 1 - np.minimum(1, np.stack([e, u], axis=1))
+    for c in np.flatnonzero(is_near(e) | is_near(u)):
+        *sources, s = servers[c].tolist()
+        if is_near(e[c]):
+            left[c, 0] = energy_left(problem, k, s, sources)
+        if is_near(u[c]):
+            left[c, 1] = cost_left(problem, k, s, sources)
+    return left

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from offbench.evaluation.coordination import coordination, over_estimate
+from offbench.evaluation.coordination import over_estimate
 from offbench.model.problem import SCALE, Arrays
 from offbench.solvers.milp.choices import Choices
 
@@ -78,7 +78,8 @@ class Estimators:
         for low_s, high_s in pairwise(sorted(cuts)):
             at = [float(t + wait_s / scale_s) for wait_s in self.points[key] if low_s <= wait_s <= high_s]
             low, high = max(0.0, float(t + low_s / scale_s) - self.blur), float(t + high_s / scale_s) + self.blur
-            x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces)
+            left = choices.left_of(m)
+            x, h = over_estimate(self.arrays, float(e), float(u), low, high, self.tolerance, at, self.pieces, left)
             lines = [(slope / scale_s, base + abs(slope) * self.blur) for slope, base in _hull(x - t, h - choices.h[m])]
             deepest, highest = float(choices.h[m]), max(0.0, float(h.max() - choices.h[m]))
             segments.append(Segment(low_s, high_s, lines, deepest * _SPACE, highest * _SPACE))
@@ -90,7 +91,7 @@ class Estimators:
             return False
         m = key[1]
         t = choices.t[m] + wait_s / self.arrays.scale[SCALE.delay]
-        true = float(coordination(self.arrays, t, choices.e[m], choices.u[m]) - choices.h[m])
+        true = float(choices.coordination(self.arrays, t)[m] - choices.h[m])
         loose = self._error(key, choices, longest_s, wait_s, true) > tolerance
         if loose:
             self.points[key].append(wait_s)

@@ -78,5 +78,5 @@ def _least(times: Times, k: int, choices: Choices) -> float:
     longest = times.horizon_s / float(a.scale[SCALE.delay])
     for c in np.flatnonzero(times.waits_on[k, choices.servers[:, -1]]):
         t = float(choices.t[c])
-        h[c] = max(h[c], largest(a, float(choices.e[c]), float(choices.u[c]), t, t + longest))
+        h[c] = max(h[c], largest(a, float(choices.e[c]), float(choices.u[c]), t, t + longest, choices.left_of(int(c))))
     return float((score * (energy * choices.e + cost * choices.u) - coordination * h).min())
