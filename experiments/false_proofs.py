@@ -13,7 +13,7 @@ Time: 20 minutes for the 2000, P1 and P2, without milp; 6 minutes for milp alone
 
 Outcome: no fault in 2000 instances: no bound above, no false `optimal`, P1 and P2. Proven: P1 cp-sat 1993, milp 1989,
 chain-exact 959 of 995; P2 cp-sat 1999, milp 1998. The evaluator is off by 2.4e-11 at most; before it counted times
-from each task's arrival and took small differences in 32 digits, it was off by more than 1e-9 on 28 of 600, by up to 0.3.
+from each task's arrival and took small differences in 32 digits, it was off by over 1e-9 on 28 of 600, by up to 0.3.
 
 The optimum Q* is that of every placement with every dispatch order, in fractions (`_shared.exact_arithmetic`). With Q_c
 for everything on the client, a fault is
