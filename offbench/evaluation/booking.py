@@ -84,21 +84,23 @@ def arrive(p, w, k):
     # The first input apart: it is mostly the only one, and then there is nothing to compare.
     i = p.input_start[k]
     source = p.input_of[i]
-    transfer = p.input_mb[i] / p.link[w.at[source], w.at[k], LINK.rate_mb_per_s]
-    critical = transfer
-    latest = w.end[source] + transfer
-    energy = p.link[w.at[source], w.at[k], LINK.power_w] * transfer
-    cost = p.input_gb[i] * p.link[w.at[source], w.at[k], LINK.usd_per_gb]
+    table = p.links_of[k]
+    transfer = p.input_mb[i] / p.link[table, w.at[source], w.at[k], LINK.rate_mb_per_s]
+    critical = transfer + p.link[table, w.at[source], w.at[k], LINK.latency_s]
+    latest = w.end[source] + critical
+    energy = p.link[table, w.at[source], w.at[k], LINK.power_w] * transfer
+    cost = p.input_gb[i] * p.link[table, w.at[source], w.at[k], LINK.usd_per_gb]
     for i in range(p.input_start[k] + 1, p.input_start[k + 1]):
         source = p.input_of[i]
-        transfer = p.input_mb[i] / p.link[w.at[source], w.at[k], LINK.rate_mb_per_s]
-        there = w.end[source] + transfer
-        w.doubt[0] += (transfer != critical) & (abs(there - latest) <= DIGITS * latest)
+        transfer = p.input_mb[i] / p.link[table, w.at[source], w.at[k], LINK.rate_mb_per_s]
+        transmission = transfer + p.link[table, w.at[source], w.at[k], LINK.latency_s]
+        there = w.end[source] + transmission
+        w.doubt[0] += (transmission != critical) & (abs(there - latest) <= DIGITS * latest)
         if there > latest:
             latest = there
-            critical = transfer
-        energy += p.link[w.at[source], w.at[k], LINK.power_w] * transfer
-        cost += p.input_gb[i] * p.link[w.at[source], w.at[k], LINK.usd_per_gb]
+            critical = transmission
+        energy += p.link[table, w.at[source], w.at[k], LINK.power_w] * transfer
+        cost += p.input_gb[i] * p.link[table, w.at[source], w.at[k], LINK.usd_per_gb]
     w.ready[k] = latest
     w.transmission[k] = critical
     w.energy[k] = energy
@@ -108,17 +110,18 @@ def arrive(p, w, k):
 
 @inlined
 def book(p, w, k, ready, any_free):
-    """Section 3: the slot that becomes free first, or *any_free* at the *ready* time.
+    """Section 3: the slot that becomes free first, or *any_free* at the *ready* time; returns who had it before.
 
     Where bookings come in the order of their ready times, a slot that is free now is as good as
     another: all later ones find both free.
     """
-    slot = np.int64(p.slot_start[w.at[k]])
+    station = station_of(p, k, w.at[k])
+    slot = np.int64(p.slot_start[station])
     free = w.slot_free[slot] + (w.shift[w.slot_user[slot]] - w.shift[k])
     if any_free and free <= ready:
         begin = ready
     else:
-        for other in range(slot + 1, p.slot_start[w.at[k] + 1]):
+        for other in range(slot + 1, p.slot_start[station + 1]):
             other_free = w.slot_free[other] + (w.shift[w.slot_user[other]] - w.shift[k])
             if other_free < free:
                 slot, free = other, other_free
@@ -127,8 +130,33 @@ def book(p, w, k, ready, any_free):
     w.start[k] = begin
     w.end[k] = done
     w.slot_free[slot] = done
-    w.behind[k] = w.slot_user[slot]
+    before = w.slot_user[slot]
     w.slot_user[slot] = k
+    return before
+
+
+@inlined
+def station_of(p, k, place):
+    """Return the station whose slots and memory subtask *k* takes at a place: its own client's, or the server."""
+    return np.int64(p.own_station[k]) if place == p.client else np.int64(place)
+
+
+@inlined
+def free_slots(p, w):
+    """Begin to book: no slot was had by any subtask."""
+    w.slot_free[:] = -np.inf
+    w.slot_user[:] = p.gcycles.size
+
+
+@inlined
+def predecessors(p, w, decided, first_come):
+    """Return of each subtask that is booked which one had its slot before it; as many as there are where none had."""
+    behind = np.empty(p.gcycles.size, np.uint32)
+    free_slots(p, w)
+    for position in range(decided):
+        k = np.int64(w.booked[position])
+        behind[k] = book(p, w, k, w.ready[k], first_come)
+    return behind
 
 
 @inlined

@@ -9,7 +9,7 @@ is taken of numbers in two parts (`double_double`). What even these can't tell f
 
 import numpy as np
 
-from offbench.evaluation.booking import DIGITS
+from offbench.evaluation.booking import DIGITS, predecessors, station_of
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.coordination import h_of
 from offbench.evaluation.double_double import add, less, quotient_of, subtract, sum_of, times
@@ -26,34 +26,39 @@ _DIFFERS = 1e-13
 
 
 @inlined
-def coordinate_carefully(p, w, decided):
+def coordinate_carefully(p, w, decided, first_come):
     """Work out H once more of the subtasks that need it."""
     again = w.doubt[0] > 0
+    near = 0
     if p.benefits:
         for k in range(decided):
             t, e, u = (
                 w.delay[k] / p.scale[SCALE.delay], w.energy[k] / p.scale[SCALE.energy], w.cost[k] / p.scale[SCALE.cost],
             )  # fmt: skip
-            again |= _near(t) and _late(p, w, k)
+            near += _near(t)
             if _near(t) or _near(e) or _near(u):
                 t = _benefit(p, _unqueued_s(p, w, k), SCALE.delay) if _near(t) else 1 - min(1.0, t)
                 w.coordination[k] = _of_benefits(p, w, k, t)
     else:
-        short = 0
         for k in range(decided):
-            short += w.delay[k] < _NEAR * w.end[k]
-        for k in range(decided if short > 0 else 0):
-            again |= w.delay[k] < _NEAR * w.end[k] and _late(p, w, k)
+            near += w.delay[k] < _NEAR * w.end[k]
+    if near > 0 and not again:
+        behind = predecessors(p, w, decided, first_come)
+        for k in range(decided):
+            if p.benefits:
+                again |= _near(w.delay[k] / p.scale[SCALE.delay]) and _late(p, w, behind, k)
+            else:
+                again |= w.delay[k] < _NEAR * w.end[k] and _late(p, w, behind, k)
     if again:
         _book_again(p, w, decided)
 
 
 @inlined
-def _late(p, w, k):
+def _late(p, w, behind, k):
     """Tell whether a subtask queues, or may do so but for rounding: behind one that isn't its input."""
     if w.start[k] != w.ready[k]:
         return True
-    before = np.int64(w.behind[k])
+    before = np.int64(behind[k])
     if before == p.gcycles.size:
         return False
     for i in range(p.input_start[k], p.input_start[k + 1]):
@@ -83,15 +88,24 @@ def _benefit(p, value, scale):
 
 @inlined
 def _execution_s(p, w, k):
-    return quotient_of(p.gcycles[k], p.ghz[w.at[k]])
+    return p.execution_s[k, w.at[k]], p.execution_rest_s[k, w.at[k]]
+
+
+@inlined
+def _link(p, w, k, i):
+    return p.link[p.links_of[k], w.at[p.input_of[i]], w.at[k]]
 
 
 @inlined
 def _transfer_s(p, w, k, i):
-    source = p.input_of[i]
-    if w.at[source] == w.at[k]:
+    if w.at[p.input_of[i]] == w.at[k]:
         return 0.0, 0.0
-    return quotient_of(p.input_mb[i], p.link[w.at[source], w.at[k], LINK.rate_mb_per_s])
+    return quotient_of(p.input_mb[i], _link(p, w, k, i)[LINK.rate_mb_per_s])
+
+
+@inlined
+def _transmission_s(p, w, k, i):
+    return add(_transfer_s(p, w, k, i), (_link(p, w, k, i)[LINK.latency_s], 0.0))
 
 
 @inlined
@@ -99,18 +113,25 @@ def _unqueued_s(p, w, k):
     """Return execution and transmission delay."""
     longest = 0.0, 0.0
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        source = p.input_of[i]
-        if p.input_mb[i] / p.link[w.at[source], w.at[k], LINK.rate_mb_per_s] == w.transmission[k]:
-            longest = _transfer_s(p, w, k, i)
+        link = _link(p, w, k, i)
+        if p.input_mb[i] / link[LINK.rate_mb_per_s] + link[LINK.latency_s] == w.transmission[k]:
+            longest = _transmission_s(p, w, k, i)
             break
     return add(_execution_s(p, w, k), longest)
 
 
 @inlined
+def _client_of(p, k):
+    """Return the number of a subtask's client among the clients."""
+    station = np.int64(p.own_station[k])
+    return 0 if station == p.client else station - p.kind.size + 1
+
+
+@inlined
 def _energy_j(p, w, k):
-    energy = times(_execution_s(p, w, k), p.client_power_w[w.at[k]])
+    energy = times(_execution_s(p, w, k), p.client_power_w[_client_of(p, k), w.at[k]])
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        power_w = p.link[w.at[p.input_of[i]], w.at[k], LINK.power_w]
+        power_w = _link(p, w, k, i)[LINK.power_w]
         energy = add(energy, times(_transfer_s(p, w, k, i), power_w))
     return energy
 
@@ -118,9 +139,9 @@ def _energy_j(p, w, k):
 @inlined
 def _cost_usd(p, w, k):
     """Return the cost in 1/18000 $: prices are per hour and for 1000 MB, and a double has no 1/3600."""
-    cost = times(times(_execution_s(p, w, k), p.usd_per_h[w.at[k]]), 5.0)
+    cost = times(times(_execution_s(p, w, k), p.usd_per_h[_client_of(p, k), w.at[k]]), 5.0)
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        usd_per_gb = p.link[w.at[p.input_of[i]], w.at[k], LINK.usd_per_gb]
+        usd_per_gb = _link(p, w, k, i)[LINK.usd_per_gb]
         cost = add(cost, times(times((p.input_mb[i], 0.0), usd_per_gb), 18.0))
     return cost
 
@@ -138,12 +159,13 @@ def _book_again(p, w, decided):
         ready, transmission = (-1.0, 0.0), (0.0, 0.0)
         for i in range(p.input_start[k], p.input_start[k + 1]):
             source = p.input_of[i]
-            transfer = _transfer_s(p, w, k, i)
-            there = add((high[source], low[source]), transfer)
+            late = _transmission_s(p, w, k, i)
+            there = add((high[source], low[source]), late)
             if less(ready, there):
-                ready, transmission = there, transfer
-        slot = np.int64(p.slot_start[w.at[k]])
-        for other in range(slot + 1, p.slot_start[w.at[k] + 1]):
+                ready, transmission = there, late
+        station = station_of(p, k, w.at[k])
+        slot = np.int64(p.slot_start[station])
+        for other in range(slot + 1, p.slot_start[station + 1]):
             if less((free_high[other], free_low[other]), (free_high[slot], free_low[slot])):
                 slot = other
         queued = 0.0, 0.0

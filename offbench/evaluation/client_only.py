@@ -15,15 +15,19 @@ def client_only(problem: Problem) -> Evaluation:
 
 
 def elsewhere(instance: Instance, server: int | None = None) -> int:
-    """Return how many subtasks may not run on a server, the client without one, by their `allowed`."""
-    name = instance.servers[instance.client if server is None else server].name
-    layers = (layer for task in instance.tasks for layer in task.layers)
-    return sum(layer.allowed is not None and name not in layer.allowed for layer in layers)
+    """Return how many subtasks may not run at a place, their client without one, by their `allowed`."""
+    place = instance.places.index(instance.client) if server is None else server
+    return sum(
+        layer.allowed is not None and instance.server_at(i, place).name not in layer.allowed
+        for i, task in enumerate(instance.tasks)
+        for layer in task.layers
+    )
 
 
 def elsewhere_note(instance: Instance) -> str:
     """Tell how much of "everything on the client" isn't there; empty where it all is."""
-    return note_of(instance.servers[instance.client].name, elsewhere(instance))
+    name = instance.servers[instance.client].name if len(instance.clients) == 1 else "its own client"
+    return note_of(name, elsewhere(instance))
 
 
 def note_of(server: str, count: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluation.booking import arrive, book
+from offbench.evaluation.booking import arrive, book, free_slots
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.kernel import add_execution, coordinate, score_of
 from offbench.model.problem import WEIGHT, Ints, Problem
@@ -115,15 +115,14 @@ def _segment_value(p, w, segments, b, order, ordered):
     if first > 0:
         w.end[first - 1] = 0.0
     for k in range(first, stop):
-        w.execution[k] = p.gcycles[k] / p.ghz[w.at[k]]
+        w.execution[k] = p.execution_s[k, w.at[k]]
     if segments.in_turn[b]:
         for k in range(first, stop):
             time = arrive(p, w, k)
             w.start[k] = time
             w.end[k] = time + w.execution[k]
     elif ordered:
-        w.slot_free[:] = -np.inf
-        w.slot_user[:] = p.gcycles.size
+        free_slots(p, w)
         for position in range(first, stop):
             k = order[position]
             book(p, w, k, arrive(p, w, k), False)
@@ -147,8 +146,7 @@ def _segment_value(p, w, segments, b, order, ordered):
 @inlined
 def _book_first_come(p, w, segments, first, stop):
     """Book the few subtasks of a segment first come, first served."""
-    w.slot_free[:] = -np.inf
-    w.slot_user[:] = p.gcycles.size
+    free_slots(p, w)
     for k in range(first, stop):
         w.waits_for[k] = segments.waits_for[k]
         if w.waits_for[k] == 0:

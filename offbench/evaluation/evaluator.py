@@ -14,7 +14,7 @@ from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of,
 from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
 from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
 from offbench.model.placement import indices
-from offbench.model.problem import Problem
+from offbench.model.problem import FEASIBLE, Problem
 
 Floats = NDArray[np.float64]
 
@@ -42,9 +42,19 @@ class Evaluation:
     final_imbalance: int
     """Z after the last subtask"""
     makespan_s: float
+    violation: float
+    """by how much memories, deadlines and limits are exceeded, each as a share of what is admitted, added up"""
+    memory_violation: float
+    deadline_violation: float
+    limit_violation: float
     scales: Scales
     parts: Floats = field(repr=False)
     """a row for each subtask, a column for each name in `kernel.PARTS`"""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the placement keeps every memory, deadline and limit."""
+        return self.violation <= FEASIBLE
 
     @property
     def subtasks(self) -> list[dict[str, float | int]]:
@@ -158,6 +168,11 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
 
 
 def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
+    """Score each row as if the subtasks beyond it were not there: Q of the decided subtasks (`prefix_totals`)."""
+    return prefix_totals(problem, prefixes)[:, _OBJECTIVE]
+
+
+def prefix_totals(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     """Score each row as if the subtasks beyond it were not there (MODEL.md section 7).
 
     Rewards and greedy choices come from here.
@@ -172,7 +187,7 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Q of the decided subtasks for each row.
+        A row of `kernel.TOTALS` of the decided subtasks for each row.
 
     Raises
     ------
@@ -187,7 +202,7 @@ def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     if fault >= 0:
         row, k = divmod(fault, problem.n_subtasks)
         raise InvalidPlacement(f"row {row}: {_explain(problem, prefixes[row], None, k)}")
-    return totals[:, _OBJECTIVE]
+    return totals
 
 
 def _require_finite(problem: Problem, objective: float) -> None:
@@ -208,10 +223,10 @@ def warm_up() -> None:
 
 
 def _explain(problem: Problem, servers: NDArray[np.int64], order: NDArray[np.int64] | None, k: int) -> str:
-    names = [server.name for server in problem.instance.servers]
+    names = problem.instance.names_of(int(problem.task_of[k]))
     who = f"placement: {problem.subtask_name(k)}"
     if not 0 <= servers[k] < len(names):
-        return f"{who}: server {servers[k]}, but there are {len(names)}, counted from 0"
+        return f"{who}: server {servers[k]}, but there are {len(names)} to choose among, counted from 0"
     if not problem.allowed[k, servers[k]]:
         may = ", ".join(name for name, ok in zip(names, problem.allowed[k], strict=True) if ok)
         return f"{who} may not run on '{names[servers[k]]}'; allowed: {may}"

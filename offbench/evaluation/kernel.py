@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offbench.evaluation.booking import book_first_come, book_in_order
+from offbench.evaluation.booking import book_first_come, book_in_order, free_slots, predecessors
 from offbench.evaluation.careful import coordinate_carefully
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
+from offbench.evaluation.constraints import violations
 from offbench.evaluation.coordination import h
 from offbench.evaluation.workspace import room, unpack
 from offbench.model.problem import SCALE, WEIGHT
@@ -30,6 +31,10 @@ class Totals(NamedTuple):
     balance: Any
     final_imbalance: Any
     makespan_s: Any
+    violation: Any
+    memory_violation: Any
+    deadline_violation: Any
+    limit_violation: Any
 
 
 class Parts(NamedTuple):
@@ -60,9 +65,9 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
     ints, floats
         The problem, packed.
     allowed
-        Which servers each subtask may run on, shape ``(subtasks, servers)``.
+        At which places each subtask may run, shape ``(subtasks, places)``.
     placements
-        Server of each subtask, shape ``(rows, subtasks)``.
+        Place of each subtask, shape ``(rows, subtasks)``.
     orders
         Dispatch order of each row, or no rows: first come, first served.
     decided
@@ -96,11 +101,11 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
         add_execution(p, w, 0, decided)
         coordinate(p, w, 0, decided)
         if p.weights[WEIGHT.coordination] > 0:
-            coordinate_carefully(p, w, decided)
+            coordinate_carefully(p, w, decided, orders.shape[0] == 0)
         imbalances, imbalance = balance_of(p, w, decided, parts)
         _add_up(p, w, decided, imbalances, imbalance, totals[row])
     if fault < 0 and parts.shape[0] > 0:
-        _tell_parts(p, w, decided, parts)
+        _tell_parts(p, w, decided, parts, orders.shape[0] == 0)
     keep(own)
     return fault
 
@@ -113,10 +118,9 @@ def _place(p, w, decided, servers, allowed):
         if server < 0 or server >= p.kind.size or not allowed[k, server]:
             return k
         w.at[k] = server
-        w.execution[k] = p.gcycles[k] / p.ghz[server]
+        w.execution[k] = p.execution_s[k, server]
         w.waits_for[k] = p.waits_for[k]
-    w.slot_free[:] = -np.inf
-    w.slot_user[:] = p.gcycles.size
+    free_slots(p, w)
     w.doubt[:] = 0
     return -1
 
@@ -126,8 +130,8 @@ def add_execution(p, w, first, stop):
     """Delay of booked subtasks; energy and cost of running them beside those of their inputs."""
     for k in range(first, stop):
         w.delay[k] = w.execution[k] + w.transmission[k] + (w.start[k] - w.ready[k])
-        w.energy[k] += p.client_power_w[w.at[k]] * w.execution[k]
-        w.cost[k] += p.usd_per_s[w.at[k]] * w.execution[k]
+        w.energy[k] += p.run_energy_j[k, w.at[k]]
+        w.cost[k] += p.run_usd[k, w.at[k]]
 
 
 @inlined
@@ -198,6 +202,13 @@ def _add_up(p, w, decided, imbalances, imbalance, totals):
     totals[TOTAL.balance] = balance
     totals[TOTAL.final_imbalance] = imbalance
     totals[TOTAL.makespan_s] = makespan
+    memory = deadlines = limits = 0.0
+    if p.constrained:
+        memory, deadlines, limits = violations(p, w, decided, (delay, energy, cost))
+    totals[TOTAL.violation] = memory + deadlines + limits
+    totals[TOTAL.memory_violation] = memory
+    totals[TOTAL.deadline_violation] = deadlines
+    totals[TOTAL.limit_violation] = limits
 
 
 @inlined
@@ -211,7 +222,7 @@ def score_of(p, delay, energy, cost):
 
 
 @inlined
-def _tell_parts(p, w, decided, parts):
+def _tell_parts(p, w, decided, parts, first_come):
     for k in range(decided):
         parts[k, PART.delay_s] = w.delay[k]
         parts[k, PART.execution_s] = w.execution[k]
@@ -224,12 +235,13 @@ def _tell_parts(p, w, decided, parts):
         for k in range(p.task_start[i], min(decided, p.task_start[i + 1])):
             parts[k, PART.start_s] = p.arrival_s[i] + w.start[k]
             parts[k, PART.completion_s] = p.arrival_s[i] + w.end[k]
+    behind = predecessors(p, w, decided, first_come)
     # The clock's time has fewer digits: none may start a last one of them before what it waits for is complete.
     for position in range(decided):
         k = np.int64(w.booked[position])
         begin = parts[k, PART.start_s]
-        if w.behind[k] < decided:
-            begin = max(begin, parts[w.behind[k], PART.completion_s])
+        if behind[k] < decided:
+            begin = max(begin, parts[behind[k], PART.completion_s])
         for i in range(p.input_start[k], p.input_start[k + 1]):
             if p.input_of[i] < decided:
                 begin = max(begin, parts[p.input_of[i], PART.completion_s])

@@ -15,14 +15,14 @@ from offbench.model.problem import Arrays
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, arg-type"
 
-_SCALARS, _FIELDS = 3, len(Arrays._fields)
+_SCALARS, _FIELDS = 4, len(Arrays._fields)
 
 
 class Workspace(NamedTuple):
     """The numbers of one placement. Those of a subtask stand at its index."""
 
     at: Any
-    """server of each source of data: the subtasks, then the tasks' inputs, which are at the client"""
+    """place of each source of data: the subtasks, then the tasks' inputs, which are at the client"""
     end: Any
     """when each source is complete, s after the arrival of its task: the tasks' inputs at 0"""
     shift: Any
@@ -49,8 +49,6 @@ class Workspace(NamedTuple):
     """when each slot is free, s after the arrival of the task that has it"""
     slot_user: Any
     """the subtask that had each slot last; as many as there are where none had"""
-    behind: Any
-    """of each subtask, which one had its slot before it"""
     doubt: Any
     """one number: how often rounding may have decided which input is critical"""
     booked: Any
@@ -60,9 +58,13 @@ class Workspace(NamedTuple):
     heap: Any
     """the subtasks in it"""
     count: Any
-    """how many subtasks are on each server"""
+    """how many subtasks are at each place"""
     more_than: Any
     """how many servers of a kind have more than so many subtasks, shape ``(3, subtasks)``"""
+    held_mb: Any
+    """how much weight each station holds"""
+    holds: Any
+    """which weights each station took last"""
 
 
 @inlined
@@ -70,11 +72,15 @@ def unpack(ints, floats):
     """Return the `Arrays` that `problem.Problem.packed` holds."""
     ints, floats = borrowed(ints), borrowed(floats)
     end = ints[_SCALARS:_FIELDS]  # of each array, first those of integers
-    servers = np.int64(end[7]) - np.int64(end[6])
+    places = np.int64(end[7]) - np.int64(end[6])
+    subtasks = np.int64(end[9]) - np.int64(end[8])
+    tables = (np.int64(end[23]) - np.int64(end[22])) // (4 * places * places)
+    clients = (np.int64(end[21]) - np.int64(end[20])) // places
     return Arrays(
         client=np.int64(ints[0]),
         root=np.int64(ints[1]),
         benefits=ints[2] > 0,
+        constrained=ints[3] > 0,
         task_start=ints[_FIELDS : end[0]],
         waits_for=ints[end[0] : end[1]],
         input_start=ints[end[1] : end[2]],
@@ -84,19 +90,29 @@ def unpack(ints, floats):
         slot_start=ints[end[5] : end[6]],
         kind=ints[end[6] : end[7]],
         peers=ints[end[7] : end[8]],
-        gcycles=floats[: end[9]],
-        arrival_s=floats[end[9] : end[10]],
-        input_mb=floats[end[10] : end[11]],
-        input_gb=floats[end[11] : end[12]],
-        ghz=floats[end[12] : end[13]],
-        usd_per_s=floats[end[13] : end[14]],
-        client_power_w=floats[end[14] : end[15]],
-        link=floats[end[15] : end[16]].reshape((servers, servers, 3)),
-        scale=floats[end[16] : end[17]],
-        weights=floats[end[17] : end[18]],
-        lambdas=floats[end[18] : end[19]],
-        usd_per_h=floats[end[19] : end[20]],
-        scale_rest=floats[end[20] : end[21]],
+        own_station=ints[end[8] : end[9]],
+        links_of=ints[end[9] : end[10]],
+        weighed=ints[end[10] : end[11]],
+        weights_of=ints[end[11] : end[12]],
+        gcycles=floats[: end[13]],
+        arrival_s=floats[end[13] : end[14]],
+        input_mb=floats[end[14] : end[15]],
+        input_gb=floats[end[15] : end[16]],
+        execution_s=floats[end[16] : end[17]].reshape((subtasks, places)),
+        execution_rest_s=floats[end[17] : end[18]].reshape((subtasks, places)),
+        run_energy_j=floats[end[18] : end[19]].reshape((subtasks, places)),
+        run_usd=floats[end[19] : end[20]].reshape((subtasks, places)),
+        client_power_w=floats[end[20] : end[21]].reshape((clients, places)),
+        usd_per_h=floats[end[21] : end[22]].reshape((clients, places)),
+        link=floats[end[22] : end[23]].reshape((tables, places, places, 4)),
+        scale=floats[end[23] : end[24]],
+        weights=floats[end[24] : end[25]],
+        lambdas=floats[end[25] : end[26]],
+        scale_rest=floats[end[26] : end[27]],
+        weights_mb=floats[end[27] : end[28]],
+        memory_mb=floats[end[28] : end[29]],
+        deadline_s=floats[end[29] : end[30]],
+        limit=floats[end[30] : end[31]],
     )
 
 
@@ -120,13 +136,14 @@ def room(p):
         waits_for=np.empty(n, np.uint32),
         slot_free=np.empty(p.slot_start[-1]),
         slot_user=np.zeros(p.slot_start[-1], np.uint32),
-        behind=np.empty(n, np.uint32),
         doubt=np.zeros(1, np.int64),
         booked=np.empty(n, np.uint32),
         heap_time=np.empty(n + 1),
         heap=np.empty(n + 1, np.uint32),
         count=np.empty(p.kind.size, np.uint32),
         more_than=np.empty((3, n), np.uint32),
+        held_mb=np.empty(p.memory_mb.size),
+        holds=np.empty(p.memory_mb.size, np.uint32),
     )
     first = p.arrival_s.min()
     for i in range(p.arrival_s.size):

@@ -18,7 +18,7 @@ def exact_scales(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -
     Parameters
     ----------
     facts
-        The fields of `problem.Arrays`.
+        The fields of `problem.Arrays`, and what they are made of: ``ghz``, ``client_of``, ``measured``.
     values
         The largest delay, energy and cost of each subtask on each server, of shape ``(subtasks, servers)``.
     """
@@ -31,26 +31,32 @@ def exact_scales(facts: dict[str, Any], values: tuple[Floats, Floats, Floats]) -
             inputs = slice(int(facts["input_start"][k]), int(facts["input_start"][k + 1]))
             own = (facts["input_of"][inputs] >= len(facts["gcycles"])).tolist()
             megabytes = facts["input_mb"][inputs].tolist()
-            alike = s, facts["gcycles"][k], tuple(zip(own, megabytes, strict=True))
+            ran_s = facts["execution_s"][k, s], facts["execution_rest_s"][k, s]
+            c = int(facts["client_of"][k])
+            alike = s, c, *ran_s, tuple(zip(own, megabytes, strict=True))
             if alike not in seen:
                 seen.add(alike)
-                exact = max(exact, _exact(facts, indicator, s, float(facts["gcycles"][k]), own, megabytes))
+                exact = max(exact, _exact(facts, indicator, k, s, own, megabytes))
         found.append(exact)
     return tuple(found)
 
 
-def _exact(
-    facts: dict[str, Any], indicator: int, s: int, gcycles: float, own: list[bool], megabytes: list[float]
-) -> Fraction:
-    run_s = Fraction(gcycles) / Fraction(float(facts["ghz"][s]))
-    per_s = (1, Fraction(float(facts["client_power_w"][s])), Fraction(float(facts["usd_per_h"][s])) / 3600)[indicator]
+def _exact(facts: dict[str, Any], indicator: int, k: int, s: int, own: list[bool], megabytes: list[float]) -> Fraction:
+    c = int(facts["client_of"][k])
+    if facts["measured"][k, s]:
+        run_s = Fraction(float(facts["execution_s"][k, s]))
+    else:
+        run_s = Fraction(float(facts["gcycles"][k])) / Fraction(float(facts["ghz"][c, s]))
+    power_w, usd_per_h = float(facts["client_power_w"][c, s]), float(facts["usd_per_h"][c, s])
+    per_s = (1, Fraction(power_w), Fraction(usd_per_h) / 3600)[indicator]
     sent = [Fraction(0)] * len(megabytes)
-    for q, (rate, power_w, usd_per_gb) in enumerate(facts["link"][:, s].tolist()):
+    for q, (rate, power_w, usd_per_gb, latency_s) in enumerate(facts["link"][facts["links_of"][k], :, s].tolist()):
         if q == s:
             continue
         s_per_mb = 1 / Fraction(rate)
         per_mb = (s_per_mb, Fraction(power_w) * s_per_mb, Fraction(usd_per_gb) / 1000)[indicator]
+        late = Fraction(latency_s) if indicator == 0 else 0
         for i, mb in enumerate(megabytes):
             if not own[i] or q == facts["client"]:
-                sent[i] = max(sent[i], per_mb * Fraction(mb))
+                sent[i] = max(sent[i], per_mb * Fraction(mb) + late)
     return per_s * run_s + (max(sent) if indicator == 0 else sum(sent, Fraction(0)))

@@ -1,20 +1,22 @@
-"""What a file says: servers, links, tasks, weights (format ``offbench/1``, MODEL.md section 8).
+"""What a file says: servers, links, tasks, weights (formats ``offbench/1`` and ``offbench/2``, MODEL.md section 8).
 
-Everything here is a fact from a file, checked at the door; arrays and scales are in `problem`.
+Everything here is a fact from a file, checked at the door (`rules`); arrays and scales are in `problem`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import cached_property
 from hashlib import sha256
-from itertools import combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check, layout, read_json
 from offbench.files.shipped import folders_of
+from offbench.model.rules import check_rules
 
 Kind = Literal["client", "edge", "cloud"]
 KINDS: tuple[Kind, ...] = ("client", "edge", "cloud")
@@ -32,7 +34,9 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 class Fact(BaseModel):
     """A frozen record that refuses fields it doesn't know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_by_name=True, serialize_by_alias=True
+    )
 
 
 class Radio(Fact):
@@ -60,6 +64,10 @@ class Server(Fact):
     pool: Count
     """how many subtasks it runs at once (Eq. 14)"""
     radio: Radio | None = None
+    memory_mb: Positive | None = None
+    """format 2: how much weight it holds, MB; any if absent"""
+    idle_power_w: NonNegative | None = None
+    """format 2, of a client: what it draws while a remote server computes for it, W; else that server says it"""
 
 
 class Shannon(Fact):
@@ -70,17 +78,46 @@ class Shannon(Fact):
 
 
 class Link(Fact):
-    """A symmetric connection between two servers or two kinds of server."""
+    """A connection between two servers or two kinds of server, of both directions or of one."""
 
-    between: tuple[Name, Name]
-    """two server names, or two kinds; names win over kinds"""
+    between: tuple[Name, Name] | None = None
+    """both directions: two server names, or two kinds; names win over kinds"""
+    from_: Annotated[Name | None, Field(alias="from")] = None
+    """format 2, in place of *between*: where this direction starts"""
+    to: Name | None = None
+    """format 2: where it ends; one direction wins over both, where both are of names or both of kinds"""
     rate_mb_per_s: Positive | None = None
     """data rate, MB/s (Eq. 3); either this or *shannon*"""
     shannon: Shannon | None = None
+    latency_s: NonNegative = 0.0
+    """format 2: what each transfer takes longer, s, also one of 0 MB"""
     price_per_gb: NonNegative
     """price of a transfer, $/GB with 1 GB = 1000 MB (Eq. 8)"""
     transmit_power_w: NonNegative = 0.0
-    """what the client draws while it sends, W; 0 unless the client is an end"""
+    """what the client draws while it sends or receives, W; 0 unless a client is an end"""
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The two ends, as stated: where it starts and where it ends, if it is of one direction."""
+        if self.between is not None:
+            return self.between
+        assert self.from_ is not None
+        assert self.to is not None
+        return self.from_, self.to
+
+    @property
+    def directed(self) -> bool:
+        """Whether it is of one direction."""
+        return self.between is None
+
+    @model_validator(mode="after")
+    def _two_ends(self) -> Self:
+        if self.between is not None and (self.from_ is not None or self.to is not None):
+            raise ValueError("has 'between' and 'from' or 'to'; needs either 'between', or 'from' and 'to'")
+        if self.between is None and (self.from_ is None or self.to is None):
+            missing = "'to'" if self.from_ is not None else "'from'" if self.to is not None else "'between'"
+            raise ValueError(f"{missing} is missing; needs either 'between', or 'from' and 'to'")
+        return self
 
     @model_validator(mode="after")
     def _one_rate(self) -> Self:
@@ -89,33 +126,82 @@ class Link(Fact):
         return self
 
 
+class LayerOutput(Fact):
+    """An input of which the reader gets another size than the layer's `Layer.output_mb` (format 2)."""
+
+    layer: Name
+    """an earlier layer of the same task"""
+    mb: NonNegative
+    """size of what this reader gets, MB"""
+
+
+class TaskInput(Fact):
+    """An input that is a part of the task's own, from its client (format 2)."""
+
+    input_mb: NonNegative
+    """size, MB"""
+
+
+def _sort_of_input(value: Any) -> str:
+    if isinstance(value, str):
+        return "name"
+    if isinstance(value, TaskInput) or (isinstance(value, dict) and "input_mb" in value and "layer" not in value):
+        return "input"
+    return "layer" if isinstance(value, dict | LayerOutput) else "name"
+
+
+Input = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[LayerOutput, Tag("layer")] | Annotated[TaskInput, Tag("input")],
+    Discriminator(_sort_of_input),
+]
+
+
 class Layer(Fact):
     """A subtask: one layer of a neural network."""
 
     name: Name
-    gcycles: NonNegative
-    """work, 10^9 cycles (Eq. 1)"""
+    gcycles: NonNegative | None = None
+    """work, 10^9 cycles (Eq. 1); needed but where *seconds* names every server that the task may use"""
+    seconds: dict[Name, NonNegative] | None = None
+    """format 2: execution time as measured, s, by server name or kind; a name wins over a kind, both over gcycles"""
     output_mb: NonNegative
     """size of what it hands to each reader, MB (Eq. 3)"""
-    inputs: tuple[Name, ...]
+    inputs: tuple[Input, ...]
     """earlier layers of the same task whose output it reads; none: the task's input, at the client"""
     allowed: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     """the servers it may run on; all of them if absent"""
+    weights_mb: NonNegative = 0.0
+    """format 2: size of its weights, MB, which its server must hold"""
+    weights_id: Name | None = None
+    """format 2: layers that name the same hold the same weights, once on a server"""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The layers that it reads, by name."""
+        return tuple(
+            each if isinstance(each, str) else each.layer for each in self.inputs if not isinstance(each, TaskInput)
+        )
 
 
 class Task(Fact):
     """One inference of one network, its layers in topological order."""
 
     name: Name
+    client: Name | None = None
+    """format 2: which client it is of; needed where there are several"""
     arrival_s: NonNegative = 0.0
+    deadline_s: Positive | None = None
+    """format 2: how long after its arrival it must be complete, s"""
     input_mb: NonNegative
     """data that waits at the client, MB"""
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
     @property
     def is_chain(self) -> bool:
-        """Whether every layer but the first reads the one before and nothing else."""
-        return all(layer.inputs == (before.name,) for before, layer in pairwise(self.layers))
+        """Whether every layer but the first reads the one before and nothing else, and the first one input."""
+        return len(self.layers[0].inputs) <= 1 and all(
+            len(layer.inputs) == 1 and layer.sources == (before.name,) for before, layer in pairwise(self.layers)
+        )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         return [("name", self.name), ("layers", len(self.layers))]  # they are many
@@ -162,14 +248,25 @@ class Scales(Fact):
     balance: NonNegative
 
 
+class Limits(Fact):
+    """What totals must not exceed (format 2)."""
+
+    delay_s: Positive | None = None
+    """of D, s"""
+    energy_j: Positive | None = None
+    """of the energy of all subtasks, J"""
+    cost_usd: Positive | None = None
+    """of the cost of all subtasks, $"""
+
+
 class Instance(Fact):
     """Everything a file says about one offloading problem.
 
-    The rules that span fields: exactly one client; names are unique; each pair of servers has a
-    link; inputs are earlier layers; weights sum to 1.
+    The rules that span fields: one client, in format 2 one or more; names are unique; each transfer that a task may
+    need has a link; inputs are earlier layers; weights sum to 1 (`rules`).
     """
 
-    format: Literal["offbench/1"]
+    format: Literal["offbench/1", "offbench/2"]
     name: Name
     source: str = ""
     """where the numbers come from"""
@@ -180,15 +277,12 @@ class Instance(Fact):
     coordination: Coordination = Coordination()
     scales: Scales | None = None
     """stated scales stand; otherwise they are computed (MODEL.md section 4)"""
+    limits: Limits | None = None
+    """format 2: what totals must not exceed"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _check_servers(self.servers)
-        _check_links(self)
-        _refuse_twins("tasks", [task.name for task in self.tasks])
-        names = {server.name for server in self.servers}
-        for i, task in enumerate(self.tasks):
-            _check_layers(f"tasks[{i}]", task, names)
+        check_rules(self)
         return self
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
@@ -201,10 +295,45 @@ class Instance(Fact):
 
     __str__ = __repr__
 
+    @cached_property
+    def clients(self) -> tuple[int, ...]:
+        """Indices of the clients among the servers."""
+        return tuple(s for s, server in enumerate(self.servers) if server.kind == "client")
+
     @property
     def client(self) -> int:
-        """Index of the client among the servers."""
-        return next(s for s, server in enumerate(self.servers) if server.kind == "client")
+        """Index of the client, or of the first, among the servers; the place of every task's own client as well."""
+        return self.clients[0]
+
+    @cached_property
+    def client_of(self) -> tuple[int, ...]:
+        """Of each task, the index of its client among the servers."""
+        index = {self.servers[s].name: s for s in self.clients}
+        return tuple(self.client if task.client is None else index[task.client] for task in self.tasks)
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """What a subtask chooses among, as indices of servers: the first client stands for the task's own.
+
+        With one client these are the servers. Placements, arrays and actions count places, so that they grow with the
+        remote servers and not with the clients.
+        """
+        others = set(self.clients[1:])
+        return tuple(s for s in range(len(self.servers)) if s not in others)
+
+    @property
+    def place_names(self) -> list[str]:
+        """Names of the places whatever the task: the servers', but ``client`` for each task's own of several."""
+        several = len(self.clients) > 1
+        return ["client" if several and s == self.client else self.servers[s].name for s in self.places]
+
+    def server_at(self, i: int, place: int) -> Server:
+        """Return the server that task *i* finds at a *place*."""
+        return self.servers[self.client_of[i] if self.places[place] == self.client else self.places[place]]
+
+    def names_of(self, i: int) -> list[str]:
+        """Return the name of each place as task *i* sees it."""
+        return [self.server_at(i, place).name for place in range(len(self.places))]
 
     @property
     def subtasks(self) -> int:
@@ -217,8 +346,8 @@ class Instance(Fact):
         return len(self.tasks) == 1 and self.tasks[0].is_chain
 
     def servers_of(self, kind: Kind) -> list[int]:
-        """Return the indices of the servers of one kind."""
-        return [s for s, server in enumerate(self.servers) if server.kind == kind]
+        """Return the places of one kind; of clients there is one, each task's own."""
+        return [place for place, s in enumerate(self.places) if self.servers[s].kind == kind]
 
     @property
     def hash(self) -> str:
@@ -228,33 +357,34 @@ class Instance(Fact):
         for the same reason the format's own name is left out.
         """
         facts = self.model_dump(mode="json", exclude={"format", "name", "source"}, exclude_defaults=True)
+        for task, said in zip(self.tasks, facts["tasks"], strict=True):
+            if len(self.clients) == 1:
+                said.pop("client", None)
+            _without_needless_sizes(task, said["layers"])
         return sha256(json.dumps(_without_negative_zeros(facts), sort_keys=True).encode()).hexdigest()
 
     def to_text(self) -> str:
         """Return the instance as a file's text, a line for each server, link and layer."""
-        data = self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
+        data = self.model_dump(mode="json", exclude_none=True)
+        for said, name in [(link, "latency_s") for link in data["links"]] + [
+            (layer, "weights_mb") for task in data["tasks"] for layer in task["layers"]
+        ]:
+            if said[name] == 0:  # a file of format 1 has no such field
+                del said[name]
         return layout(data) + "\n"
 
-    def link_table(self) -> dict[tuple[int, int], Link]:
-        """Return the link that joins each pair of servers ``(a, b)``, ``a < b``.
 
-        A link named by two servers wins over one named by two kinds.
-        """
-        index = {server.name: s for s, server in enumerate(self.servers)}
-        by_kind = {}
-        by_name = {}
-        for link in self.links:
-            if all(end in KINDS for end in link.between):
-                by_kind[frozenset(link.between)] = link
-            else:
-                by_name[frozenset(index[end] for end in link.between)] = link
-        table = {}
-        for a, b in combinations(range(len(self.servers)), 2):
-            kinds = frozenset[str]((self.servers[a].kind, self.servers[b].kind))
-            found = by_name.get(frozenset((a, b))) or by_kind.get(kinds)
-            if found is not None:
-                table[a, b] = found
-        return table
+def _without_needless_sizes(task: Task, layers: list[dict[str, Any]]) -> None:
+    """Write inputs the short way where a size is the one that counts anyway."""
+    sizes = {layer.name: layer.output_mb for layer in task.layers}
+    for layer, said in zip(task.layers, layers, strict=True):
+        if layer.inputs == (TaskInput(input_mb=task.input_mb),):
+            said["inputs"] = []
+        elif any(isinstance(each, LayerOutput) for each in layer.inputs):
+            said["inputs"] = [
+                each.layer if isinstance(each, LayerOutput) and each.mb == sizes[each.layer] else as_said
+                for each, as_said in zip(layer.inputs, said["inputs"], strict=True)
+            ]
 
 
 def _without_negative_zeros(facts: Any) -> Any:
@@ -267,108 +397,6 @@ def _without_negative_zeros(facts: Any) -> Any:
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _refuse_twins(place: str, names: Sequence[str]) -> None:
-    if len(set(names)) < len(names):
-        seen: dict[str, int] = {}
-        for i, name in enumerate(names):
-            if name in seen:
-                raise ValueError(f"{place}[{i}].name: '{name}' is already the name of {place}[{seen[name]}]")
-            seen[name] = i
-
-
-def _check_servers(servers: Sequence[Server]) -> None:
-    _refuse_twins("servers", [server.name for server in servers])
-    clients = [server.name for server in servers if server.kind == "client"]
-    if len(clients) != 1:
-        found = "none" if not clients else f"{len(clients)} ({', '.join(clients)})"
-        raise ValueError(f"servers: exactly one must be of kind 'client', found {found}")
-    for s, server in enumerate(servers):
-        # `between: ["edge", ...]` must mean one thing.
-        if server.name in KINDS and (
-            server.kind != server.name or sum(other.kind == server.kind for other in servers) > 1
-        ):
-            raise ValueError(
-                f"servers[{s}].name: '{server.name}' is the name of a kind and would be ambiguous in links"
-            )
-
-
-def _check_links(instance: Instance) -> None:
-    servers = instance.servers
-    kind_of: dict[str, str] = {server.name: server.kind for server in servers}
-    seen: dict[frozenset[str], int] = {}
-    for k, link in enumerate(instance.links):
-        place = f"links[{k}].between"
-        for end in link.between:
-            if end not in kind_of and end not in KINDS:
-                hint = nearest(end, [*kind_of, *KINDS])
-                raise ValueError(f"{place}: '{end}' is neither a server nor a kind ({', '.join(KINDS)}){hint}")
-        one, other = link.between
-        kinds = one in KINDS and other in KINDS
-        if not kinds and (one not in kind_of or other not in kind_of):
-            raise ValueError(f"{place}: '{one}' and '{other}': must be two kinds or two server names")
-        if one == other and (not kinds or one == "client"):
-            raise ValueError(f"{place}: '{one}' can't be linked with itself")
-        ends = frozenset(link.between)
-        if ends in seen:
-            raise ValueError(f"{place}: '{one}' and '{other}' are already linked by links[{seen[ends]}]")
-        seen[ends] = k
-        if link.transmit_power_w > 0 and "client" not in (kind_of.get(one, one), kind_of.get(other, other)):
-            raise ValueError(f"links[{k}].transmit_power_w: must be 0, for the client is no end of this link")
-
-    table = instance.link_table()
-    place_of = {id(link): f"links[{k}]" for k, link in enumerate(instance.links)}
-    for a, b in combinations(range(len(servers)), 2):
-        if (a, b) not in table:
-            kinds_text = f"kinds '{servers[a].kind}' and '{servers[b].kind}'"
-            raise ValueError(f"links: none joins '{servers[a].name}' and '{servers[b].name}' ({kinds_text})")
-        link = table[a, b]
-        if link.shannon is not None:
-            _check_radio(place_of[id(link)], servers[a], servers[b])
-
-
-def _check_radio(place: str, a: Server, b: Server) -> None:
-    if "client" not in (a.kind, b.kind):
-        raise ValueError(f"{place}.shannon: joins '{a.name}' and '{b.name}'; a wireless link has the client as an end")
-    remote = b if a.kind == "client" else a
-    if remote.radio is None:
-        raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
-
-
-def _check_layers(place: str, task: Task, servers: set[str]) -> None:
-    _refuse_twins(f"{place}.layers", [layer.name for layer in task.layers])
-    number = {layer.name: j for j, layer in enumerate(task.layers)}
-    for j, layer in enumerate(task.layers):
-        here = f"{place}.layers[{j}]"
-        if len(set(layer.inputs)) < len(layer.inputs):
-            raise ValueError(f"{here}.inputs: a layer of '{layer.name}' is named twice")
-        for k, source in enumerate(layer.inputs):
-            if source not in number:
-                hint = nearest(source, list(number))
-                raise ValueError(f"{here}.inputs[{k}]: '{source}' is no layer of task '{task.name}'{hint}")
-            if number[source] >= j:
-                cycle = _cycle(task, number)
-                reason = f"a cycle: {' -> '.join(cycle)}" if cycle else "layers must follow their inputs"
-                raise ValueError(f"{here}.inputs[{k}]: '{source}' is no earlier layer than '{layer.name}': {reason}")
-        if layer.allowed is not None:
-            for k, server in enumerate(layer.allowed):
-                if server not in servers:
-                    hint = nearest(server, sorted(servers))
-                    raise ValueError(f"{here}.allowed[{k}]: '{server}' is no server of this instance{hint}")
-            if len(set(layer.allowed)) < len(layer.allowed):
-                raise ValueError(f"{here}.allowed: a server is named twice")
-
-
-def _cycle(task: Task, number: dict[str, int]) -> list[str]:
-    import networkx as nx
-
-    graph = nx.DiGraph((source, layer.name) for layer in task.layers for source in layer.inputs if source in number)
-    try:
-        edges = nx.find_cycle(graph)
-    except nx.NetworkXNoCycle:
-        return []
-    return [edges[0][0], *(edge[1] for edge in edges)]
 
 
 def shipped() -> list[str]:

@@ -31,8 +31,9 @@ class Placement:
     Parameters
     ----------
     servers
-        Server index of each subtask, shape ``(subtasks,)``; subtasks are numbered tasks in order,
-        layers in order.
+        Where each subtask runs, shape ``(subtasks,)``, by the place among `Instance.places`: with one client the index
+        of the server; with several the place of the first client means the client of the subtask's own task.
+        Subtasks are numbered tasks in order, layers in order.
     order
         Subtask indices in the order of booking, shape ``(subtasks,)``, inputs before their readers;
         None means first come, first served (MODEL.md section 3).
@@ -48,11 +49,11 @@ class Placement:
 
     def to_file(self, instance: Instance) -> dict[str, Any]:
         """Return the placement as the JSON object of a placement file."""
-        names = [server.name for server in instance.servers]
         rows, pairs, first = [], [], 0
         for i, task in enumerate(instance.tasks):
             last = first + len(task.layers)
-            rows.append([names[s] for s in self.servers[first:last]])
+            names = instance.names_of(i)
+            rows.append([names[s] for s in self.servers[first:last].tolist()])
             pairs += [[i, j] for j in range(len(task.layers))]
             first = last
         return {"servers": rows, "order": None if self.order is None else [pairs[k] for k in self.order]}
@@ -96,17 +97,24 @@ def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
             f"{source}: servers: {len(file.servers)} rows, but instance '{instance.name}' has "
             f"{len(instance.tasks)} tasks; one row for each task"
         )
-    index = {server.name: s for s, server in enumerate(instance.servers)}
+    known = {server.name: server.kind for server in instance.servers}
+    remote = {instance.servers[s].name: place for place, s in enumerate(instance.places) if s != instance.client}
     chosen = []
     for i, (task, row) in enumerate(zip(instance.tasks, file.servers, strict=True)):
         if len(row) != len(task.layers):
             raise OffbenchError(
                 f"{source}: servers[{i}]: {len(row)} servers, but task '{task.name}' has {len(task.layers)} layers"
             )
+        own = instance.servers[instance.client_of[i]].name
+        index = remote | {own: instance.places.index(instance.client)}
         for j, (layer, name) in enumerate(zip(task.layers, row, strict=True)):
             place = f"{source}: servers[{i}][{j}]"
             if name not in index:
-                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{nearest(name, list(index))}")
+                if name in known:
+                    raise OffbenchError(
+                        f"{place}: '{name}' is another client than '{own}', of which task '{task.name}' is"
+                    )
+                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{nearest(name, list(known))}")
             if layer.allowed is not None and name not in layer.allowed:
                 raise OffbenchError(
                     f"{place}: layer '{layer.name}' may not run on '{name}'; allowed: {', '.join(layer.allowed)}"
@@ -131,7 +139,7 @@ def _order(file: PlacementFile, instance: Instance, source: str) -> list[int] | 
             raise OffbenchError(f"{place}: [{i}, {j}] stands twice; each subtask is booked once")
         task = instance.tasks[i]
         for k, earlier in enumerate(task.layers[:j]):
-            if earlier.name in task.layers[j].inputs and first[i] + k not in booked:
+            if earlier.name in task.layers[j].sources and first[i] + k not in booked:
                 raise OffbenchError(
                     f"{place}: [{i}, {j}]: layer '{task.layers[j].name}' comes before its input '{earlier.name}'"
                 )

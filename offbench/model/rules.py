@@ -1,0 +1,250 @@
+"""The rules that span the fields of an instance (MODEL.md sections 1 and 8); what breaks one is refused in one line."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from offbench.errors import nearest
+from offbench.model.links import Links
+
+if TYPE_CHECKING:
+    from offbench.model.instance import Instance, Layer, Server, Task
+
+_KINDS = ("client", "edge", "cloud")
+_REMOTE = ("edge", "cloud")
+
+
+def check_rules(instance: "Instance") -> None:
+    """Check what a field alone doesn't show.
+
+    Raises
+    ------
+    ValueError
+        If a rule is broken; the message names place and rule.
+    """
+    if instance.format == "offbench/1":
+        for place in _of_format_2(instance):
+            raise ValueError(f'{place}: is of format 2; say "format": "offbench/2" to use it')
+    _check_servers(instance)
+    _refuse_twins("tasks", [task.name for task in instance.tasks])
+    clients = [instance.servers[s].name for s in instance.clients]
+    for i, task in enumerate(instance.tasks):
+        _check_client(f"tasks[{i}].client", task, clients)
+    _check_links(instance)
+    kinds = {server.name: server.kind for server in instance.servers}
+    several = len(clients) > 1
+    remote = {server.name: server.kind for server in instance.servers if server.kind != "client"}
+    sizes: dict[str, tuple[float, str]] = {}
+    for i, task in enumerate(instance.tasks):
+        own = task.client or clients[0]
+        _check_layers(f"tasks[{i}]", task, own, kinds, several)
+        for j, layer in enumerate(task.layers):
+            place = f"tasks[{i}].layers[{j}]"
+            _check_seconds(place, layer, own, kinds, remote)
+            _check_weights(place, layer, sizes)
+
+
+def _of_format_2(instance: "Instance") -> Iterator[str]:
+    """Yield the places of fields that format 1 doesn't have."""
+    for where, fact, names in _facts(instance):
+        for name in names:
+            if name in fact.model_fields_set:
+                yield f"{where}{'.' if where else ''}{name.rstrip('_')}"
+    for i, task in enumerate(instance.tasks):
+        for j, layer in enumerate(task.layers):
+            for x, each in enumerate(layer.inputs):
+                if not isinstance(each, str):
+                    yield f"tasks[{i}].layers[{j}].inputs[{x}]"
+
+
+def _facts(instance: "Instance") -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    yield "", instance, ("limits",)
+    for s, server in enumerate(instance.servers):
+        yield f"servers[{s}]", server, ("memory_mb", "idle_power_w")
+    for k, link in enumerate(instance.links):
+        yield f"links[{k}]", link, ("from_", "to", "latency_s")
+    for i, task in enumerate(instance.tasks):
+        yield f"tasks[{i}]", task, ("client", "deadline_s")
+        for j, layer in enumerate(task.layers):
+            yield f"tasks[{i}].layers[{j}]", layer, ("seconds", "weights_mb", "weights_id")
+
+
+def _refuse_twins(place: str, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        seen: dict[str, int] = {}
+        for i, name in enumerate(names):
+            if name in seen:
+                raise ValueError(f"{place}[{i}].name: '{name}' is already the name of {place}[{seen[name]}]")
+            seen[name] = i
+
+
+def _check_servers(instance: "Instance") -> None:
+    servers = instance.servers
+    _refuse_twins("servers", [server.name for server in servers])
+    clients = [server.name for server in servers if server.kind == "client"]
+    if instance.format == "offbench/1" and len(clients) != 1:
+        found = "none" if not clients else f"{len(clients)} ({_some(clients)})"
+        hint = "; format offbench/2 may have several" if clients else ""
+        raise ValueError(f"servers: exactly one must be of kind 'client', found {found}{hint}")
+    if not clients:
+        raise ValueError("servers: at least one must be of kind 'client', found none")
+    for s, server in enumerate(servers):
+        # `between: ["edge", ...]` must mean one thing.
+        if server.name in _KINDS and (
+            server.kind != server.name or sum(other.kind == server.kind for other in servers) > 1
+        ):
+            raise ValueError(
+                f"servers[{s}].name: '{server.name}' is the name of a kind and would be ambiguous in links"
+            )
+        if server.idle_power_w is not None and server.kind != "client":
+            article = "an" if server.kind == "edge" else "a"
+            raise ValueError(
+                f"servers[{s}].idle_power_w: only a client has it; '{server.name}' is {article} {server.kind}"
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _check_client(place: str, task: "Task", clients: Sequence[str]) -> None:
+    if task.client is None:
+        if len(clients) > 1:
+            raise ValueError(f"{place}: this field is missing; there are several clients: {_some(clients)}")
+    elif task.client not in clients:
+        raise ValueError(
+            f"{place}: '{task.client}' is no client of this instance{nearest(task.client, list(clients))}; "
+            f"clients: {_some(clients)}"
+        )
+
+
+def _check_links(instance: "Instance") -> None:
+    kind_of: dict[str, str] = {server.name: server.kind for server in instance.servers}
+    several = len(instance.clients) > 1
+    seen: dict[Any, int] = {}
+    for k, link in enumerate(instance.links):
+        place = f"links[{k}].between" if not link.directed else f"links[{k}]"
+        for field, end in zip(("from", "to"), link.ends, strict=True):
+            if end not in kind_of and end not in _KINDS:
+                hint = nearest(end, [*kind_of, *_KINDS])
+                where = f"{place}.{field}" if link.directed else place
+                raise ValueError(f"{where}: '{end}' is neither a server nor a kind ({', '.join(_KINDS)}){hint}")
+        one, other = link.ends
+        kinds = one in _KINDS and other in _KINDS
+        if not kinds and (one not in kind_of or other not in kind_of):
+            raise ValueError(f"{place}: '{one}' and '{other}': must be two kinds or two server names")
+        if one == other and (not kinds or (one == "client" and not several)):
+            raise ValueError(f"{place}: '{one}' can't be linked with itself")
+        ends = (one, other) if link.directed else frozenset((one, other))
+        if ends in seen:
+            joined = f"from '{one}' to '{other}' is" if link.directed else f"'{one}' and '{other}' are"
+            raise ValueError(f"{place}: {joined} already linked by links[{seen[ends]}]")
+        seen[ends] = k
+        if link.transmit_power_w > 0 and "client" not in (kind_of.get(one, one), kind_of.get(other, other)):
+            raise ValueError(f"links[{k}].transmit_power_w: must be 0, for the client is no end of this link")
+    _check_transfers(instance)
+
+
+def _check_transfers(instance: "Instance") -> None:
+    """Each transfer that a task may need has a link; clients that have the same links are looked at once."""
+    servers = instance.servers
+    links = Links(servers, instance.links)
+    place_of = {id(link): f"links[{k}]" for k, link in enumerate(instance.links)}
+    remote = [s for s, server in enumerate(servers) if server.kind != "client"]
+    alike = None
+    pairs = []
+    for client in dict.fromkeys(instance.client_of):
+        if not links.names(client):
+            if alike is not None:
+                continue
+            alike = client
+        pairs += [(client, s) for s in remote]
+    pairs += [(a, b) for x, a in enumerate(remote) for b in remote[x + 1 :]]
+    for a, b in sorted(pairs):
+        there, back = links.at(a, b), links.at(b, a)
+        if there is None or back is None:
+            one, other = (servers[a], servers[b]) if there is None else (servers[b], servers[a])
+            how = "none joins '{}' and '{}'" if there is back else "none leads from '{}' to '{}'"
+            how = how.format(one.name, other.name)
+            raise ValueError(f"links: {how} (kinds '{one.kind}' and '{other.kind}')")
+        for link in (there, back):
+            if link.shannon is not None:
+                _check_radio(place_of[id(link)], servers[a], servers[b])
+
+
+def _check_radio(place: str, a: "Server", b: "Server") -> None:
+    if "client" not in (a.kind, b.kind):
+        raise ValueError(f"{place}.shannon: joins '{a.name}' and '{b.name}'; a wireless link has the client as an end")
+    remote = b if a.kind == "client" else a
+    if remote.radio is None:
+        raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
+
+
+def _check_layers(place: str, task: "Task", own: str, kinds: dict[str, str], several: bool) -> None:
+    _refuse_twins(f"{place}.layers", [layer.name for layer in task.layers])
+    number = {layer.name: j for j, layer in enumerate(task.layers)}
+    for j, layer in enumerate(task.layers):
+        here = f"{place}.layers[{j}]"
+        if len(set(layer.sources)) < len(layer.sources):
+            raise ValueError(f"{here}.inputs: a layer of '{layer.name}' is named twice")
+        for k, each in enumerate(layer.inputs):
+            source = each if isinstance(each, str) else getattr(each, "layer", None)
+            if source is None:
+                continue
+            where = f"{here}.inputs[{k}]" + ("" if isinstance(each, str) else ".layer")
+            if source not in number:
+                hint = nearest(source, list(number))
+                raise ValueError(f"{where}: '{source}' is no layer of task '{task.name}'{hint}")
+            if number[source] >= j:
+                cycle = _cycle(task, number)
+                reason = f"a cycle: {' -> '.join(cycle)}" if cycle else "layers must follow their inputs"
+                raise ValueError(f"{where}: '{source}' is no earlier layer than '{layer.name}': {reason}")
+        if layer.allowed is not None:
+            for k, server in enumerate(layer.allowed):
+                if server not in kinds:
+                    hint = nearest(server, sorted(kinds))
+                    raise ValueError(f"{here}.allowed[{k}]: '{server}' is no server of this instance{hint}")
+                if several and kinds[server] == "client" and server != own:
+                    raise ValueError(
+                        f"{here}.allowed[{k}]: '{server}' is another client than '{own}', of which task "
+                        f"'{task.name}' is"
+                    )
+            if len(set(layer.allowed)) < len(layer.allowed):
+                raise ValueError(f"{here}.allowed: a server is named twice")
+
+
+def _check_seconds(place: str, layer: "Layer", own: str, kinds: dict[str, str], remote: dict[str, str]) -> None:
+    stated = layer.seconds or {}
+    for name in stated:
+        if name not in kinds and name not in _KINDS:
+            hint = nearest(name, [*kinds, *_KINDS])
+            raise ValueError(f"{place}.seconds: '{name}' is neither a server nor a kind ({', '.join(_KINDS)}){hint}")
+    if layer.gcycles is None:
+        if own not in stated and "client" not in stated:
+            missing = own
+        else:
+            missing = next((name for name, kind in remote.items() if name not in stated and kind not in stated), None)
+        if missing is not None:
+            also = f", and 'seconds' doesn't name '{missing}'" if layer.seconds is not None else ""
+            raise ValueError(f"{place}.gcycles: this field is missing{also}")
+
+
+def _check_weights(place: str, layer: "Layer", sizes: dict[str, tuple[float, str]]) -> None:
+    if layer.weights_id is None:
+        return
+    size, first = sizes.setdefault(layer.weights_id, (layer.weights_mb, place))
+    if size != layer.weights_mb:
+        raise ValueError(
+            f"{place}.weights_mb: {layer.weights_mb:g}, but {first} has {size:g} for the same weights_id "
+            f"'{layer.weights_id}'; must be the same"
+        )
+
+
+def _cycle(task: "Task", number: dict[str, int]) -> list[str]:
+    import networkx as nx
+
+    graph = nx.DiGraph((source, layer.name) for layer in task.layers for source in layer.sources if source in number)
+    try:
+        edges = nx.find_cycle(graph)
+    except nx.NetworkXNoCycle:
+        return []
+    return [edges[0][0], *(edge[1] for edge in edges)]
