@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from offbench.runs.solve import solve as solve
     from offbench.runs.two_step import solve_two_step as solve_two_step
     from offbench.search.budget import Budget as Budget
+    from offbench.search.budget import GaveUp as GaveUp
     from offbench.search.budget import Infeasible as Infeasible
     from offbench.search.budget import SearchEnded as SearchEnded
     from offbench.search.search import Search as Search
@@ -43,6 +44,7 @@ _HOME = {
     "P1": "model.problem",
     "P2": "model.problem",
     "Budget": "search.budget",
+    "GaveUp": "search.budget",
     "Infeasible": "search.budget",
     "Search": "search.search",
     "SearchEnded": "search.budget",

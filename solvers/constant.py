@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from offbench import P1, Infeasible, Search, Solver
+from offbench import P1, GaveUp, Search, Solver
 from offbench.model.instance import Kind
 
 
@@ -39,6 +39,6 @@ class BestCloud(Solver):
 def _try_each(kind: Kind, problem: P1, search: Search) -> None:
     servers = problem.instance.servers_of(kind)
     if not servers:
-        raise Infeasible(f"the instance has no {kind} server")
+        raise GaveUp(f"the instance has no {kind} server")
     for server in servers:
         search.propose(problem.everything_on(server))

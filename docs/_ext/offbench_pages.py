@@ -94,7 +94,7 @@ PUBLIC: dict[str, list[str]] = {
     "Facts": ["load", "Instance", "load_placement", "Placement"],
     "Solving": ["solve", "solve_two_step", "Solution", "Budget"],
     "Scoring": ["evaluate", "evaluate_many", "Evaluation"],
-    "Writing a solver": ["Solver", "P1", "P2", "Search", "Infeasible", "SearchEnded", "Trainable"],
+    "Writing a solver": ["Solver", "P1", "P2", "Search", "GaveUp", "Infeasible", "SearchEnded", "Trainable"],
     "Errors": ["OffbenchError"],
 }
 """names that `import offbench` gives, in the order in which a reader needs them"""

@@ -47,7 +47,7 @@ def _of_format_2(instance: "Instance") -> Iterator[str]:
     """Yield the places of fields that format 1 doesn't have."""
     for where, fact, names in _facts(instance):
         for name in names:
-            if name in fact.model_fields_set:
+            if name in fact.model_fields_set and getattr(fact, name):  # what has its default says nothing
                 yield f"{where}{'.' if where else ''}{name.rstrip('_')}"
     for i, task in enumerate(instance.tasks):
         for j, layer in enumerate(task.layers):

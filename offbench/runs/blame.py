@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from offbench.errors import OffbenchError
 from offbench.files.plain import plain
-from offbench.search.budget import Infeasible, SearchEnded, SolverError
+from offbench.search.budget import GaveUp, Infeasible, SearchEnded, SolverError
 
 # What a solver may well raise, or lets pass.
-_IN_ORDER = (SearchEnded, Infeasible, KeyboardInterrupt, OffbenchError)
+_IN_ORDER = (SearchEnded, Infeasible, GaveUp, KeyboardInterrupt, OffbenchError)
 
 # What stands between a run and the solver's own code.
 _BETWEEN = (__name__, "offbench.runs.chosen", "offbench.runs.solve")

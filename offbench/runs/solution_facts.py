@@ -66,9 +66,9 @@ class SolutionFacts:
     stopped: str
     """what ended the run: finished, optimal, target, max-evaluations, time-limit, interrupted"""
     reason: str
-    """why the solver has no placement, if it said so"""
+    """why the solver has no placement, or none is feasible, if it said so"""
     placement: Placement | None
-    """the best placement found"""
+    """the best placement found: the best feasible one, or where none was the one that breaks constraints least"""
     evaluation: Evaluation | None
     """of that placement, by the shared evaluator"""
     client_only: Evaluation
@@ -96,6 +96,8 @@ class SolutionFacts:
     """what the policy chooses, of a solver that has one"""
     p2: Finish | None = None
     """the improvement of the dispatch order that followed P1, if one was wanted and there was something to improve"""
+    infeasible: bool = False
+    """whether it is proven that no placement is feasible"""
 
     def __post_init__(self) -> None:
         if (self.placement is None) != (self.evaluation is None):
@@ -105,13 +107,18 @@ class SolutionFacts:
 
     @property
     def objective(self) -> float:
-        """Q of the placement; infinite without one."""
-        return self.evaluation.objective if self.evaluation is not None else math.inf
+        """Q of the placement; infinite without one that is feasible."""
+        return self.evaluation.objective if self.evaluation is not None and self.feasible else math.inf
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the run found a feasible placement."""
+        return self.evaluation is not None and self.evaluation.feasible
 
     @property
     def gap(self) -> float | None:
         """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
-        if self.evaluation is None or self.lower_bound == -math.inf:
+        if not self.feasible or self.lower_bound == -math.inf:
             return None
         gap = relative_gap(self.objective, self.lower_bound, client_only=self.client_only.objective)
         return gap if gap is None else max(0.0, gap)
@@ -127,7 +134,7 @@ class SolutionFacts:
 
         None where nothing is known, or not offloading is optimal.
         """
-        if self.evaluation is None or self.best_known is None:
+        if not self.feasible or self.best_known is None:
             return None
         return missed_improvement(self.objective, self.client_only.objective, self.best_known)
 
@@ -141,15 +148,15 @@ class SolutionFacts:
         bound = self.lower_bound
         if self.reference is not None and self.reference.best_bound is not None:
             bound = max(bound, self.reference.best_bound)
-        if self.evaluation is None or self.problem == "P2" or bound == -math.inf:
+        if not self.feasible or self.problem == "P2" or bound == -math.inf:
             return None
         return certified(self.objective, self.client_only.objective, bound)
 
     @property
     def status(self) -> str:
-        """One of optimal (proven), feasible, infeasible (the solver says so), no-placement."""
-        if self.evaluation is None:
-            return "infeasible" if self.reason else "no-placement"
+        """One of optimal (proven), feasible, infeasible (proven), no-placement (none that is feasible)."""
+        if not self.feasible:
+            return "infeasible" if self.infeasible else "no-placement"
         proven = is_optimal(self.objective, self.lower_bound, client_only=self.client_only.objective)
         return "optimal" if proven else "feasible"
 
@@ -167,7 +174,7 @@ class SolutionFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as one JSON object."""
-        found = self.evaluation is not None
+        found = self.feasible
         return {
             "instance": self.instance.name,
             "problem": self.problem,
@@ -233,7 +240,8 @@ class SolutionFacts:
         if self.placement is None or self.evaluation is None:
             raise ValueError(f"the run found no placement ({self.status})")
         names = [{"task": task.name, "layer": layer.name} for task in self.instance.tasks for layer in task.layers]
-        servers = [self.instance.servers[s].name for s in self.placement.servers]
+        rows_of = self.placement.to_file(self.instance)["servers"]
+        servers = [name for row in rows_of for name in row]
         rows = zip(names, servers, self.evaluation.subtasks, strict=True)
         return pd.DataFrame([{**name, "server": server, **parts} for name, server, parts in rows])
 

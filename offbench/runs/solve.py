@@ -22,7 +22,7 @@ from offbench.runs.blame import blaming, text_of
 from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Finish, Trained
-from offbench.search.budget import Budget, Clock, Infeasible, SearchEnded, SolverError
+from offbench.search.budget import Budget, Clock, GaveUp, Infeasible, SearchEnded, SolverError
 from offbench.search.search import Search, TracePoint
 from offbench.search.solver import Solver
 from offbench.search.watchdog import signal_behind, watchdog
@@ -136,6 +136,7 @@ class _Run:
         self._solver: Solver | None = None
         self._search: Search | None = None
         self._stopped = self._reason = ""
+        self._infeasible = False
         self._loaded_s = self._seconds = 0.0
 
     @property
@@ -150,6 +151,12 @@ class _Run:
         except SearchEnded:
             pass
         except Infeasible as error:
+            if self._search is not None and self._search.violation == 0:
+                raise SolverError(
+                    f"solver '{self._name}' says that no placement is feasible ({text_of(error)}), but found one"
+                ) from None
+            self._reason, self._stopped, self._infeasible = text_of(error), "finished", True
+        except GaveUp as error:
             self._reason, self._stopped = text_of(error), "finished"
         except KeyboardInterrupt:
             if self._search is None:
@@ -202,6 +209,7 @@ class _Run:
             seed=int(self._seed),
             stopped=self._stopped or search.ended_by or search.returned_by,
             reason=self._reason,
+            infeasible=self._infeasible,
             placement=search.incumbent,
             evaluation=_confirmed(search, problem, self._name),
             client_only=client_only(problem),
@@ -331,6 +339,8 @@ def _confirmed(search: Search, problem: Problem, solver: str) -> Evaluation | No
         evaluation = evaluate(problem, search.incumbent)
     except InvalidPlacement as error:
         raise SolverError(f"solver '{solver}' changed its problem, or what its search keeps: {error}") from None
+    if not evaluation.feasible:
+        return evaluation
     if evaluation.objective != search.objective:
         raise SolverError(
             f"solver '{solver}' changed its problem, or what its search keeps: the incumbent's objective is "

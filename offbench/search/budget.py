@@ -20,7 +20,11 @@ class SearchEnded(BaseException):
 
 
 class Infeasible(Exception):  # noqa: N818 - a finding, not a fault
-    """Raised by a solver that has no placement to offer for a problem, with the reason."""
+    """Raised by a solver that has proven that no placement is feasible, with the reason."""
+
+
+class GaveUp(Exception):  # noqa: N818 - a finding, not a fault
+    """Raised by a solver that can't go on or has nothing to offer, with the reason; it proves nothing."""
 
 
 class BoundError(Exception):

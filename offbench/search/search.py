@@ -2,6 +2,9 @@
 
 A solver only proposes; the search scores, counts, keeps the best and ends the run. So every solver
 is measured the same way and cannot misreport: what the search has on record it can read and not set.
+
+Where a problem has constraints the best is the best feasible placement, or as long as there is none the one that breaks
+them least (MODEL.md section 4).
 """
 
 import math
@@ -14,11 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import InvalidPlacement
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.evaluator import evaluate, prefix_objectives, totals_of_many
+from offbench.evaluation.evaluator import evaluate, prefix_totals, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTAL, TOTALS
 from offbench.model.placement import Placement, indices
-from offbench.model.problem import Ints, Problem
+from offbench.model.problem import FEASIBLE, Ints, Problem
 from offbench.search.archive import INDICATORS, Front
 from offbench.search.budget import BoundError, Budget, Clock, SearchEnded
 from offbench.search.metrics import Diary
@@ -38,9 +41,11 @@ class TracePoint(NamedTuple):
     seconds: float
     evaluations: int
     objective: float
-    """of the incumbent; infinite before the first"""
+    """of the incumbent; infinite before the first that is feasible"""
     bound: float
     """the lower bound; minus infinity before the first"""
+    violation: float = 0.0
+    """of the incumbent; infinite before the first, 0 where it is feasible"""
 
 
 class Search:
@@ -67,7 +72,7 @@ class Search:
         self._diary = Diary()
         self._evaluations = 0
         self._incumbent: Placement | None = None
-        self._objective = math.inf
+        self._objective = self._violation = math.inf
         self._lower_bound = -math.inf
         self._policy: Ints | None = None
         self._trace: list[TracePoint] = []
@@ -104,13 +109,18 @@ class Search:
 
     @property
     def incumbent(self) -> Placement | None:
-        """The best placement so far."""
+        """The best placement so far: the best feasible one, or as long as none is the one that breaks least."""
         return self._incumbent
 
     @property
     def objective(self) -> float:
-        """Objective of the incumbent; infinite before the first."""
+        """Objective of the incumbent; infinite before the first that is feasible."""
         return self._objective
+
+    @property
+    def violation(self) -> float:
+        """By how much the incumbent breaks constraints: infinite before the first, 0 where it is feasible."""
+        return self._violation
 
     @property
     def lower_bound(self) -> float:
@@ -197,7 +207,7 @@ class Search:
 
     @property
     def _proven(self) -> bool:
-        if self._incumbent is None or self._lower_bound == -math.inf:
+        if self._objective == math.inf or self._lower_bound == -math.inf:
             return False
         return is_optimal(self._objective, self._lower_bound, client_only=self.client_only)
 
@@ -223,7 +233,7 @@ class Search:
             raise SearchEnded
 
     def propose(self, placement: Placement | ArrayLike) -> float:
-        """Score one placement and keep it if it is the best so far.
+        """Score one placement and keep it if it is the best so far; return what is to be minimised.
 
         Parameters
         ----------
@@ -233,7 +243,8 @@ class Search:
         Returns
         -------
         float
-            Its objective Q.
+            Its objective Q; of a placement that breaks constraints a number above every Q, and the more it breaks the
+            higher (`Problem.merit`).
 
         Raises
         ------
@@ -261,14 +272,28 @@ class Search:
         Returns
         -------
         numpy.ndarray
-            The objective of each row.
+            The merit of each row, as `propose` has it: Q without constraints.
 
         Raises
         ------
         SearchEnded, InvalidPlacement
             As `propose`. Rows scored before the end are kept.
         """
-        return self._score(assignments, orders)[:, TOTAL.objective]
+        return self._merits(self._score(assignments, orders))
+
+    def propose_violations(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> tuple[Floats, Floats]:
+        """Propose a population as `propose_many`, for a solver that weighs constraints in its own way.
+
+        Returns
+        -------
+        tuple
+            Objective Q and violation of each row.
+        """
+        totals = self._score(assignments, orders)
+        return totals[:, TOTAL.objective], totals[:, TOTAL.violation]
+
+    def _merits(self, totals: Floats) -> Floats:
+        return self._problem.merit(totals[:, TOTAL.objective], totals[:, TOTAL.violation])
 
     def propose_indicators(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
         """Propose a population as `propose_many`, for a solver that weighs indicators in its own way.
@@ -296,11 +321,18 @@ class Search:
             totals[rows] = totals_of_many(self._problem, placements[rows], some_orders)
             self._evaluations += last - first
             if self.front is not None:
-                self.front.add(placements[rows], some_orders, totals[rows, _INDICATORS])
-            best = first + int(np.argmin(totals[rows, TOTAL.objective]))
-            if totals[best, TOTAL.objective] < self._objective:
+                keep = np.flatnonzero(totals[rows, TOTAL.violation] <= FEASIBLE)
+                self.front.add(
+                    placements[rows][keep],
+                    None if some_orders is None else some_orders[keep],
+                    totals[rows][keep][:, _INDICATORS],
+                )
+            best = first + int(np.argmin(self._merits(totals[rows])))
+            objective, violation = totals[best, [TOTAL.objective, TOTAL.violation]].tolist()
+            feasible = violation <= FEASIBLE
+            if objective < self._objective if feasible else violation < self._violation:
                 order = None if booked is None else booked[best]
-                self._improve(Placement(placements[best], order), float(totals[best, TOTAL.objective]))
+                self._improve(Placement(placements[best], order), objective, 0.0 if feasible else violation)
             first = last
         self.check()
         return totals
@@ -339,8 +371,8 @@ class Search:
         Returns
         -------
         numpy.ndarray
-            Q of the first ``decided + 1`` subtasks for each server, infinite where the subtask is
-            not allowed, shape ``(n_servers,)``.
+            Merit of the first ``decided + 1`` subtasks for each server: Q without constraints. Infinite where the
+            subtask is not allowed, shape ``(n_servers,)``.
 
         Raises
         ------
@@ -351,12 +383,12 @@ class Search:
         allowed = np.flatnonzero(self._problem.allowed[decided])
         candidates = np.repeat(servers[None, : decided + 1], len(allowed), axis=0)
         candidates[:, decided] = allowed
-        objectives = np.full(self._problem.n_servers, math.inf)
-        objectives[allowed] = prefix_objectives(self._problem, candidates)
-        return objectives
+        merits = np.full(self._problem.n_servers, math.inf)
+        merits[allowed] = self._merits(prefix_totals(self._problem, candidates))
+        return merits
 
     def bound(self, value: SupportsFloat) -> None:
-        """Report a lower bound on the objective of every placement; the best one counts.
+        """Report a lower bound on the objective of every feasible placement; the best one counts.
 
         Where nothing is gained by coordination Q is a sum of costs, so that a bound below 0, by rounding say, is 0.
 
@@ -378,16 +410,20 @@ class Search:
             self._record()
         self.check()
 
-    def _improve(self, placement: Placement, objective: float) -> None:
-        self._incumbent, self._objective = placement, objective
+    def _improve(self, placement: Placement, objective: float, violation: float) -> None:
+        self._incumbent, self._violation = placement, violation
+        if violation == 0:
+            self._objective = objective
         self._compare()
         self._record()
 
     def _compare(self) -> None:
-        if self._incumbent is None or self._lower_bound == -math.inf:
+        if self._objective == math.inf or self._lower_bound == -math.inf:
             return
         if contradict(self._objective, self._lower_bound, client_only=self.client_only):
             raise BoundError(f"lower bound {self._lower_bound!r} lies above the feasible objective {self._objective!r}")
 
     def _record(self) -> None:
-        self._trace.append(TracePoint(self.seconds, self._evaluations, self._objective, self._lower_bound))
+        self._trace.append(
+            TracePoint(self.seconds, self._evaluations, self._objective, self._lower_bound, self._violation)
+        )

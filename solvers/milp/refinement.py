@@ -23,7 +23,7 @@ import pyomo.environ as pyo
 from pyomo.common.log import LoggingIntercept
 from pyomo.contrib.solver.common.results import TerminationCondition
 
-from offbench import Infeasible, Placement, Search, evaluate
+from offbench import GaveUp, Placement, Search, evaluate
 from offbench.model.problem import SCALE, WEIGHT, Problem
 from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import ROUNDING, choices
@@ -60,7 +60,7 @@ class Proof:
         a = self.problem.arrays
         who = times(self.problem)
         if not math.isfinite(who.horizon_s / float(a.scale[SCALE.delay])) or not math.isfinite(search.objective):
-            raise Infeasible("times or objective are beyond what numbers can hold")
+            raise GaveUp("times or objective are beyond what numbers can hold")
         coordinated = a.weights[WEIGHT.coordination] > 0
         rows = []
         for k in range(self.problem.n_subtasks if coordinated else 0):
@@ -113,11 +113,11 @@ class Proof:
         if condition == TerminationCondition.provenInfeasible:
             on_bound(math.inf)
         elif condition != TerminationCondition.convergenceCriteriaSatisfied:
-            raise Infeasible(f"HiGHS gave up: {condition.name}")
+            raise GaveUp(f"HiGHS gave up: {condition.name}")
         else:
             on_bound(highs.bound)
         if not found or (highs.margin >= search.tolerance and _size(search) == q):
-            raise Infeasible("the numbers are too wide apart for a proof with HiGHS's tolerances")
+            raise GaveUp("the numbers are too wide apart for a proof with HiGHS's tolerances")
         self._learn(facts, estimators, found)
 
     def _learn(self, facts: ModelData, estimators: Estimators, found: list[Placement]) -> None:
@@ -138,7 +138,7 @@ class Proof:
         last = found[-1]
         decision = last.servers.tolist(), booked_first(facts, last, evaluate(self.problem, last))
         if decision in self.excluded:
-            raise Infeasible("HiGHS's tolerances let a placement through that was excluded")
+            raise GaveUp("HiGHS's tolerances let a placement through that was excluded")
         kept = self.refined if loose and decision not in self.refined else self.excluded
         kept.append(decision)
 
