@@ -103,8 +103,8 @@ def arrive(p, w, k):
         cost += p.input_gb[i] * p.link[table, w.at[source], w.at[k], LINK.usd_per_gb]
     w.ready[k] = latest
     w.transmission[k] = critical
-    w.energy[k] = energy
-    w.cost[k] = cost
+    w.energy[k] = energy + p.run_energy_j[k, w.at[k]]
+    w.cost[k] = cost + p.run_usd[k, w.at[k]]
     return latest
 
 
@@ -138,7 +138,9 @@ def book(p, w, k, ready, any_free):
 @inlined
 def station_of(p, k, place):
     """Return the station whose slots and memory subtask *k* takes at a place: its own client's, or the server."""
-    return np.int64(p.own_station[k]) if place == p.client else np.int64(place)
+    if p.memory_mb.size > p.kind.size and place == p.client:  # of one client no other station is known
+        return np.int64(p.own_station[k])
+    return np.int64(place)
 
 
 @inlined

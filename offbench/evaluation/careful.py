@@ -92,20 +92,20 @@ def _execution_s(p, w, k):
 
 
 @inlined
-def _link(p, w, k, i):
-    return p.link[p.links_of[k], w.at[p.input_of[i]], w.at[k]]
+def _link(p, w, k, i, fact):
+    return p.link[p.links_of[k], w.at[p.input_of[i]], w.at[k], fact]
 
 
 @inlined
 def _transfer_s(p, w, k, i):
     if w.at[p.input_of[i]] == w.at[k]:
         return 0.0, 0.0
-    return quotient_of(p.input_mb[i], _link(p, w, k, i)[LINK.rate_mb_per_s])
+    return quotient_of(p.input_mb[i], _link(p, w, k, i, LINK.rate_mb_per_s))
 
 
 @inlined
 def _transmission_s(p, w, k, i):
-    return add(_transfer_s(p, w, k, i), (_link(p, w, k, i)[LINK.latency_s], 0.0))
+    return add(_transfer_s(p, w, k, i), (_link(p, w, k, i, LINK.latency_s), 0.0))
 
 
 @inlined
@@ -113,8 +113,8 @@ def _unqueued_s(p, w, k):
     """Return execution and transmission delay."""
     longest = 0.0, 0.0
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        link = _link(p, w, k, i)
-        if p.input_mb[i] / link[LINK.rate_mb_per_s] + link[LINK.latency_s] == w.transmission[k]:
+        transfer_s = p.input_mb[i] / _link(p, w, k, i, LINK.rate_mb_per_s)
+        if transfer_s + _link(p, w, k, i, LINK.latency_s) == w.transmission[k]:
             longest = _transmission_s(p, w, k, i)
             break
     return add(_execution_s(p, w, k), longest)
@@ -131,7 +131,7 @@ def _client_of(p, k):
 def _energy_j(p, w, k):
     energy = times(_execution_s(p, w, k), p.client_power_w[_client_of(p, k), w.at[k]])
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        power_w = _link(p, w, k, i)[LINK.power_w]
+        power_w = _link(p, w, k, i, LINK.power_w)
         energy = add(energy, times(_transfer_s(p, w, k, i), power_w))
     return energy
 
@@ -141,7 +141,7 @@ def _cost_usd(p, w, k):
     """Return the cost in 1/18000 $: prices are per hour and for 1000 MB, and a double has no 1/3600."""
     cost = times(times(_execution_s(p, w, k), p.usd_per_h[_client_of(p, k), w.at[k]]), 5.0)
     for i in range(p.input_start[k], p.input_start[k + 1]):
-        usd_per_gb = _link(p, w, k, i)[LINK.usd_per_gb]
+        usd_per_gb = _link(p, w, k, i, LINK.usd_per_gb)
         cost = add(cost, times(times((p.input_mb[i], 0.0), usd_per_gb), 18.0))
     return cost
 

@@ -104,7 +104,7 @@ def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evalu
     totals = np.empty((1, len(TOTALS)))
     parts = np.empty((n, len(PARTS)))
     orders = _NO_ORDERS if order is None else order[None]
-    fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts)
+    fault = score(*problem.packed, problem.allowed, servers[None], orders, n, totals, parts, problem.constraints)
     if fault >= 0:
         raise InvalidPlacement(_explain(problem, servers, order, fault))
     values = totals[0].tolist()
@@ -158,7 +158,7 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
     if orders is not None and booked.shape != placements.shape:
         raise InvalidPlacement(f"orders: shape {booked.shape}, expected {placements.shape}")
     totals = np.empty((len(placements), len(TOTALS)))
-    fault = score(*problem.packed, problem.allowed, placements, booked, n, totals, _NO_PARTS)
+    fault = score(*problem.packed, problem.allowed, placements, booked, n, totals, _NO_PARTS, problem.constraints)
     if fault >= 0:
         row, k = divmod(fault, n)
         order = None if orders is None else booked[row]
@@ -198,7 +198,9 @@ def prefix_totals(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     if decided > problem.n_subtasks:
         raise InvalidPlacement(f"{decided} subtasks decided, but the instance has {problem.n_subtasks}")
     totals = np.empty((len(prefixes), len(TOTALS)))
-    fault = score(*problem.packed, problem.allowed, prefixes, _NO_ORDERS, decided, totals, _NO_PARTS)
+    fault = score(
+        *problem.packed, problem.allowed, prefixes, _NO_ORDERS, decided, totals, _NO_PARTS, problem.constraints
+    )
     if fault >= 0:
         row, k = divmod(fault, problem.n_subtasks)
         raise InvalidPlacement(f"row {row}: {_explain(problem, prefixes[row], None, k)}")

@@ -57,7 +57,7 @@ TOTAL, PART = Totals(*range(len(TOTALS))), Parts(*range(len(PARTS)))
 
 
 @compiled
-def score(ints, floats, allowed, placements, orders, decided, totals, parts):
+def score(ints, floats, allowed, placements, orders, decided, totals, parts, constraints=None):
     """Score each row of *placements* on its first *decided* subtasks.
 
     Parameters
@@ -76,6 +76,8 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
         Filled with a row of `TOTALS` for each placement.
     parts
         If it has rows: filled with a row of `PARTS` for each subtask of the last placement.
+    constraints
+        Of the problem (`Problem.constraints`): None, for which nothing of them is compiled, or True.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts):
         if p.weights[WEIGHT.coordination] > 0:
             coordinate_carefully(p, w, decided, orders.shape[0] == 0)
         imbalances, imbalance = balance_of(p, w, decided, parts)
-        _add_up(p, w, decided, imbalances, imbalance, totals[row])
+        _add_up(p, w, decided, imbalances, imbalance, totals[row], constraints)
     if fault < 0 and parts.shape[0] > 0:
         _tell_parts(p, w, decided, parts, orders.shape[0] == 0)
     keep(own)
@@ -130,8 +132,6 @@ def add_execution(p, w, first, stop):
     """Delay of booked subtasks; energy and cost of running them beside those of their inputs."""
     for k in range(first, stop):
         w.delay[k] = w.execution[k] + w.transmission[k] + (w.start[k] - w.ready[k])
-        w.energy[k] += p.run_energy_j[k, w.at[k]]
-        w.cost[k] += p.run_usd[k, w.at[k]]
 
 
 @inlined
@@ -173,7 +173,7 @@ def balance_of(p, w, decided, parts):
 
 
 @inlined
-def _add_up(p, w, decided, imbalances, imbalance, totals):
+def _add_up(p, w, decided, imbalances, imbalance, totals, constraints):
     """Fill a row of totals."""
     delay = makespan = energy = cost = coordination = 0.0
     for i in range(p.arrival_s.size):
@@ -203,7 +203,7 @@ def _add_up(p, w, decided, imbalances, imbalance, totals):
     totals[TOTAL.final_imbalance] = imbalance
     totals[TOTAL.makespan_s] = makespan
     memory = deadlines = limits = 0.0
-    if p.constrained:
+    if constraints is not None:
         memory, deadlines, limits = violations(p, w, decided, (delay, energy, cost))
     totals[TOTAL.violation] = memory + deadlines + limits
     totals[TOTAL.memory_violation] = memory

@@ -76,6 +76,7 @@ def unpack(ints, floats):
     subtasks = np.int64(end[9]) - np.int64(end[8])
     tables = (np.int64(end[23]) - np.int64(end[22])) // (4 * places * places)
     clients = (np.int64(end[21]) - np.int64(end[20])) // places
+    run = floats[end[16] : end[19]].reshape((subtasks, places, 3))
     return Arrays(
         client=np.int64(ints[0]),
         root=np.int64(ints[1]),
@@ -98,10 +99,10 @@ def unpack(ints, floats):
         arrival_s=floats[end[13] : end[14]],
         input_mb=floats[end[14] : end[15]],
         input_gb=floats[end[15] : end[16]],
-        execution_s=floats[end[16] : end[17]].reshape((subtasks, places)),
-        execution_rest_s=floats[end[17] : end[18]].reshape((subtasks, places)),
-        run_energy_j=floats[end[18] : end[19]].reshape((subtasks, places)),
-        run_usd=floats[end[19] : end[20]].reshape((subtasks, places)),
+        execution_s=run[:, :, 0],
+        run_energy_j=run[:, :, 1],
+        run_usd=run[:, :, 2],
+        execution_rest_s=floats[end[19] : end[20]].reshape((subtasks, places)),
         client_power_w=floats[end[20] : end[21]].reshape((clients, places)),
         usd_per_h=floats[end[21] : end[22]].reshape((clients, places)),
         link=floats[end[22] : end[23]].reshape((tables, places, places, 4)),

@@ -118,12 +118,12 @@ class Arrays(NamedTuple):
     """the same in GB"""
     execution_s: Floats
     """how long each subtask runs at each place, shape ``(subtasks, places)``"""
-    execution_rest_s: Floats
-    """what the exact quotient is above that, to 32 digits"""
     run_energy_j: Floats
     """what the client of each subtask draws while it runs at each place, shape ``(subtasks, places)``"""
     run_usd: Floats
     """what running it costs, shape ``(subtasks, places)``"""
+    execution_rest_s: Floats
+    """what the exact execution time is above *execution_s*, to 32 digits"""
     client_power_w: Floats
     """what each client draws while a subtask of it runs at each place, shape ``(clients, places)``"""
     usd_per_h: Floats
@@ -228,6 +228,11 @@ class Problem:
     def constrained(self) -> bool:
         """Whether a placement can break a constraint: a memory, a deadline or a limit."""
         return bool(self.arrays.constrained)
+
+    @cached_property
+    def constraints(self) -> bool | None:
+        """The same for compiled functions: None where there are none, so that nothing of them is compiled."""
+        return True if self.constrained else None
 
     @cached_property
     def ceiling(self) -> float:
@@ -666,4 +671,7 @@ def _pack(arrays: Arrays) -> tuple[Indices, Floats]:
         *np.cumsum([len(field) for field in numbers]),
     ]
     ints = np.concatenate([*scalars, ends, *integers]).astype(np.uint32)
-    return ints, np.concatenate(numbers)
+    # What running amounts to side by side, for it is read together.
+    first = Arrays._fields.index("execution_s") - _SCALARS - _INTEGERS
+    run = np.stack((arrays.execution_s, arrays.run_energy_j, arrays.run_usd), axis=-1)
+    return ints, np.concatenate([*numbers[:first], run.ravel(), *numbers[first + 3 :]])
