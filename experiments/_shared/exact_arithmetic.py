@@ -7,7 +7,6 @@ roots of Eq. 10 and 11 and the logarithm of Eq. 2 have 60 digits.
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -136,6 +135,10 @@ class ExactArithmetic:
             limit_violation=limits, subtasks=tuple(rows),
         )  # fmt: skip
 
+    def delays(self, servers: Sequence[int], order: Sequence[int] | None = None) -> list[Fraction]:
+        """Return how long after its arrival each task is complete, s."""
+        return self._delays(self._booked(servers, order))
+
     def objective(self, servers: Sequence[int], order: Sequence[int] | None = None) -> Fraction:
         """Return Q of a placement; first come, first served without an order.
 
@@ -260,18 +263,16 @@ class ExactArithmetic:
             after.append(sum(abs(count[a] - count[b]) for group in groups for a, b in combinations(group, 2)))
         return after
 
-    def _memory(self, servers: Sequence[int]) -> Fraction:
-        held: defaultdict[int, dict[Hashable, Fraction]] = defaultdict(dict)
+    def held(self, servers: Sequence[int]) -> list[Fraction]:
+        """Return how many MB of weights each server holds, those of one id once."""
+        held: list[dict[Hashable, Fraction]] = [{} for _ in self.facts.names]
         for s, (whose, mb) in zip(servers, self.facts.weight, strict=True):
             held[s][whose] = mb
-        return sum(
-            (
-                _beyond(sum(held[s].values(), Fraction(0)), memory)
-                for s, memory in enumerate(self.facts.memory)
-                if memory is not None
-            ),
-            Fraction(0),
-        )
+        return [sum(weights.values(), Fraction(0)) for weights in held]
+
+    def _memory(self, servers: Sequence[int]) -> Fraction:
+        pairs = zip(self.held(servers), self.facts.memory, strict=True)
+        return sum((_beyond(held, memory) for held, memory in pairs if memory is not None), Fraction(0))
 
     # What times decide
 
