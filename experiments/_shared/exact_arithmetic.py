@@ -25,6 +25,8 @@ FEASIBLE = Fraction(1, 10**9)
 class ExactSubtask:
     """One subtask's numbers (section 2)."""
 
+    start_s: Fraction
+    completion_s: Fraction
     delay_s: Fraction
     execution_s: Fraction
     transmission_s: Fraction
@@ -117,10 +119,13 @@ class ExactArithmetic:
         at, rows = booking.servers, []
         for k, imbalance in enumerate(self._imbalances(at)):
             energy, cost = self._spent(k, at)
-            times = booking.delay[k], self.run_ticks[k, at[k]], booking.sending[k], booking.waiting[k]
-            delay, execution, transmission, queueing = (Fraction(ticks, self.ticks) for ticks in times)
+            run, end = self.run_ticks[k, at[k]], booking.end[k]
+            times = end - run, end, booking.delay[k], run, booking.sending[k], booking.waiting[k]
+            start, end_s, delay, execution, transmission, queueing = (Fraction(t, self.ticks) for t in times)
             h = self._coordination(k, booking.delay[k], at)
-            rows.append(ExactSubtask(delay, execution, transmission, queueing, energy, cost, h, imbalance))
+            rows.append(
+                ExactSubtask(start, end_s, delay, execution, transmission, queueing, energy, cost, h, imbalance)
+            )
         energy, cost = self._energy_and_cost(at)
         totals = {"delay_s": self._delay(booking), "energy_j": energy, "cost_usd": cost}
         score, coordination = self._score(totals), sum((row.coordination for row in rows), Fraction(0))

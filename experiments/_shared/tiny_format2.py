@@ -17,7 +17,6 @@ from experiments._shared.exact_arithmetic import ExactArithmetic
 Json = dict[str, Any]
 Rng = np.random.Generator
 
-SEEDS = range(300)
 # Exact arithmetic takes a second or two for as many.
 MOST_PLACEMENTS = 15_000
 KINDS = ("client", "edge", "cloud")
@@ -37,7 +36,7 @@ def tiny_data(seed: int) -> Json:
     """Return the instance of a seed, as in a file."""
     rng = np.random.default_rng([seed, 16])
     while True:
-        data = _draw(rng, f"tiny-format2-{seed}")
+        data = _draw(rng, f"tiny-{seed}")
         exact = ExactArithmetic(data)
         if math.prod(len(row) for row in exact.allowed) * dispatch_orders(exact) <= MOST_PLACEMENTS:
             break
