@@ -1,8 +1,9 @@
 """The best feasible placement of an instance with up to some 14 subtasks: every order and server, with pruning.
 
-In doubles, with code of its own beside the core's: it takes its numbers from `exact_instance` and nothing from
-offbench. A partial placement is given up where memory, a deadline or a limit can't be held any more, or where even the
-fastest and cheapest rest leaves it above the best one known. A benefit below 1e-12 counts as 0.
+The objective is the least one to 1e-12. In doubles, with code of its own beside the core's: it takes its numbers from
+`exact_instance` and nothing from offbench. A partial placement is given up where memory, a deadline or a limit can't be
+held any more, or where even the fastest and cheapest rest leaves it above the best one known. A benefit below 1e-12
+counts as 0.
 """
 
 import math
@@ -102,7 +103,7 @@ class Exhaustive:
         """Return the violation of each row of needs."""
         return np.maximum(0, needs / self.admitted - 1).sum(axis=1)  # type: ignore[no-any-return]
 
-    def optimum(self, nodes: int = 10**9, servers: Sequence[int] | None = None) -> Found:
+    def optimum(self, nodes: int = 10**9, servers: Sequence[int] | None = None, known: float = math.inf) -> Found:
         """Return the best feasible placement.
 
         Parameters
@@ -111,16 +112,16 @@ class Exhaustive:
             How many partial placements are tried at most.
         servers
             P2: the server of each subtask.
+        known
+            A bit more than the objective of a feasible placement; what isn't below is left out.
         """
         facts = self.facts
         if servers is not None:
             facts = facts._replace(allowed=np.arange(len(facts.pool)) == np.asarray(servers)[:, None])
-        objective, at, order, tried = _search(facts, nodes)
-        known = math.isfinite(objective)
-        return Found(
-            objective, tuple(at.tolist()) if known else None, tuple(order.tolist()) if known else None, tried,
-            tried < nodes,
-        )  # fmt: skip
+        objective, at, order, tried = _search(facts, nodes, known)
+        if at[0] < 0:
+            return Found(math.inf, None, None, tried, tried < nodes)
+        return Found(objective, tuple(at.tolist()), tuple(order.tolist()), tried, tried < nodes)
 
 
 def _facts(exact: ExactArithmetic) -> Facts:
@@ -279,7 +280,7 @@ def _most_h(facts, k, horizon):
 
 
 @_compiled
-def _search(facts, most_nodes):
+def _search(facts, most_nodes, known):
     n, servers, tasks = len(facts.task), len(facts.pool), len(facts.client)
     allowed = facts.allowed
     # The least that a subtask comes to, and the shortest way after it.
@@ -344,7 +345,7 @@ def _search(facts, most_nodes):
         paid.sum(),
         most_h.sum(),
     )
-    best, best_at, best_order = math.inf, np.zeros(n, np.int64), np.zeros(n, np.int64)
+    best, best_at, best_order = known, np.full(n, -1), np.zeros(n, np.int64)
     choice = np.zeros(n + 1, np.int64)
     depth, nodes = 0, 0
     while depth >= 0 and nodes < most_nodes:
@@ -407,12 +408,15 @@ def _search(facts, most_nodes):
         if not hopeless:
             score = _score(facts, delay, energy[depth], cost[depth]) + rest_paid[depth]
             bound = facts.shares[3] * score - facts.shares[4] * (total_h[depth] + rest_h[depth])
-            hopeless = bound > best + 1e-12
+            if facts.shares[5] > 0 and bound < best:
+                placed = 0  # the balance counts in the order of subtasks
+                while placed < n and booked[placed]:
+                    placed += 1
+                bound += facts.shares[5] * _balance(facts, at[:placed])
+            hopeless = bound >= best - 1e-13
             if depth == n and not hopeless:
-                objective = bound + facts.shares[5] * _balance(facts, at)
-                if objective < best:
-                    best = objective
-                    best_at[:], best_order[:] = at, order
+                best = bound
+                best_at[:], best_order[:] = at, order
         if hopeless:
             choice[depth] = n * servers  # nothing further from here
     return best, best_at, best_order, nodes
