@@ -2,7 +2,8 @@
 
 At most a tenth of random placements are feasible, first come, first served, and one that is feasible is known: what is
 admitted is drawn from what random placements need. So memory, deadlines and limits have to be held together. The best
-placement that random ones without constraints show is not feasible.
+of random placements is not feasible, and everything on the client, be it feasible or not, is worse than some feasible
+one, so that the missed improvement is defined.
 """
 
 import math
@@ -19,6 +20,8 @@ MOST_ASSIGNMENTS = 1_100_000
 # With every dispatch order; all but a few are ruled out unseen.
 MOST_PLACEMENTS = 1e11
 MOST_FEASIBLE = 0.1
+# Of the objective of everything on the client.
+LEAST_IMPROVEMENT = 1e-3
 SAMPLE = 800
 # More than any of the seeds takes, some 20 s.
 MOST_NODES = 100_000_000
@@ -141,5 +144,7 @@ def _binds(data: Json, known: Ints, rng: Rng) -> bool:
     objectives, needs = every.measure(np.vstack([rows, known]))
     feasible = every.violation(needs) <= 1e-9
     # A little less than a tenth of a sample, so that it is at most a tenth of all.
-    few = feasible[:-1].mean() <= 0.9 * MOST_FEASIBLE
-    return bool(feasible[-1] and few and not feasible[int(np.argmin(objectives))])
+    if not feasible[-1] or feasible[:-1].mean() > 0.9 * MOST_FEASIBLE or feasible[int(np.argmin(objectives))]:
+        return False
+    client_only = float(every.exact.client_only())
+    return bool(client_only - objectives[feasible].min() > LEAST_IMPROVEMENT * abs(client_only))

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from experiments._shared.exact_arithmetic import ExactArithmetic
 from experiments._shared.exhaustive import Exhaustive
 from experiments._shared.tiny import FORMAT_2_SEEDS, tiny_instance, tiny_servers
 from experiments._shared.tiny_format2 import random_placement, tiny_data
+from offbench.bounds import RELAXATIONS
 from offbench.evaluation.delta import segments_of
 from offbench.evaluation.evaluator import evaluate, prefix_totals
 from offbench.evaluation.kernel import TOTALS
@@ -187,3 +189,12 @@ def test_measured_placements_are_exact(seed: int) -> None:
     for servers, objective, violation in zip(rows.tolist(), objectives, every.violation(needs), strict=True):
         expected = every.exact.evaluate(servers)
         assert (objective, violation) == (near(expected.objective), near(expected.violation))
+
+
+@pytest.mark.parametrize("seed", FORMAT_2_SEEDS[::5])
+def test_no_bound_is_above_the_optimum(seed: int) -> None:
+    found, problem = Exhaustive(tiny_data(seed)).optimum(), P1(tiny_instance(seed))
+    size = max(abs(found.objective), abs(float(ExactArithmetic(tiny_data(seed)).client_only())))
+    for relaxation in RELAXATIONS:
+        for bound in islice(relaxation.bounds(problem), 8):
+            assert bound <= found.objective + 1e-9 * size, relaxation.name
