@@ -1,4 +1,4 @@
-"""The best placement by enumeration: every allowed assignment of servers, with every dispatch order."""
+"""The best feasible placement by enumeration: every allowed assignment of servers, with every dispatch order."""
 
 import math
 from collections.abc import Iterator
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluation.evaluator import evaluate_many
+from offbench.evaluation.evaluator import totals_of_many
+from offbench.evaluation.kernel import TOTAL
 from offbench.model.placement import Placement
-from offbench.model.problem import Problem
+from offbench.model.problem import FEASIBLE, Problem
 
 Ints = NDArray[np.int64]
 
@@ -18,20 +19,32 @@ _BLOCK = 50_000
 
 
 def best(problem: Problem) -> tuple[float, Placement]:
-    """Return the least objective and a placement that has it.
+    """Return the least objective of a feasible placement, and a placement that has it.
 
     P1: over servers and orders. P2: its `allowed` leaves one assignment, so over orders. First come,
-    first served books in some order too, so it needs no row of its own.
+    first served books in some order too, so it needs no row of its own. Where nothing is feasible the objective is
+    infinite, and the placement is the least violating one.
     """
     orders = dispatch_orders(problem)
-    objective, found = math.inf, None
+    objective, least, found = math.inf, math.inf, None
     for servers in _blocks(assignments(problem), max(1, _BLOCK // len(orders))):
         rows = np.repeat(servers, len(orders), axis=0)
         booked = np.tile(orders, (len(servers), 1))
-        objectives = evaluate_many(problem, rows, booked)
-        k = int(np.argmin(objectives))
-        if objectives[k] < objective:
-            objective, found = float(objectives[k]), Placement(rows[k], booked[k])
+        totals = totals_of_many(problem, rows, booked)
+        violations = totals[:, TOTAL.violation]
+        feasible = violations <= FEASIBLE
+        if feasible.any():
+            least = 0.0
+            objectives = np.where(feasible, totals[:, TOTAL.objective], math.inf)
+            k = int(np.argmin(objectives))
+            better = objectives[k] < objective
+            objective = min(objective, float(objectives[k]))
+        else:
+            k = int(np.argmin(violations))
+            better = violations[k] < least
+            least = min(least, float(violations[k]))
+        if better:
+            found = Placement(rows[k], booked[k])
     assert found is not None
     return objective, found
 

@@ -28,31 +28,41 @@ class Check:
     problem: Kind
     solver: str
     optimum: float
-    """by brute force"""
+    """by brute force; infinite where no placement is feasible"""
     objective: float = math.inf
     bound: float = -math.inf
     status: str = "not run"
     seconds: float = math.nan
     fault: str = ""
+    refused: bool = False
+    """whether it says that it doesn't solve such an instance, and names a solver that does"""
 
     @property
     def difference(self) -> float:
         """How far the objective is from the optimum."""
-        return abs(self.objective - self.optimum)
+        return 0.0 if self.objective == self.optimum else abs(self.objective - self.optimum)
 
     @property
-    def violation(self) -> float:
+    def above(self) -> float:
         """How far the bound lies above the optimum; negative below."""
         return self.bound - self.optimum
 
     @property
+    def proven(self) -> bool:
+        """Whether it says that its placement is optimal, or that none is feasible."""
+        return self.status in ("optimal", "infeasible")
+
+    @property
     def faults(self) -> list[str]:
         """Every rule that the run broke."""
+        if self.refused:
+            return []
+        expected = "optimal" if self.optimum < math.inf else "infeasible"
         rules = {
             self.fault: bool(self.fault),
-            f"status {self.status}": self.status != "optimal",
+            f"status {self.status} in place of {expected}": self.status != expected,
             f"objective {self.objective - self.optimum:+.2e} off": not self.difference <= OBJECTIVE_TOLERANCE,
-            f"bound {self.violation:.2e} above the optimum": self.violation > BOUND_TOLERANCE,
+            f"bound {self.above:.2e} above the optimum": self.above > BOUND_TOLERANCE,
         }
         return [text for text, broken in rules.items() if broken]
 
@@ -98,7 +108,13 @@ def check(solver: str, problem: Kind, seed: int, time_limit: float) -> Check:
     try:
         solution = solve(tiny_instance(seed), solver, time_limit=time_limit, placement=placement)
     except Exception as error:
-        return Check(seed, problem, solver, known, fault=f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}"
+        return Check(seed, problem, solver, known, fault=text, refused=_refuses(solver, text))
     return Check(
-        seed, problem, solver, known, solution.objective, solution.lower_bound, solution.status, solution.seconds
-    )
+        seed, problem, solver, known, solution.objective, solution.lower_bound, solution.status, solution.seconds,
+        refused=solution.status == "no-placement" and _refuses(solver, solution.reason),
+    )  # fmt: skip
+
+
+def _refuses(solver: str, text: str) -> bool:
+    return solver == "chain-exact" and any(name in text for name in SOLVERS if name != solver)

@@ -1,8 +1,10 @@
 """Brute force as a solver, to be measured beside the others."""
 
+import math
 from typing import Any, ClassVar, Literal
 
 from experiments._shared.brute_force import best
+from offbench.search.budget import Infeasible
 from offbench.search.solver import Solver
 
 ENUMERATE = f"{__file__}:Enumerate"
@@ -16,5 +18,7 @@ class Enumerate(Solver):
 
     def solve(self, problem: Any, search: Any) -> None:
         objective, placement = best(problem)
+        if objective == math.inf:
+            raise Infeasible("every placement breaks a constraint")
         search.propose(placement)
         search.bound(objective)

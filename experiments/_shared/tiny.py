@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from experiments._shared.brute_force import placements
+from experiments._shared.tiny_format2 import tiny_data
+from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Coordination, Instance, Weights, parse
 from offbench.model.placement import Placement
-from offbench.model.problem import P1
+from offbench.model.problem import P1, Problem
 
 Json = dict[str, Any]
 Rng = np.random.Generator
@@ -17,6 +19,8 @@ Rng = np.random.Generator
 SEEDS = range(500)
 # Beside them: one task with branches between a fork and a join, more subtasks on fewer servers.
 MODULE_SEEDS = range(500, 600)
+# And of format 2, with several clients and constraints: `tiny_format2`.
+FORMAT_2_SEEDS = range(600, 1000)
 # Brute force takes a quarter of a second for as many; 3 tasks of 2 layers on 4 servers have 368,640.
 MOST_PLACEMENTS = 400_000
 MOST_SUBTASKS = {False: 6, True: 9}
@@ -36,7 +40,9 @@ READINGS = (
 
 @cache
 def tiny_instance(seed: int) -> Instance:
-    """Return the instance of a seed: weights and readings take turns, the rest is drawn."""
+    """Return the instance of a seed: weights and readings take turns in format 1, the rest is drawn."""
+    if seed in FORMAT_2_SEEDS:
+        return parse(tiny_data(seed), f"tiny-{seed}")
     rng = np.random.default_rng([seed, 3])
     weights = list(WEIGHTS.values())[seed % len(WEIGHTS)]
     reading = READINGS[seed // len(WEIGHTS) % len(READINGS)]
@@ -51,11 +57,18 @@ def tiny_instance(seed: int) -> Instance:
 def tiny_servers(seed: int) -> Placement:
     """Return servers drawn for the seed's instance: with them given it is P2.
 
-    Of two servers where they are allowed, so that there are queues.
+    Of two servers where they are allowed, so that there are queues; in format 2 mostly the least violating of some.
     """
     rng = np.random.default_rng([seed, 4])
-    allowed = P1(tiny_instance(seed)).allowed
-    two = np.isin(np.arange(allowed.shape[1]), rng.choice(allowed.shape[1], 2, replace=False))
+    problem = P1(tiny_instance(seed))
+    draws = 8 if seed in FORMAT_2_SEEDS and seed % 4 else 1
+    return min((_few(problem, rng) for _ in range(draws)), key=lambda each: evaluate(problem, each).violation)
+
+
+def _few(problem: Problem, rng: Rng) -> Placement:
+    allowed = problem.allowed
+    places = allowed.shape[1]
+    two = np.isin(np.arange(places), rng.choice(places, min(2, places), replace=False))
     return Placement([rng.choice(np.flatnonzero(row & two if (row & two).any() else row)) for row in allowed])
 
 

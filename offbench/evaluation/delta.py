@@ -48,15 +48,15 @@ def segments_of(problem: Problem) -> Segments:
     reads = a.waits_for.astype(np.int64)
     last_reader = np.arange(n)
     np.maximum.at(last_reader, a.input_of[a.input_of < n], np.repeat(np.arange(n), reads))
-    # A layer k is on every path if all before it are read, by none behind k, and all behind it read something.
+    # A layer k is on every path if all before it are read, by none behind k, and none behind it reads the task's input.
     read_up_to = np.maximum.accumulate(np.where(readers > 0, last_reader, n))
-    first_without_inputs = np.flatnonzero(reads == 0)[-1]
+    inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
+    last_at_client = inputs[a.input_of >= n][-1]
     k = np.arange(n)
-    cut = (np.concatenate(([0], read_up_to[:-1])) <= k) & (k >= first_without_inputs)
+    cut = (np.concatenate(([0], read_up_to[:-1])) <= k) & (k >= last_at_client)
     cut[-1] = True  # the last segment ends where the task does
     start = np.concatenate(([0], np.flatnonzero(cut) + 1))
     of = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
     inside = (a.input_of < n) & (a.input_of >= start[of[inputs]])
     follows = np.isin(k, inputs[a.input_of == inputs - 1]) | np.isin(k, start)
     in_turn = np.logical_and.reduceat(follows, start[:-1])

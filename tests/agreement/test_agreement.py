@@ -4,6 +4,8 @@ All 500 seeds: ``make agreement``.
 """
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ import plain
 import pytest
 
 from experiments._shared.brute_force import assignments, best
-from experiments._shared.checks import SOLVERS, Check, Kind, applies, check, problem_of
+from experiments._shared.checks import SOLVERS, Check, Kind, applies, check, optimum, problem_of
 from experiments._shared.drawn import inception
 from experiments._shared.enumeration import ENUMERATE
-from experiments._shared.tiny import MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, tiny_instance, tiny_servers
+from experiments._shared.tiny import FORMAT_2_SEEDS, MODULE_SEEDS, READINGS, SEEDS, WEIGHTS, tiny_instance, tiny_servers
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
@@ -24,8 +26,8 @@ from offbench.runs.solve import solve
 CARELESS, BOASTFUL = (f"{Path(__file__).parent / 'stand_ins.py'}:{name}" for name in ("Careless", "Boastful"))
 
 # Every 23rd seed, half a minute in all; weights and readings take turns of 3 and 18, which share no divisor with it.
-# And two that solvers once failed at.
-SAMPLE = [*[*SEEDS, *MODULE_SEEDS][::23], 369, 596]
+# And two that solvers once failed at, and some of format 2.
+SAMPLE = [*[*SEEDS, *MODULE_SEEDS][::23], 369, 596, *FORMAT_2_SEEDS[::16]]
 
 
 def as_json(instance: Instance) -> dict[str, Any]:
@@ -98,10 +100,19 @@ def checked(solver: str, seed: int) -> Check:
 
 
 def test_right_solver_agrees() -> None:
-    for seed in SEEDS[:10]:
+    for seed in [*SEEDS[:10], *FORMAT_2_SEEDS[:10]]:
         assert not checked(ENUMERATE, seed).faults
     found = checked(ENUMERATE, 0)
-    assert (found.status, found.difference, found.violation) == ("optimal", 0, 0)
+    assert (found.status, found.difference, found.above) == ("optimal", 0, 0)
+
+
+def test_claims_of_infeasibility_are_checked() -> None:
+    none = next(seed for seed in FORMAT_2_SEEDS if optimum(seed, "P1") == math.inf)
+    found = checked(ENUMERATE, none)
+    assert (found.status, found.faults) == ("infeasible", [])
+    assert "in place of infeasible" in str(checked("greedy", none).faults)
+    some = next(seed for seed in FORMAT_2_SEEDS if optimum(seed, "P1") < math.inf)
+    assert "in place of optimal" in str(replace(found, seed=some, optimum=optimum(some, "P1")).faults)
 
 
 def test_solver_without_dispatch_orders_is_caught() -> None:

@@ -1,55 +1,25 @@
-"""Exact arithmetic itself, and a short version of the study of false proofs, which has 2000 instances by itself."""
+"""A short version of the study of false proofs, which has 2000 instances by itself."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from experiments._shared.brute_force import best
 from experiments._shared.exact_arithmetic import ExactArithmetic
-from experiments._shared.tiny import tiny_instance, tiny_servers
+from experiments._shared.tiny import tiny_instance
 from experiments._shared.wide import HIGH, LOW, wide_instance
 from experiments.false_proofs import EVALUATOR, PROBLEMS, RELAXATION, claims
 from offbench.bounds import RELAXATIONS
-from offbench.evaluation.evaluator import evaluate
-from offbench.model.instance import parse
-from offbench.model.placement import Placement, parse_placement
-from offbench.model.problem import P1, P2
+from offbench.model.placement import Placement
 from offbench.runs.solve import solve
 
-CASES = sorted((Path(__file__).parents[1] / "conformance").glob("case-*.json"))
 # Some drawn in a row, and those where the evaluator, a bound or both were off: late arrivals, benefits of a last digit,
 # inputs and slots that only more digits tell apart.
 SEEDS = [*range(12), 12, 36, 38, 66, 161, 196, 304, 312, 336, 698, 708]
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_exact_arithmetic_gives_the_numbers_of_the_model(path: Path) -> None:
-    case = json.loads(path.read_text(encoding="utf-8"))
-    instance = parse(case["instance"])
-    placement = parse_placement(case["placement"], instance)
-    order = None if placement.order is None else placement.order.tolist()
-    found = ExactArithmetic(instance).objective(placement.servers.tolist(), order)
-    assert float(found) == pytest.approx(case["expected"]["objective"], rel=1e-9, abs=1e-12)
-
-
-@pytest.mark.parametrize("seed", [0, 7, 12, 21, 35])
-def test_exact_optimum_is_that_of_brute_force(seed: int) -> None:
-    # Numbers of one magnitude; brute force tries every order, exact arithmetic one of those that book alike.
-    instance, servers = tiny_instance(seed), tiny_servers(seed)
-    exact = ExactArithmetic(instance)
-    for found, problem in (
-        (exact.optimum(servers.servers.tolist()), P2(instance, servers)),
-        (exact.optimum(), P1(instance)),
-    ):
-        assert float(found.objective) == pytest.approx(best(problem)[0], rel=1e-9, abs=1e-12)
-        placement = Placement(found.servers, found.order)
-        assert evaluate(problem, placement).objective == pytest.approx(float(found.objective), rel=1e-9, abs=1e-12)
-
-
 def test_numbers_are_wide_and_come_again() -> None:
     instances = [wide_instance(seed) for seed in range(100)]
-    numbers = [layer.gcycles for each in instances for task in each.tasks for layer in task.layers]
+    numbers = [layer.gcycles or 0.0 for each in instances for task in each.tasks for layer in task.layers]
     assert min(number for number in numbers if number > 0) < 10 * LOW and max(numbers) > HIGH / 10 and 0 in numbers
     assert len(set(numbers)) < 0.75 * len(numbers)
     assert {(each.coordination.indicators, each.coordination.root) for each in instances} == {
