@@ -313,7 +313,8 @@ class Problem:
     @cached_property
     def task_of(self) -> Ints:
         """The task of each subtask."""
-        return np.repeat(np.arange(self.n_tasks), np.diff(self.arrays.task_start.astype(np.int64)))
+        task_start: Ints = self.arrays.task_start.astype(np.int64)
+        return np.searchsorted(task_start, np.arange(self.n_subtasks), side="right").astype(np.int64) - 1
 
     def stations(self, servers: Ints) -> Ints:
         """Return at which station each subtask runs, whose slots and memory it takes; *servers* are places."""

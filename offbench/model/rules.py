@@ -1,6 +1,6 @@
 """The rules that span the fields of an instance (MODEL.md sections 1 and 8); what breaks one is refused in one line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from offbench.errors import nearest
@@ -179,7 +179,7 @@ def _check_radio(place: str, a: "Server", b: "Server") -> None:
         raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
 
 
-def _check_layers(place: str, task: "Task", own: str, kinds: dict[str, str], several: bool) -> None:
+def _check_layers(place: str, task: "Task", own: str, kinds: Mapping[str, str], several: bool) -> None:
     _refuse_twins(f"{place}.layers", [layer.name for layer in task.layers])
     number = {layer.name: j for j, layer in enumerate(task.layers)}
     for j, layer in enumerate(task.layers):
@@ -212,17 +212,15 @@ def _check_layers(place: str, task: "Task", own: str, kinds: dict[str, str], sev
                 raise ValueError(f"{here}.allowed: a server is named twice")
 
 
-def _check_seconds(place: str, layer: "Layer", own: str, kinds: dict[str, str], remote: dict[str, str]) -> None:
+def _check_seconds(place: str, layer: "Layer", own: str, kinds: Mapping[str, str], remote: Mapping[str, str]) -> None:
     stated = layer.seconds or {}
     for name in stated:
         if name not in kinds and name not in _KINDS:
             hint = nearest(name, [*kinds, *_KINDS])
             raise ValueError(f"{place}.seconds: '{name}' is neither a server nor a kind ({', '.join(_KINDS)}){hint}")
     if layer.gcycles is None:
-        if own not in stated and "client" not in stated:
-            missing = own
-        else:
-            missing = next((name for name, kind in remote.items() if name not in stated and kind not in stated), None)
+        used = {own: "client", **remote}
+        missing = next((name for name, kind in used.items() if name not in stated and kind not in stated), None)
         if missing is not None:
             also = f", and 'seconds' doesn't name '{missing}'" if layer.seconds is not None else ""
             raise ValueError(f"{place}.gcycles: this field is missing{also}")
