@@ -46,8 +46,9 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
     if not math.isfinite(total_s) and not np.isfinite(due_s).any():
         return latest
     least_s = times.least_delays_s
+    all_s = sum(least_s)
     for i, arrival_s in enumerate(a.arrival_s.tolist()):
-        end_s = arrival_s + total_s - (sum(least_s) - least_s[i])
+        end_s = arrival_s + total_s - (all_s - least_s[i])
         end_s = min(end_s if math.isfinite(end_s) else math.inf, float(due_s[i]))
         for k in times.layers_of(i):
             latest[k] = min(latest[k], (end_s - times.after_s[k]) * (1 + _SLACK))

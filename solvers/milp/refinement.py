@@ -12,7 +12,9 @@ keeps placements out of their reach, and what `margin` is taken off every bound.
 Whether it meets the incumbent is another matter: where times are wide apart, what tolerances are worth to the model
 exceeds what a proof allows. A solution that estimators were refined for and that comes again is therefore excluded. All
 placements with its servers and its order on them have the one objective that the evaluator gave it, so none is lost.
-The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
+What the evaluator finds infeasible is excluded as well, all orders of it at once where none would be feasible. Where
+nothing feasible was found and the model, with no more than infeasible placements excluded, is infeasible, so is the
+problem. The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
 """
 
 import math
@@ -38,6 +40,9 @@ from offbench.solvers.milp.times import times
 from offbench.solvers.milp.tolerances import OPTIONS, SIZE
 from offbench.solvers.milp.translate import booked_first, choices_of, placement_of
 from offbench.solvers.milp.writing import write_model
+
+# A pair takes about 10 kB.
+_MOST_RIVALS = 500_000
 
 
 def prove(problem: Problem, search: Search, path: Path | None) -> None:
@@ -82,6 +87,8 @@ class Proof:
         while True:
             latest = latest_s(who, rows, search.objective, 1e-3 * search.tolerance, constraints.due_s)
             facts = ModelData(self.problem, who, constraints, rows, latest)
+            if facts.clock and who.fewest_rivals > _MOST_RIVALS:
+                raise GaveUp(f"{who.fewest_rivals:,} pairs of subtasks can wait for one another, too many for a model")
             search.check()
             with LoggingIntercept(module="pyomo.core"):  # it would print where the search's end met it
                 model = build(facts, estimators, self.excluded)
@@ -135,7 +142,7 @@ class Proof:
         self._learn(facts, estimators, found)
 
     def _learn(self, facts: ModelData, estimators: Estimators, found: list[Placement]) -> None:
-        """Tighten estimators where the solutions were; exclude the last one if that is done."""
+        """Tighten estimators where the solutions were; exclude infeasible ones, and the last one if that is done."""
         weight = float(self.problem.arrays.weights[WEIGHT.coordination])
         n = self.problem.n_subtasks
         tolerance = 1e-7 * self._size / (weight * n) if weight > 0 else math.inf

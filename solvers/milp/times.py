@@ -27,6 +27,8 @@ class Times:
     """whether a subtask can find all slots taken at a place, shape (subtasks, places)"""
     contested: Bools
     """whether somebody can there, at the station that the subtask finds at the place"""
+    strangers: Ints
+    """how many subtasks that it doesn't need can be there"""
     pool: Ints
     """how many slots the subtask finds there"""
     related: list[Bools | None]
@@ -87,33 +89,30 @@ class Times:
         return after_s
 
     @cached_property
-    def most_rivals(self) -> int:
-        """There are no more `rivals`, counted without making them."""
-        return sum(len(members) ** 2 for members in self._meeting)
+    def fewest_rivals(self) -> int:
+        """There are at least as many `rivals`, counted without making them."""
+        here = self.problem.allowed & self.contested
+        return int(np.where(here, self.strangers, 0).sum(axis=0).max(initial=0))
 
     @cached_property
     def rivals(self) -> list[tuple[int, int]]:
         """Ordered pairs of subtasks, neither of which needs the other, that can meet where one has to wait."""
-        n, task_of = self.problem.n_subtasks, self.problem.task_of
-        numbers = [(members[:, None] * n + members).ravel() for members in self._meeting]
-        j, k = np.divmod(np.unique(np.concatenate(numbers or [np.zeros(0, np.int64)])), n)
-        strangers = task_of[j] != task_of[k]
-        for i in np.unique(task_of[j[~strangers]]):
-            related, inside = self.related[i], (task_of[j] == i) & (task_of[k] == i)
-            if related is not None:
-                first = self.layers_of(i).start
-                strangers[inside] = ~related[j[inside] - first, k[inside] - first]
-        return list(zip(j[strangers].tolist(), k[strangers].tolist(), strict=True))
-
-    @cached_property
-    def _meeting(self) -> list[Ints]:
-        """The subtasks that can be at each station where somebody may have to wait."""
-        a, here = self.problem.arrays, self.problem.allowed & self.contested
-        remote = [np.flatnonzero(here[:, s]) for s in range(self.problem.n_servers) if s != a.client]
-        own = np.flatnonzero(here[:, a.client])
-        own = own[np.argsort(a.own_station[own], kind="stable")]
-        ends = np.flatnonzero(np.diff(a.own_station[own])) + 1
-        return [members for members in (*remote, *np.split(own, ends)) if members.size]
+        a, here, at = self.problem.arrays, self.problem.allowed & self.contested, stations(self.problem)
+        members: dict[int, Ints] = {}
+        pairs = []
+        for j in range(self.problem.n_subtasks):
+            meets = np.zeros(self.problem.n_subtasks, np.bool_)
+            for s in np.flatnonzero(here[j]).tolist():
+                station = int(at[j, s])
+                if station not in members:
+                    mine = here[:, s] if s != a.client else here[:, s] & (a.own_station == station)
+                    members[station] = np.flatnonzero(mine)
+                meets[members[station]] = True
+            i = self.task_of(j)
+            layers, related = self.layers_of(i), self.related[i]
+            meets[layers] &= False if related is None else ~related[j - layers.start]
+            pairs += [(j, k) for k in np.flatnonzero(meets).tolist()]
+        return pairs
 
     def task_of(self, k: int) -> int:
         """Return the task of subtask *k*."""
@@ -153,10 +152,11 @@ def times(problem: Problem) -> Times:
         earliest_start_s[k], earliest_s[k] = ready_s.min(), earliest_at_s[k].min()
     related = [_related(problem, i) for i in range(problem.n_tasks)]
     pool = np.diff(a.slot_start).astype(np.int64)[stations(problem)]
-    waits_on = problem.allowed & (_strangers(problem, related) >= pool)
+    strangers = _strangers(problem, related)
+    waits_on = problem.allowed & (strangers >= pool)
     return Times(
-        problem, waits_on, _at_stations(problem, waits_on) > 0, pool, related, fastest_s, slowest_s, earliest_at_s,
-        earliest_start_s,
+        problem, waits_on, _at_stations(problem, waits_on) > 0, strangers, pool, related, fastest_s, slowest_s,
+        earliest_at_s, earliest_start_s,
     )  # fmt: skip
 
 
