@@ -43,16 +43,14 @@ class _Booking:
         problem, times = facts.problem, facts.times
         a, n = problem.arrays, problem.n_subtasks
         self.problem, self.times, self.n = problem, times, n
-        self.pool: list[int] = np.diff(a.slot_start.astype(np.int64)).tolist()
-        self.contested = [int(s) for s in np.flatnonzero(times.waits_on.any(axis=0))]
-        """servers where somebody may have to wait"""
+        self.pool: list[list[int]] = times.pool.tolist()
         self.rivals = times.rivals
         self.before_me = {k: [j for j, other in self.rivals if other == k] for k in range(n)}
         self.may_wait = [k for k in range(n) if times.waits_on[k].any()]
         self.latest, self.room = latest, facts.room
         self.earliest = [facts.on_clock(second) for second in times.earliest_s]
         self.earliest_start = [facts.on_clock(second) for second in times.earliest_start_s]
-        shortest_s = [(a.gcycles[k] / a.ghz[problem.allowed[k]]).min() for k in range(n)]
+        shortest_s = [a.execution_s[k, problem.allowed[k]].min() for k in range(n)]
         self.latest_start = [latest[k] - float(shortest_s[k] / facts.unit_s) for k in range(n)]
 
     @cached_property
@@ -69,25 +67,24 @@ class _Booking:
         return max(0.0, self.latest[j] - self.earliest_start[k]) + _SPACE
 
     def add_who_is_first(self, model: pyo.ConcreteModel) -> None:
-        """Add ``first[j, k]``: j is booked before k, on the same server, one where somebody may have to wait."""
-        allowed, contested = self.problem.allowed, self.contested
+        """Add ``first[j, k]``: j is booked before k, at the same station, one where somebody may have to wait."""
+        own = self.problem.allowed & self.times.contested
+        contested = [[int(s) for s in np.flatnonzero(row)] for row in own]
         model.first = pyo.Var(self.rivals, domain=pyo.Binary)
-        pairs = [(j, k, s) for j, k in self.rivals if j < k for s in contested]
+        together = {(j, k): self.times.together(j, k) for j, k in self.rivals if j < k}
         model.meet = pyo.Constraint(
-            [(j, k, s) for j, k, s in pairs if allowed[j, s] and allowed[k, s]],
+            [(j, k, s) for (j, k), places in together.items() for s in places],
             rule=lambda m, j, k, s: m.first[j, k] + m.first[k, j] >= m.x[j, s] + m.x[k, s] - 1,
         )
 
         def apart(m: Any, j: int, k: int, s: int) -> Any:
-            if not allowed[j, s]:
-                return pyo.Constraint.Skip
-            other = m.x[k, s] if allowed[k, s] else 0
+            other = m.x[k, s] if s in together[j, k] else 0
             return m.first[j, k] + m.first[k, j] <= 1 - m.x[j, s] + other
 
-        model.apart = pyo.Constraint(pairs, rule=apart)
+        model.apart = pyo.Constraint([(j, k, s) for j, k in together for s in contested[j]], rule=apart)
         model.calm = pyo.Constraint(
-            [(j, k) for j, k in self.rivals if j < k],
-            rule=lambda m, j, k: m.first[j, k] + m.first[k, j] <= sum(m.x[j, s] for s in contested if allowed[j, s]),
+            list(together),
+            rule=lambda m, j, k: m.first[j, k] + m.first[k, j] <= sum(m.x[j, s] for s in contested[j]),
         )
 
     def add_one_order(self, model: pyo.ConcreteModel) -> None:
@@ -135,13 +132,13 @@ class _Booking:
             may_wait,
             rule=lambda m, k: (
                 sum(m.beside[j, k] for j in before_me[k])
-                <= sum(min(pool[s] - 1, len(before_me[k])) * m.x[k, s] for s in servers[k])
+                <= sum(min(pool[k][s] - 1, len(before_me[k])) * m.x[k, s] for s in servers[k])
             ),
         )
         model.busy = pyo.Constraint(
-            [(k, s) for k in may_wait for s in servers[k] if waits_on[k, s] and pool[s] > 1],
+            [(k, s) for k in may_wait for s in servers[k] if waits_on[k, s] and pool[k][s] > 1],
             rule=lambda m, k, s: (
-                sum(m.beside[j, k] for j in before_me[k]) >= (pool[s] - 1) * (m.x[k, s] + m.waits[k] - 1)
+                sum(m.beside[j, k] for j in before_me[k]) >= (pool[k][s] - 1) * (m.x[k, s] + m.waits[k] - 1)
             ),
         )
         model.wait_long = pyo.Constraint(

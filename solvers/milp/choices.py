@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near
 from offbench.evaluation.coordination import coordination, largest
 from offbench.model.problem import SCALE, Arrays, Problem
+from offbench.solvers.milp.inputs import transfer_j, transfer_s, transfer_usd
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,7 +60,7 @@ class Choices:
 
 
 def places(problem: Problem, source: int) -> list[int]:
-    """Return the servers that the source of an input can be on; a task's own input is at the client."""
+    """Return the places that the source of an input can be at; a task's own input is at its client."""
     if source >= problem.n_subtasks:
         return [problem.arrays.client]
     return [int(s) for s in np.flatnonzero(problem.allowed[source])]
@@ -73,21 +74,20 @@ def count(problem: Problem, k: int) -> int:
 
 def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
     """Return the choices of subtask *k*; no time on the clock is later than *horizon_s*."""
-    a = problem.arrays
+    a, n = problem.arrays, problem.n_subtasks
     mine = problem.inputs_of(k)
     ways = [places(problem, source) for source in problem.sources_of(k)] + [places(problem, k)]
     servers = np.array(list(product(*ways)), dtype=np.int64)
     own = servers[:, -1]
-    execution_s = a.gcycles[k] / a.ghz[own]
-    transfer_s = np.stack([a.input_mb[i] / a.link[servers[:, c], own, 0] for c, i in enumerate(mine)], axis=1)
-    energy_j = sum(a.link[servers[:, c], own, 1] * transfer_s[:, c] for c in range(len(mine)))
-    energy_j = energy_j + a.client_power_w[own] * execution_s
-    cost_usd = sum(a.input_gb[i] * a.link[servers[:, c], own, 2] for c, i in enumerate(mine))
-    cost_usd = cost_usd + a.usd_per_s[own] * execution_s
+    execution_s = a.execution_s[k, own]
+    sent = [(i, servers[:, c]) for c, i in enumerate(mine)]
+    transmission_s = np.stack([transfer_s(a, k, i, source, own) for i, source in sent], axis=1)
+    energy_j = sum(transfer_j(a, k, i, source, own) for i, source in sent) + a.run_energy_j[k, own]
+    cost_usd = sum(transfer_usd(a, k, i, source, own) for i, source in sent) + a.run_usd[k, own]
 
     critical = np.tile(np.arange(len(mine)), len(servers))
     rows = np.repeat(np.arange(len(servers)), len(mine))
-    sent_s = transfer_s[rows, critical]
+    sent_s = transmission_s[rows, critical]
     delay_s = execution_s[rows] + sent_s
     t, e, u = (
         delay_s / a.scale[SCALE.delay],
@@ -95,8 +95,7 @@ def choices(problem: Problem, k: int, horizon_s: float) -> Choices:
         cost_usd[rows] / a.scale[SCALE.cost],
     )
     # Waiting is what is left of times on the clock, whose rounding counts where H is infinitely steep.
-    first = int(a.input_of[mine[0]]) - problem.n_subtasks
-    exact = first >= 0 and a.arrival_s[first] == 0
+    exact = all(source >= n and a.arrival_s[source - n] == 0 for source in problem.sources_of(k))
     blur = np.where(exact | (sent_s == 0), 0, ROUNDING * horizon_s) / a.scale[SCALE.delay]
     found = Choices(servers[rows], critical, delay_s, t, e, u, _left(problem, k, servers[rows], e, u), np.zeros(len(t)))
     h = np.max([found.coordination(a, np.maximum(0, t + sign * blur)) for sign in (-1, 0, 1)], axis=0)

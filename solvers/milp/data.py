@@ -8,6 +8,7 @@ import numpy as np
 
 from offbench.model.problem import SCALE, WEIGHT, Problem
 from offbench.solvers.milp.choices import ROUNDING, Choices
+from offbench.solvers.milp.constraints import Constraints
 from offbench.solvers.milp.times import Times
 from offbench.solvers.milp.tolerances import LONGEST, ROOM
 
@@ -18,6 +19,7 @@ class ModelData:
 
     problem: Problem
     times: Times
+    constraints: Constraints
     choices: list[Choices]
     """of each subtask; none where coordination doesn't count"""
     latest_s: Any
@@ -30,10 +32,10 @@ class ModelData:
 
     @property
     def clock(self) -> bool:
-        """Whether the model needs times on a clock: Q depends on when subtasks start."""
+        """Whether the model needs times on a clock: Q, or what is feasible, depends on when subtasks start."""
         a = self.times.problem.arrays
         counts = a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay] > 0
-        return not self.times.single_file and bool(counts or self.choices)
+        return not self.times.single_file and bool(counts or self.choices or self.constraints.time_counts)
 
     @cached_property
     def room(self) -> float:

@@ -22,39 +22,36 @@ def least(times: Times, choices: list[Choices]) -> float:
     """Return a lower bound on Q: each task at its earliest, of each subtask what costs least."""
     parts = [_least(times, k, each) for k, each in enumerate(choices)]
     price = _price_per_s(times)
-    parts += [price * wait_s for wait_s in _least_delays_s(times)] if price > 0 else []
+    parts += [price * wait_s for wait_s in times.least_delays_s] if price > 0 else []
     total = sum(parts) - _DIGITS * sum(map(abs, parts))
     return total if math.isfinite(total) else -math.inf
 
 
-def latest_s(times: Times, choices: list[Choices], objective: float, rounding: float) -> Floats:
+def latest_s(times: Times, choices: list[Choices], objective: float, rounding: float, due_s: Floats) -> Floats:
     """Return a time for each subtask that no completion is later than where Q is at most *objective*, but for rounding.
 
     All but the delay costs at least the least of each subtask, energy, cost and coordination together;
     what is left of the objective pays for the delay of all tasks, that of each subtask's own among them.
+    No task is complete later than *due_s* (`constraints`).
     """
     problem = times.problem
     a = problem.arrays
-    n = problem.n_subtasks
-    latest = np.full(n, times.horizon_s * (1 + _SLACK))
+    latest = np.full(problem.n_subtasks, times.horizon_s * (1 + _SLACK))
     price = _price_per_s(times)
-    if not math.isfinite(objective) or price == 0:
+    total_s = math.inf
+    if math.isfinite(objective) and price > 0:
+        others = [_least(times, k, each) for k, each in enumerate(choices)]
+        rounding += _DIGITS * (abs(objective) + sum(map(abs, others)))
+        total_s = (objective - sum(others) + rounding) / price
+    if not math.isfinite(total_s) and not np.isfinite(due_s).any():
         return latest
-    others = [_least(times, k, each) for k, each in enumerate(choices)]
-    rounding += _DIGITS * (abs(objective) + sum(map(abs, others)))
-    total_s = (objective - sum(others) + rounding) / price
-    if not math.isfinite(total_s):
-        return latest
-    least_s = _least_delays_s(times)
-    after_s = np.zeros(n)
-    for k in reversed(range(n)):
-        for source in times.problem.sources_of(k):
-            if source < n:
-                after_s[source] = max(after_s[source], times.fastest_s[k] + after_s[k])
+    least_s = times.least_delays_s
+    all_s = sum(least_s)
     for i, arrival_s in enumerate(a.arrival_s.tolist()):
-        end_s = arrival_s + total_s - (sum(least_s) - least_s[i])
+        end_s = arrival_s + total_s - (all_s - least_s[i])
+        end_s = min(end_s if math.isfinite(end_s) else math.inf, float(due_s[i]))
         for k in times.layers_of(i):
-            latest[k] = min(latest[k], (end_s - after_s[k]) * (1 + _SLACK))
+            latest[k] = min(latest[k], (end_s - times.after_s[k]) * (1 + _SLACK))
     largest: Floats = np.maximum(latest, times.earliest_s * (1 + _SLACK))
     return largest
 
@@ -62,12 +59,6 @@ def latest_s(times: Times, choices: list[Choices], objective: float, rounding: f
 def _price_per_s(times: Times) -> float:
     a = times.problem.arrays
     return float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
-
-
-def _least_delays_s(times: Times) -> list[float]:
-    """Return the least delay of each task."""
-    arrivals_s = times.problem.arrays.arrival_s.tolist()
-    return [max(times.earliest_s[k] for k in times.layers_of(i)) - at_s for i, at_s in enumerate(arrivals_s)]
 
 
 def _least(times: Times, k: int, choices: Choices) -> float:

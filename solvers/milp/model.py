@@ -1,4 +1,18 @@
-"""P1 and P2 as a mixed-integer linear model, in the order of MODEL.md's equations."""
+"""P1 and P2 as a mixed-integer linear model, in the order of MODEL.md's equations.
+
+Format 2 (MODEL.md section 8) adds to it
+
+- measured seconds, latencies, sizes and links of a reader's own (section 2): other constants, `Arrays.execution_s` and
+  `inputs`
+- clients (section 1): ``x[k, client]`` is subtask k on its own client, and subtasks of two clients don't meet there
+  (section 3, `booking`)
+- memory (section 4, violation): ``memory[station]`` and, for what several layers share, ``held`` and ``holds``
+  (`constraints`)
+- deadlines (section 4, violation): bounds of ``finish[i]``; without a clock ``deadline[i]``
+- limits (section 4, violation): ``limit[indicator]`` of energy and cost, ``delay_limit``
+
+and only where they can be exceeded.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +20,14 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import LINK, SCALE
+from offbench.model.problem import FEASIBLE, INDICATOR, SCALE
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
 from offbench.solvers.milp.choices import places
+from offbench.solvers.milp.constraints import add_deadlines, add_limits, add_memories
 from offbench.solvers.milp.data import ModelData
 from offbench.solvers.milp.estimators import Estimators, Segment
+from offbench.solvers.milp.inputs import transfer_j, transfer_s, transfer_usd
 
 Decision = tuple[list[int], list[tuple[int, int]]]
 """a server for each subtask, and pairs of subtasks on one server, the one booked earlier first"""
@@ -46,34 +62,38 @@ def build(facts: ModelData, estimators: Estimators, excluded: Sequence[Decision]
 
     # Eq. 1 and 3: execution, transfers.
     def execution(m: Any, k: int, measure: Any = float) -> Any:
-        return sum(measure(a.gcycles[k] / a.ghz[s]) * m.x[k, s] for s in own[k])
+        return sum(measure(a.execution_s[k, s]) * m.x[k, s] for s in own[k])
 
     def transfer(m: Any, i: int, measure: Any = float) -> Any:
         return sum(
-            measure(a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * m.y[i, p, s]
+            measure(transfer_s(a, reader[i], i, p, s)) * m.y[i, p, s]
             for p in origins[i]
             for s in own[reader[i]]
             if p != s
+        )
+
+    def delay_of(subtasks: range, measure: Any = float) -> Any:
+        return sum(
+            execution(model, k, measure) + sum(transfer(model, i, measure) for i in problem.inputs_of(k))
+            for k in subtasks
         )
 
     # Eq. 4 and 5: ready, waiting, completion. A chain that never waits needs no clock.
     if facts.clock:
         total_delay_s = facts.unit_s * _add_clock(model, facts, execution, transfer)
     else:
-        total_delay_s = sum(
-            execution(model, k) + sum(transfer(model, i) for i in problem.inputs_of(k)) for k in range(n)
-        )
+        total_delay_s = delay_of(range(n))
+        add_deadlines(model, facts.constraints, delay_of)
 
     # Eq. 6 to 9: energy, cost.
-    total_energy_j = sum(
-        float(a.client_power_w[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
-    ) + sum(
-        float(a.link[p, s, LINK.power_w] * a.input_mb[i] / a.link[p, s, LINK.rate_mb_per_s]) * y
-        for (i, p, s), y in model.y.items()
-    )
-    total_cost_usd = sum(
-        float(a.usd_per_s[s] * a.gcycles[k] / a.ghz[s]) * model.x[k, s] for k in range(n) for s in own[k]
-    ) + sum(float(a.input_gb[i] * a.link[p, s, LINK.usd_per_gb]) * y for (i, p, s), y in model.y.items())
+    def total(run: Any, sent: Any, measure: Any = float) -> Any:
+        return sum(measure(run[k, s]) * x for (k, s), x in model.x.items()) + sum(
+            measure(sent(a, reader[i], i, p, s)) * y for (i, p, s), y in model.y.items()
+        )
+
+    total_energy_j, total_cost_usd = total(a.run_energy_j, transfer_j), total(a.run_usd, transfer_usd)
+    add_limits(model, facts.constraints, total)
+    add_memories(model, facts.constraints)
 
     # Eq. 10 and 11: coordination.
     total_h = _add_coordination(model, facts, estimators) if facts.choices else 0.0
@@ -149,12 +169,21 @@ def _add_clock(model: pyo.ConcreteModel, facts: ModelData, execution: Any, trans
 
     tasks = range(len(a.arrival_s))
     end = {i: max(latest[k] for k in times.layers_of(i)) for i in tasks}
-    model.finish = pyo.Var(tasks, bounds=lambda m, i: (0, end[i] - facts.on_clock(a.arrival_s[i]) + room))
+
+    def longest(m: Any, i: int) -> tuple[float, float]:
+        deadline = (1 + FEASIBLE) * float(a.deadline_s[i] / facts.unit_s)
+        return 0, min(end[i] - facts.on_clock(a.arrival_s[i]), deadline) + room
+
+    model.finish = pyo.Var(tasks, bounds=longest)
     model.finish_after = pyo.Constraint(
         [(i, k) for i in tasks for k in times.layers_of(i) if a.reader_start[k] == a.reader_start[k + 1]],
         rule=lambda m, i, k: m.finish[i] >= m.completion[k] - facts.on_clock(a.arrival_s[i]) - room,
     )
-    return sum(model.finish[i] for i in tasks)
+    total = sum(model.finish[i] for i in tasks)
+    if facts.constraints.limits_delay:
+        limit = float(a.limit[INDICATOR.delay] / facts.unit_s)
+        model.delay_limit = pyo.Constraint(expr=total <= (1 + FEASIBLE) * limit + room)
+    return total
 
 
 def _add_coordination(model: pyo.ConcreteModel, facts: ModelData, estimators: Estimators) -> Any:

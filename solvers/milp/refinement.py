@@ -12,21 +12,25 @@ keeps placements out of their reach, and what `margin` is taken off every bound.
 Whether it meets the incumbent is another matter: where times are wide apart, what tolerances are worth to the model
 exceeds what a proof allows. A solution that estimators were refined for and that comes again is therefore excluded. All
 placements with its servers and its order on them have the one objective that the evaluator gave it, so none is lost.
-The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
+What the evaluator finds infeasible is excluded as well, all orders of it at once where none would be feasible. Where
+nothing feasible was found and the model, with no more than infeasible placements excluded, is infeasible, so is the
+problem. The run ends without a proof where the margin alone is too large, or where an excluded placement comes again.
 """
 
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyomo.environ as pyo
 from pyomo.common.log import LoggingIntercept
 from pyomo.contrib.solver.common.results import TerminationCondition
 
-from offbench import GaveUp, Placement, Search, evaluate
-from offbench.model.problem import SCALE, WEIGHT, Problem
+from offbench import Evaluation, GaveUp, Infeasible, Placement, Search, evaluate
+from offbench.model.problem import FEASIBLE, INDICATOR, SCALE, WEIGHT, Problem
 from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import ROUNDING, choices
+from offbench.solvers.milp.constraints import Constraints
 from offbench.solvers.milp.data import ModelData
 from offbench.solvers.milp.estimators import Estimators
 from offbench.solvers.milp.highs import Floats, StreamingHighs
@@ -36,6 +40,9 @@ from offbench.solvers.milp.times import times
 from offbench.solvers.milp.tolerances import OPTIONS, SIZE
 from offbench.solvers.milp.translate import booked_first, choices_of, placement_of
 from offbench.solvers.milp.writing import write_model
+
+# A pair takes about 10 kB.
+_MOST_RIVALS = 500_000
 
 
 def prove(problem: Problem, search: Search, path: Path | None) -> None:
@@ -53,14 +60,22 @@ class Proof:
     """servers and rivals in order of placements that models need not find again"""
     refined: list[Decision] = field(default_factory=list)
     """the same of placements that estimators were already refined for"""
+    start: float = math.inf
+    """Q of the placement to begin with, feasible or not"""
 
     def run(self, path: Path | None) -> None:
         search = self.search
-        search.propose(greedy(search))
+        start, _ = search.propose_violations(greedy(search)[None])
+        self.start = float(start[0])
         a = self.problem.arrays
         who = times(self.problem)
-        if not math.isfinite(who.horizon_s / float(a.scale[SCALE.delay])) or not math.isfinite(search.objective):
-            raise GaveUp("times or objective are beyond what numbers can hold")
+        if not math.isfinite(who.horizon_s / float(a.scale[SCALE.delay])):
+            raise GaveUp("times are beyond what numbers can hold")
+        constraints = Constraints(self.problem, who)
+        while (fewer := constraints.reduced()) is not self.problem:
+            search.check()
+            self.problem, who = fewer, times(fewer)
+            constraints = Constraints(fewer, who)
         coordinated = a.weights[WEIGHT.coordination] > 0
         rows = []
         for k in range(self.problem.n_subtasks if coordinated else 0):
@@ -70,7 +85,10 @@ class Proof:
         search.bound(least(who, rows))
         seed = int(search.rng.integers(2**31 - 1))
         while True:
-            facts = ModelData(self.problem, who, rows, latest_s(who, rows, search.objective, 1e-3 * search.tolerance))
+            latest = latest_s(who, rows, search.objective, 1e-3 * search.tolerance, constraints.due_s)
+            facts = ModelData(self.problem, who, constraints, rows, latest)
+            if facts.clock and who.fewest_rivals > _MOST_RIVALS:
+                raise GaveUp(f"{who.fewest_rivals:,} pairs of subtasks can wait for one another, too many for a model")
             search.check()
             with LoggingIntercept(module="pyomo.core"):  # it would print where the search's end met it
                 model = build(facts, estimators, self.excluded)
@@ -82,7 +100,7 @@ class Proof:
 
     def _round(self, facts: ModelData, model: pyo.ConcreteModel, estimators: Estimators, seed: int) -> None:
         search = self.search
-        q = _size(search)
+        q = self._size
         highs = StreamingHighs()
         found: list[Placement] = []
 
@@ -96,6 +114,7 @@ class Proof:
 
         highs.on_solution, highs.on_bound, highs.on_wait = on_solution, on_bound, search.check
         highs.factor = SIZE / q
+        plain = not facts.clock and not facts.constraints.bind
         try:
             results = highs.solve(
                 model,
@@ -103,7 +122,7 @@ class Proof:
                 time_limit=search.remaining_s if math.isfinite(search.remaining_s) else None,
                 load_solutions=False,
                 raise_exception_on_nonoptimal_result=False,
-                solver_options=OPTIONS | {"presolve": "off" if facts.clock else "choose", "random_seed": seed},
+                solver_options=OPTIONS | {"presolve": "choose" if plain else "off", "random_seed": seed},
             )
         except RuntimeError:
             search.check()  # Pyomo wraps what ends a search just when it restores its streams
@@ -111,21 +130,23 @@ class Proof:
         search.check()
         condition = results.termination_condition
         if condition == TerminationCondition.provenInfeasible:
+            if search.objective == math.inf:
+                raise Infeasible("no placement keeps all memories, deadlines and limits")
             on_bound(math.inf)
         elif condition != TerminationCondition.convergenceCriteriaSatisfied:
             raise GaveUp(f"HiGHS gave up: {condition.name}")
         else:
             on_bound(highs.bound)
-        if not found or (highs.margin >= search.tolerance and _size(search) == q):
+        if not found or (highs.margin >= search.tolerance and self._size == q):
             raise GaveUp("the numbers are too wide apart for a proof with HiGHS's tolerances")
         self._learn(facts, estimators, found)
 
     def _learn(self, facts: ModelData, estimators: Estimators, found: list[Placement]) -> None:
-        """Tighten estimators where the solutions were; exclude the last one if that is done."""
+        """Tighten estimators where the solutions were; exclude infeasible ones, and the last one if that is done."""
         weight = float(self.problem.arrays.weights[WEIGHT.coordination])
         n = self.problem.n_subtasks
-        tolerance = 1e-7 * _size(self.search) / (weight * n) if weight > 0 else math.inf
-        loose = False
+        tolerance = 1e-7 * self._size / (weight * n) if weight > 0 else math.inf
+        before = list(self.excluded)
         for placement in found[-10:]:
             evaluation = evaluate(self.problem, placement)
             waits_s = [row["queueing_s"] for row in evaluation.subtasks]
@@ -135,14 +156,25 @@ class Proof:
                     loose |= estimators.refine(
                         (k, c), facts.choices[k], facts.longest_s(k), float(waits_s[k]), tolerance
                     )
-        last = found[-1]
-        decision = last.servers.tolist(), booked_first(facts, last, evaluate(self.problem, last))
-        if decision in self.excluded:
-            raise GaveUp("HiGHS's tolerances let a placement through that was excluded")
-        kept = self.refined if loose and decision not in self.refined else self.excluded
-        kept.append(decision)
+            if not evaluation.feasible or placement is found[-1]:
+                decision = self._decision(facts, placement, evaluation)
+                if decision in before:
+                    raise GaveUp("HiGHS's tolerances let a placement through that was excluded")
+                again = not loose or not evaluation.feasible or decision in self.refined
+                (self.excluded if again else self.refined).append(decision)
 
+    def _decision(self, facts: ModelData, placement: Placement, evaluation: Evaluation) -> Decision:
+        """Return the servers and the order on them; without the order where none would be feasible."""
+        a, servers = self.problem.arrays, placement.servers.tolist()
+        spent = np.array([evaluation.energy_j, evaluation.cost_usd]) / a.limit[INDICATOR.energy :] - 1
+        if evaluation.memory_violation + np.maximum(0, spent).sum() > FEASIBLE:
+            return servers, []
+        return servers, booked_first(facts, placement, evaluation)
 
-def _size(search: Search) -> float:
-    """Return how large Q is, or what counts for as large where it is close to 0: a proof's tolerance is 1e-6 of it."""
-    return search.tolerance / 1e-6 or 1.0
+    @property
+    def _size(self) -> float:
+        """How large Q is, or what counts for as large where it is close to 0: a proof's tolerance is 1e-6 of it."""
+        search = self.search
+        if search.objective == math.inf:
+            return max(abs(self.start), 1e-3 * abs(search.client_only)) or 1.0
+        return search.tolerance / 1e-6 or 1.0

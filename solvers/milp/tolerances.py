@@ -7,10 +7,11 @@ numbers that span ten orders of magnitude that happens.
 **Assumed of HiGHS**: that it cuts off no point whose binaries are 0 or 1, that satisfies the equations, and that
 satisfies every inequality with `ROOM` to spare, twice its feasibility tolerance; that its reduced costs are right to
 `_REDUCED_COST` and its sums to `_ARITHMETIC`. No more: neither that its solutions are solutions, nor that what
-it calls optimal is. This holds for the rows that it solves. Its presolve makes others of them, divided by what may be
-small, and was seen to cut off placements far from any limit. So it is off where times are on a clock. Elsewhere all
-coefficients are 1 or -1, and it is on. Nor is HiGHS given the incumbent to begin with: the bound of completing it, all
-servers given, would come out as if it were the whole model's.
+it calls optimal is. Then a model that it calls infeasible has no such point. This holds for the rows that it solves.
+Its presolve makes others of them, divided by what may be small, and was seen to cut off placements far from any limit.
+So it is off where times are on a clock, or rows tell of memories, deadlines or limits. Elsewhere all coefficients are
+1 or -1, and it is on. Nor is HiGHS given the incumbent to begin with: the bound of completing it, all servers given,
+would come out as if it were the whole model's.
 
 **Every placement is such a point.** Rows are of three kinds. Those among binaries and flows, balance included, have
 whole numbers, and a placement satisfies them exactly. Equations define one time each by others; the point has the
@@ -19,9 +20,18 @@ that were computed. What they say, placements satisfy up to rounding and to coef
 each: with times in units of the latest one, and other rows divided by their largest coefficient, both are far below
 `ROOM`. Where arrivals are so late that the last digits of times are not, `ModelData.room` has more.
 
-**Large numbers** are lowered. A transfer or execution that takes `LONGEST` times the latest time is in no placement
-better than the incumbent, and still isn't when it takes no more than that. Costs beyond `DEAREST` are lowered
-to it, where the variable can't be negative: that lowers the objective of points, and so the bound.
+**Memories, deadlines and limits** (`constraints`) admit what the evaluator does, up to 1e-9 of each beyond it, and have
+`ROOM` beside that. A row of a memory, or of a limit of energy or cost, has shares of what is admitted; deadlines and
+the limit of delay are in the model's unit of time, as what they bound. So each feasible placement is such a point,
+those at the edge too, and where HiGHS finds the model infeasible no placement is feasible. Places ruled out beforehand
+break a constraint by the evaluator's own numbers, or by more than rounding. The other way round, a solution may exceed
+what is admitted: by what `ROOM` and tolerances are worth, or by 1e-9 several times. The evaluator says so, and it is
+excluded (`refinement`).
+
+**Large numbers** are lowered. A transfer or execution that takes `LONGEST` times the latest time is in no feasible
+placement better than the incumbent, and still isn't when it takes no more than that; likewise a part that is `LONGEST`
+times what a memory or a limit admits. Costs beyond `DEAREST` are lowered to it, where the variable can't be negative:
+that lowers the objective of points, and so the bound.
 
 **What is left** is what reduced costs and sums can be wrong by, times the range of each variable, and the gap at which
 HiGHS stops: `margin`, which is taken off every bound. All variables have finite ranges for this.
@@ -44,7 +54,8 @@ ROOM = 2 * _FEASIBILITY
 SMALLEST = 1e-12
 """coefficients below it are left out"""
 LONGEST = 4.0
-"""to what longer executions and transfers are cut, in the model's unit, in which no time is above 1.001"""
+"""to what longer executions and transfers are cut, in the model's unit, in which no time is above 1.001; and larger
+shares of what is admitted"""
 DEAREST = 1e6
 """to what larger costs are cut, where Q is about `SIZE`"""
 SIZE = 100.0

@@ -4,12 +4,12 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offbench import Evaluation, Placement
 from offbench.model.problem import Problem
 from offbench.solvers.milp.choices import Choices
 from offbench.solvers.milp.data import ModelData
+from offbench.solvers.milp.inputs import transfer_s
 
 Pairs = list[tuple[int, int]]
 
@@ -53,8 +53,12 @@ def booked_first(facts: ModelData, placement: Placement, evaluation: Evaluation)
         return []
     place = {k: p for p, k in enumerate(_booking(placement, evaluation))}
     on = placement.servers
-    contested: NDArray[np.bool_] = np.asarray(facts.times.waits_on.any(axis=0))
-    return [(j, k) for j, k in facts.times.rivals if on[j] == on[k] and contested[on[k]] and place[j] < place[k]]
+    at = facts.problem.stations(on)
+    return [
+        (j, k)
+        for j, k in facts.times.rivals
+        if at[j] == at[k] and facts.times.contested[k, on[k]] and place[j] < place[k]
+    ]
 
 
 def _booking(placement: Placement, evaluation: Evaluation) -> list[int]:
@@ -91,7 +95,7 @@ def choices_of(facts: ModelData, placement: Placement, evaluation: Evaluation) -
     for k, choices in enumerate(facts.choices):
         sources = problem.sources_of(k)
         arrivals_s = [
-            end_s[source] + a.input_mb[i] / a.link[on[source], on[k], 0]
+            end_s[source] + transfer_s(a, k, i, on[source], on[k])
             for i, source in zip(problem.inputs_of(k), sources, strict=True)
         ]
         made.append(choice_of(choices, [*(on[source] for source in sources), on[k]], arrivals_s))
