@@ -49,10 +49,11 @@ class Division:
 
 
 def fair_prices(problem: Problem) -> Floats:
-    """Return prices that are as the servers' speeds, so that work costs the same everywhere; 0 for those not in use."""
-    a = problem.arrays
-    prices = np.where(problem.allowed.any(axis=0), a.ghz / a.ghz.max(), 0)
-    fair: Floats = prices / float(prices @ _pool(problem))
+    """Return prices that are as the places' speeds, so that work costs the same everywhere; 0 for those not in use."""
+    instance = problem.instance
+    ghz = np.array([instance.servers[s].compute_ghz for s in instance.places])
+    prices = np.where(problem.allowed.any(axis=0), ghz / ghz.max(), 0)
+    fair: Floats = prices / float(prices @ _slots(problem, np.arange(problem.n_subtasks)))
     return fair
 
 
@@ -71,8 +72,8 @@ class ServerPrices:
         a = problem.arrays
         self._area, self._per_s = area, division.per_s
         self._costs = division.costs[area.subtasks]
-        self._execution_s = a.gcycles[area.subtasks, None] / a.ghz * area.inside[:, None]
-        self._pool = _pool(problem)
+        self._execution_s = a.execution_s[area.subtasks] * area.inside[:, None]
+        self._pool = _slots(problem, area.subtasks)
         tasks = int(area.task[-1]) + 1
         width = math.ceil(tasks / _MOST_RANKS)
         self._ranks = np.arange(1, tasks + 1, width)
@@ -133,5 +134,10 @@ class ServerPrices:
         return value
 
 
-def _pool(problem: Problem) -> Floats:
-    return np.diff(problem.arrays.slot_start.astype(np.int64)).astype(np.float64)
+def _slots(problem: Problem, subtasks: Ints) -> Floats:
+    """Return how many slots these subtasks have at each place: those of all their clients together at the client's."""
+    a = problem.arrays
+    slots = np.diff(a.slot_start.astype(np.int64)).astype(np.float64)
+    found = slots[: problem.n_servers].copy()
+    found[a.client] = slots[np.unique(a.own_station[subtasks])].sum()
+    return found

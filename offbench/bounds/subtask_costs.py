@@ -13,6 +13,7 @@ errors: where little is left of a benefit, it is taken in exact numbers (`evalua
 delay is taken too large by some digits of 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,7 @@ class SubtaskCosts:
         self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
         self._horizon = _horizon(problem)
         self._known: dict[tuple[object, ...], Floats] = {}
+        self._same_run = _alike(problem.arrays)
 
     def under(self, flow: Flow) -> list[SubtaskCost]:
         """Return the step of each subtask."""
@@ -125,12 +127,11 @@ class SubtaskCosts:
         n, m = self.problem.n_subtasks, self.problem.n_servers
         inputs = self.problem.inputs_of(k)
         placed = [i for i in inputs if a.input_of[i] < n]
-        execution = a.gcycles[k] / a.ghz
-        own = np.array([execution, a.client_power_w * execution, a.usd_per_s * execution]) / a.scale[:3, None]
+        execution = a.execution_s[k]
+        own = np.array([execution, a.run_energy_j[k], a.run_usd[k]]) / a.scale[:3, None]
         if m ** (len(placed) + 1) > _LARGEST_TABLE:
-            return SubtaskCost(
-                (), np.where(self.problem.allowed[k], self._forgetful(inputs, own, share, transfers), np.inf)
-            )
+            forgetful = self._forgetful(k, own, share, transfers)
+            return SubtaskCost((), np.where(self.problem.allowed[k], forgetful, np.inf))
 
         shape = (m,) * (len(placed) + 1)
         of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
@@ -145,7 +146,7 @@ class SubtaskCosts:
         )
         arriving = {}
         for i in inputs:
-            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
+            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, k, i))
             energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
             spread = spread + transfers[i] * (sent_s / a.scale[SCALE.delay])
             possible &= sent_s <= assumed.transfer_s
@@ -153,13 +154,13 @@ class SubtaskCosts:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
                 arriving[i] = np.array(np.broadcast_to((execution + sent_s) / a.scale[SCALE.delay], shape))
-        e = (energy_j + a.client_power_w * execution) / a.scale[SCALE.energy]
-        u = (cost_usd + a.usd_per_s * execution) / a.scale[SCALE.cost]
+        e = (energy_j + a.run_energy_j[k]) / a.scale[SCALE.energy]
+        u = (cost_usd + a.run_usd[k]) / a.scale[SCALE.cost]
         gain = np.full(shape, -np.inf)
         counted = self._counted(k, placed, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
         alike = (
-            float(a.gcycles[k]),
+            self._same_run(k),
             tuple((float(a.input_mb[i]), i in placed) for i in inputs),
             self.never_queues[k].tobytes(),
         )
@@ -204,7 +205,7 @@ class SubtaskCosts:
             left[(*sources, s)] = known[q, s]
         return left
 
-    def _forgetful(self, inputs: range, own: Floats, share: float, transfers: Floats) -> Floats:
+    def _forgetful(self, k: int, own: Floats, share: float, transfers: Floats) -> Floats:
         """Return the cost by its own server alone: each input where it is cheapest, H at its largest.
 
         By the inequality of the means the coupling is at most 3 / 27^(1/root).
@@ -212,9 +213,9 @@ class SubtaskCosts:
         a = self.problem.arrays
         of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
-        most = np.array([np.full(len(a.ghz), self._horizon), own[1], own[2]])
-        for i in inputs:
-            t, e, u = (table / scale for table, scale in zip(_transfer(a, i), a.scale, strict=False))
+        most = np.array([np.full(len(own[0]), self._horizon), own[1], own[2]])
+        for i in self.problem.inputs_of(k):
+            t, e, u = (table / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
             cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
@@ -229,11 +230,15 @@ def never_queues(problem: Problem) -> NDArray[np.bool_]:
 
     It starts late only if every slot of its server was booked before it by another that completes
     after its ready time. Those it needs, and those that need it, are never such. So the others that
-    may run there must be as many as the slots.
+    may run there must be as many as the slots. At its client these are the subtasks of the same client.
     """
     a = problem.arrays
-    pool = np.diff(a.slot_start.astype(np.int64))
-    others = problem.allowed.sum(axis=0, dtype=np.int64)[None, :] - problem.allowed
+    slots = np.diff(a.slot_start.astype(np.int64))
+    pool = np.broadcast_to(slots[: problem.n_servers], problem.allowed.shape).copy()
+    pool[:, a.client] = slots[a.own_station]
+    may = np.broadcast_to(problem.allowed.sum(axis=0, dtype=np.int64), problem.allowed.shape).copy()
+    may[:, a.client] = np.bincount(a.own_station[problem.allowed[:, a.client]], minlength=len(slots))[a.own_station]
+    others = may - problem.allowed
     for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
         if len(subtasks) <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
             task = slice(subtasks.start, subtasks.stop)
@@ -258,16 +263,40 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
 def _horizon(problem: Problem) -> float:
     """Return what no standardised delay exceeds: everything one after another."""
     a = problem.arrays
-    apart = ~np.eye(problem.n_servers, dtype=np.bool_)
-    slowest = a.link[..., LINK.rate_mb_per_s].min(where=apart, initial=np.inf)
-    together = a.gcycles.sum() / a.ghz.min() + a.input_mb.sum() / slowest
+    table_of = np.repeat(a.links_of, np.diff(a.input_start.astype(np.int64)))
+    megabytes = np.bincount(table_of, weights=a.input_mb, minlength=len(a.link))
+    slowest, latest_s = a.link[..., LINK.rate_mb_per_s].min(axis=(1, 2)), a.link[..., LINK.latency_s].max(axis=(1, 2))
+    sent_s = megabytes / slowest + np.bincount(table_of, minlength=len(a.link)) * latest_s
+    together = a.execution_s.max(axis=1).sum() + sent_s.sum()
     return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[SCALE.delay])
 
 
-def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:
-    """Return seconds, joules and dollars of an input's transfer, from server to server."""
-    seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
-    return seconds, a.link[..., LINK.power_w] * seconds, a.input_gb[i] * a.link[..., LINK.usd_per_gb]
+def _alike(a: Arrays) -> Callable[[int], tuple[object, ...]]:
+    """Return what tells, of a subtask, all that its costs depend on beside its inputs: how it runs, and by which links.
+
+    Equal means equal in exact numbers.
+    """
+    stated = np.hstack((a.client_power_w, a.usd_per_h))
+    client = np.unique(stated, axis=0, return_inverse=True)[1].ravel()
+
+    def facts(k: int) -> tuple[object, ...]:
+        station = int(a.own_station[k])
+        number = 0 if station == a.client else station - len(a.kind) + 1
+        return int(a.links_of[k]), int(client[number]), a.execution_s[k].tobytes(), a.execution_rest_s[k].tobytes()
+
+    return facts
+
+
+def _transfer(a: Arrays, k: int, i: int) -> tuple[Floats, Floats, Floats]:
+    """Return an input's transmission in seconds, its latency in it, and joules and dollars, from place to place.
+
+    Each direction has its own link. What stays on a server takes nothing; what is sent takes its latency, also if it is
+    0 MB, but no energy while it travels.
+    """
+    link = a.link[a.links_of[k]]
+    seconds = a.input_mb[i] / link[..., LINK.rate_mb_per_s]
+    late_s = seconds + link[..., LINK.latency_s]
+    return late_s, link[..., LINK.power_w] * seconds, a.input_gb[i] * link[..., LINK.usd_per_gb]
 
 
 def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:
