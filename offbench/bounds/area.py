@@ -32,7 +32,7 @@ import numpy as np
 
 from offbench.bounds.path_flows import flows
 from offbench.bounds.server_prices import Division, ServerPrices
-from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.subtask_costs import Flow, SubtaskCosts, tables_of_inputs
 from offbench.bounds.task_groups import groups_of
 from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
 
@@ -149,7 +149,7 @@ class _Quantum:
 
 def _transmissions_s(a: Arrays) -> Iterator[Floats]:
     """Yield how long the inputs can be on their way, by each table of links."""
-    table_of = np.repeat(a.links_of, np.diff(a.input_start.astype(np.int64)))
+    table_of = tables_of_inputs(a)
     for number, table in enumerate(a.link):
         megabytes = np.unique(a.input_mb[table_of == number])
         rate, latency_s = np.unique(table[..., [LINK.rate_mb_per_s, LINK.latency_s]].reshape(-1, 2), axis=0).T

@@ -1,5 +1,6 @@
 """The relaxations by name, from the quickest to the tightest.
 
+All see the places that memories, deadlines and limits leave (`tightening`); beyond that they leave constraints out.
 All but `areas` relax queueing, the spread of each task's delay and the choice of critical inputs (`subtask_costs`):
 whatever these can be, a placement is at least as dear.
 """
@@ -14,6 +15,7 @@ from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Relaxation
 from offbench.bounds.state_space import Group, Window, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.tightening import tightened
 from offbench.model.problem import Problem
 
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
@@ -26,6 +28,7 @@ Parts = list[list[Case]]
 
 def _separate(problem: Problem) -> Iterator[float]:
     """Each subtask where it is cheapest, its inputs where that is cheapest for it; the balance 0."""
+    problem = _tightened(problem)
     steps = _steps(problem)
     for flow in flows(problem):
         program = Program(problem, [[[step]] for step in steps.under(flow)])
@@ -34,11 +37,13 @@ def _separate(problem: Problem) -> Iterator[float]:
 
 def _areas(problem: Problem) -> Iterator[float]:
     """All work over all slots, where tasks or branches are in one another's way; the balance 0 (`area`)."""
+    problem = _tightened(problem)
     yield from area_bounds(problem, _steps(problem))
 
 
 def _paths(problem: Problem) -> Iterator[float]:
     """Servers as one placement has them, as far as two live subtasks tell; the balance 0 (`frontier`)."""
+    problem = _tightened(problem)
     steps = _steps(problem)
     for flow in flows(problem):
         yield Program(problem, _single(steps, flow), problem.n_servers**2).lower_bound(Window(problem.arrays, ()))
@@ -53,11 +58,17 @@ def _windows(problem: Problem) -> Iterator[float]:
 def _blocks(problem: Problem) -> Iterator[float]:
     """Also which input of each residual block is critical (`residual_cases`)."""
     if _has_blocks(problem):
-        yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(problem, steps, flow), _STATES)
+        yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(steps.problem, steps, flow), _STATES)
 
 
 def _has_blocks(problem: Problem) -> bool:
     return any(True for _ in residual_cases.find_blocks(problem))
+
+
+@lru_cache(maxsize=1)
+def _tightened(problem: Problem) -> Problem:
+    """Return the problem that relaxations see: with the places that constraints leave."""
+    return tightened(problem)
 
 
 @lru_cache(maxsize=1)
@@ -74,6 +85,7 @@ def _in_windows(
     problem: Problem, parts: Callable[[SubtaskCosts, Flow], Parts], sizes: Sequence[int]
 ) -> Iterator[float]:
     """Yield bounds from ever larger windows, then with more live subtasks told apart."""
+    problem = _tightened(problem)
     steps = _steps(problem)
     made = [parts(steps, flow) for flow in flows(problem)]
     m = problem.n_servers

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment, linprog
 
 from offbench.model.problem import Floats, Ints, Problem
 
@@ -89,6 +88,8 @@ class ServerPrices:
 
     def improve(self, enough: float) -> Iterator[float]:
         """Yield bounds at other prices, until there is little left to gain or none can be above *enough*."""
+        from scipy.optimize import linprog  # takes long, and most runs that import bounds solve no linear program
+
         servers = len(self._pool)
         for _ in range(_ROUNDS):
             # Variables: the prices, and a height that is below all planes.
@@ -117,6 +118,8 @@ class ServerPrices:
             total = self._costs + rank * per_rank
             at[row] = total.argmin(axis=1)
             sums.append(np.bincount(self._area.task, weights=total[rows, at[row]]))
+        from scipy.optimize import linear_sum_assignment
+
         ranked, task = linear_sum_assignment(np.array(sums)[self._row])
         row_of = np.empty(len(task), np.int64)
         row_of[task] = self._row[ranked]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -263,12 +263,18 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
 def _horizon(problem: Problem) -> float:
     """Return what no standardised delay exceeds: everything one after another."""
     a = problem.arrays
-    table_of = np.repeat(a.links_of, np.diff(a.input_start.astype(np.int64)))
+    table_of = tables_of_inputs(a)
     megabytes = np.bincount(table_of, weights=a.input_mb, minlength=len(a.link))
     slowest, latest_s = a.link[..., LINK.rate_mb_per_s].min(axis=(1, 2)), a.link[..., LINK.latency_s].max(axis=(1, 2))
     sent_s = megabytes / slowest + np.bincount(table_of, minlength=len(a.link)) * latest_s
     together = a.execution_s.max(axis=1).sum() + sent_s.sum()
     return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[SCALE.delay])
+
+
+def tables_of_inputs(a: Arrays) -> Ints:
+    """Return of each input which of the tables in `Arrays.link` it goes by."""
+    start = a.input_start.astype(np.int64)
+    return np.repeat(a.links_of.astype(np.int64), start[1:] - start[:-1])
 
 
 def _alike(a: Arrays) -> Callable[[int], tuple[object, ...]]:

@@ -79,7 +79,8 @@ def _execution_s(problem: Problem, k: int, s: int) -> Fraction:
 
 
 def _link(a: Arrays, k: int, q: int, s: int) -> Floats:
-    return a.link[a.links_of[k], q, s]
+    link: Floats = a.link[a.links_of[k], q, s]
+    return link
 
 
 def _client_of(a: Arrays, k: int) -> int:
