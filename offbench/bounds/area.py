@@ -62,6 +62,8 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
     quantum = _Quantum(problem)
     spread = list(flows(problem))
     paths = [_own_costs(problem, steps, flow) for flow in spread]
+    if not all(np.isfinite(costs.min(axis=1)).all() for costs in paths):
+        return  # constraints leave nothing
     best = np.array([max(_sum_of_least(costs[group.subtasks]) for costs in paths) for group in groups])
 
     def bound() -> float:

@@ -5,11 +5,13 @@ All but `areas` relax queueing, the spread of each task's delay and the choice o
 whatever these can be, a placement is at least as dear.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 from offbench.bounds import residual_cases
 from offbench.bounds.area import area_bounds
+from offbench.bounds.constraint_prices import Uses, less_admitted, priced
 from offbench.bounds.frontier import Case, Program
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Relaxation
@@ -24,8 +26,20 @@ _LARGEST_TABLE = 60_000_000
 _MOST_WORK = 20_000_000_000
 
 Parts = list[list[Case]]
+Bounding = Callable[[Problem], Iterator[float]]
 
 
+def _finite(bounds: Bounding) -> Bounding:
+    """Leave out what is infinite: where no placement is feasible there is nothing to bound."""
+
+    @wraps(bounds)
+    def finite(problem: Problem) -> Iterator[float]:
+        return (value for value in bounds(problem) if value < math.inf)
+
+    return finite
+
+
+@_finite
 def _separate(problem: Problem) -> Iterator[float]:
     """Each subtask where it is cheapest, its inputs where that is cheapest for it; the balance 0."""
     problem = _tightened(problem)
@@ -35,12 +49,14 @@ def _separate(problem: Problem) -> Iterator[float]:
         yield sum(float(stage.cost.min()) for stage in program.stages) - program.rounding
 
 
+@_finite
 def _areas(problem: Problem) -> Iterator[float]:
     """All work over all slots, where tasks or branches are in one another's way; the balance 0 (`area`)."""
     problem = _tightened(problem)
     yield from area_bounds(problem, _steps(problem))
 
 
+@_finite
 def _paths(problem: Problem) -> Iterator[float]:
     """Servers as one placement has them, as far as two live subtasks tell; the balance 0 (`frontier`)."""
     problem = _tightened(problem)
@@ -49,16 +65,41 @@ def _paths(problem: Problem) -> Iterator[float]:
         yield Program(problem, _single(steps, flow), problem.n_servers**2).lower_bound(Window(problem.arrays, ()))
 
 
+@_finite
 def _windows(problem: Problem) -> Iterator[float]:
     """Also the counts, as far as a window shows their differences (`state_space`)."""
     # Where there are residual blocks, large windows are worth more with their cases.
     yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
 
 
+@_finite
 def _blocks(problem: Problem) -> Iterator[float]:
     """Also which input of each residual block is critical (`residual_cases`)."""
     if _has_blocks(problem):
         yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(steps.problem, steps, flow), _STATES)
+
+
+@_finite
+def _prices(problem: Problem) -> Iterator[float]:
+    """Also memories, deadlines and limits, but for a price (`constraint_prices`)."""
+    if not problem.constrained:
+        return
+    problem = _tightened(problem)
+    uses, m = Uses(problem), problem.n_servers
+    window = Window(problem.arrays, widest(problem.arrays, _STATES[0])[0])
+    if m**3 * window.n_states * problem.n_subtasks > _MOST_WORK:
+        window = Window(problem.arrays, ())
+    best = -math.inf, uses.nothing(), next(flows(problem))
+    for flow in flows(problem):
+        for value, prices in priced(problem, uses, flow, window):
+            yield value
+            if value > best[0]:
+                best = value, prices, flow
+    _, prices, flow = best
+    if any(each.any() for each in prices):
+        steps = SubtaskCosts(problem, charges=uses.charges(prices))
+        for value in _by_windows(problem, [_single(steps, flow)], _STATES[1:]):
+            yield less_admitted(value, prices)
 
 
 def _has_blocks(problem: Problem) -> bool:
@@ -87,7 +128,10 @@ def _in_windows(
     """Yield bounds from ever larger windows, then with more live subtasks told apart."""
     problem = _tightened(problem)
     steps = _steps(problem)
-    made = [parts(steps, flow) for flow in flows(problem)]
+    yield from _by_windows(problem, [parts(steps, flow) for flow in flows(problem)], sizes)
+
+
+def _by_windows(problem: Problem, made: Sequence[Parts], sizes: Sequence[int]) -> Iterator[float]:
     m = problem.n_servers
     seen: set[tuple[tuple[Group, ...], int]] = set()
     for rows in (m**2, m**3):
@@ -114,5 +158,6 @@ RELAXATIONS: tuple[Relaxation, ...] = (
     Relaxation("areas", "who runs when and on which slot; where inputs are; balance", _areas),
     Relaxation("paths", "all but two live servers; queueing; balance", _paths),
     Relaxation("windows", "the same, but of the balance only large differences", _windows),
-    Relaxation("blocks", "the same, but knows the critical inputs of residual blocks", _blocks),
+    Relaxation("prices", "the same, but what exceeds a memory, deadline or limit is charged", _prices),
+    Relaxation("blocks", "as windows, but knows the critical inputs of residual blocks", _blocks),
 )

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.bounds.tightening import ROOM
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
+from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -86,6 +87,16 @@ class Assumed:
     """and the transfer of that one takes longer than this"""
 
 
+@dataclass(frozen=True)
+class Charges:
+    """What is charged beside Q (`constraint_prices`)."""
+
+    indicators: Floats
+    """of each task, for each indicator of its subtasks over its scale, shape ``(n_tasks, 3)``"""
+    places: Floats
+    """of each subtask at each place"""
+
+
 class SubtaskCosts:
     """Makes the steps of a problem.
 
@@ -95,12 +106,20 @@ class SubtaskCosts:
         P1, or P2 whose servers are given.
     queueing
         False takes for granted that nothing queues: no bounds come from that, but guidance.
+    charges
+        What steps cost beside their part of Q.
     """
 
-    def __init__(self, problem: Problem, queueing: bool = True) -> None:
+    def __init__(self, problem: Problem, queueing: bool = True, charges: Charges | None = None) -> None:
+        a = problem.arrays
         self.problem = problem
+        self._rates = np.tile(a.weights[WEIGHT.score] * a.weights[:3], (problem.n_tasks, 1))
+        self._places = None
+        if charges is not None:
+            self._rates += charges.indicators
+            self._places = charges.places
         self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
-        self._horizon = _horizon(problem)
+        self._horizon = _horizons(problem)
         self._known: dict[tuple[object, ...], Floats] = {}
         self._same_run = _alike(problem.arrays)
 
@@ -134,16 +153,17 @@ class SubtaskCosts:
             return SubtaskCost((), np.where(self.problem.allowed[k], forgetful, np.inf))
 
         shape = (m,) * (len(placed) + 1)
-        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
+        task = self.problem.task_of[k]
+        of_delay, of_energy, of_cost = self._rates[task]
         possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
         spread = np.broadcast_to(share * own[0], shape)
         # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
         # cube root of a benefit of 1e-16 is no small thing.
         energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
         still = np.broadcast_to(self.never_queues[k], shape)
-        most = (
-            self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[SCALE.delay])
-        )
+        most = float(self._horizon[task])
+        if assumed.delay_s < np.inf:
+            most = min(most, float(assumed.delay_s / a.scale[SCALE.delay]))
         arriving = {}
         for i in inputs:
             sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, k, i))
@@ -165,7 +185,7 @@ class SubtaskCosts:
             self.never_queues[k].tobytes(),
         )
         for i, t in arriving.items():
-            known = (alike, i - inputs.start, share, most)
+            known = (alike, i - inputs.start, of_delay * share, most)
             if known not in self._known:
                 x = self._delay_counted(k, i, placed, t) if a.weights[WEIGHT.coordination] > 0 else t
                 self._known[known] = _gains(
@@ -174,6 +194,8 @@ class SubtaskCosts:
                 ).reshape(shape)  # fmt: skip
             gain = np.maximum(gain, self._known[known])
         parts = of_delay * spread * (1 + n / 8) + of_energy * e + of_cost * u + np.where(gain > -np.inf, gain, 0)
+        if self._places is not None:
+            parts, gain = parts + self._places[k], gain - self._places[k]
         cost = of_delay * spread + of_energy * e + of_cost * u - gain - _DIGITS * parts
         return SubtaskCost(tuple(int(a.input_of[i]) for i in placed), np.where(possible, cost, np.inf))
 
@@ -210,10 +232,10 @@ class SubtaskCosts:
 
         By the inequality of the means the coupling is at most 3 / 27^(1/root).
         """
-        a = self.problem.arrays
-        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
+        a, task = self.problem.arrays, self.problem.task_of[k]
+        of_delay, of_energy, of_cost = self._rates[task]
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
-        most = np.array([np.full(len(own[0]), self._horizon), own[1], own[2]])
+        most = np.array([np.full(len(own[0]), self._horizon[task]), own[1], own[2]])
         for i in self.problem.inputs_of(k):
             t, e, u = (table / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
             cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
@@ -221,6 +243,8 @@ class SubtaskCosts:
         if a.benefits:
             most = np.ones_like(most)
         gain = a.weights[WEIGHT.coordination] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
+        if self._places is not None:
+            cost = cost + self._places[k]
         forgetful: Floats = cost - gain - _DIGITS * (cost * (1 + self.problem.n_subtasks / 8) + gain)
         return forgetful
 
@@ -260,15 +284,21 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
     return related
 
 
-def _horizon(problem: Problem) -> float:
-    """Return what no standardised delay exceeds: everything one after another."""
+def _horizons(problem: Problem) -> Floats:
+    """Return what no standardised delay of each task's subtasks exceeds in a feasible placement.
+
+    Everything one after another; and a subtask takes no longer than its task, or all tasks together, may.
+    """
     a = problem.arrays
     table_of = tables_of_inputs(a)
     megabytes = np.bincount(table_of, weights=a.input_mb, minlength=len(a.link))
     slowest, latest_s = a.link[..., LINK.rate_mb_per_s].min(axis=(1, 2)), a.link[..., LINK.latency_s].max(axis=(1, 2))
     sent_s = megabytes / slowest + np.bincount(table_of, minlength=len(a.link)) * latest_s
     together = a.execution_s.max(axis=1).sum() + sent_s.sum()
-    return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[SCALE.delay])
+    longest_s = float(together + (a.arrival_s.max() - a.arrival_s.min()))
+    admitted_s = np.minimum(a.deadline_s, a.limit[INDICATOR.delay]) * ROOM
+    longest: Floats = np.minimum(longest_s, admitted_s) / float(a.scale[SCALE.delay])
+    return longest
 
 
 def tables_of_inputs(a: Arrays) -> Ints:
