@@ -7,12 +7,15 @@ makes a bound of them takes these off. Constraints are left out.
 
 import numpy as np
 
-from offbench.evaluation.compiled import compiled, inlined
+from offbench.evaluation.compiled import compiled
 from offbench.evaluation.workspace import unpack
 from offbench.model.problem import LINK, Floats, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
+
+# There are no NaNs, and the sign of a zero means nothing: so minima can be taken several at a time.
+FASTMATH = {"nnan", "nsz"}
 
 
 def earliest_starts_s(problem: Problem, own_clock: bool = False) -> Floats:
@@ -32,55 +35,51 @@ def least_times_to_go_s(problem: Problem) -> Floats:
     return to_go
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _earliest(ints, floats, allowed, own_clock, start):
     p = unpack(ints, floats)
     n, m = start.shape
-    arrive = np.empty(m)
+    s_per_mb, latency_s = 1 / p.link[..., LINK.rate_mb_per_s], p.link[..., LINK.latency_s].copy()
+    arrive, there = np.empty(m), np.empty(m)
     for k in range(n):
         table = p.links_of[k]
         arrive[:] = 0.0
         for i in range(p.input_start[k], p.input_start[k + 1]):
-            source = np.int64(p.input_of[i])
-            for s in range(m):
-                if not allowed[k, s]:
-                    continue
-                if source < n:
-                    there = np.inf
-                    for q in range(m):
-                        if allowed[source, q]:
-                            done = start[source, q] + p.execution_s[source, q]
-                            there = min(there, done + _transmission_s(p, table, i, q, s))
+            source, mb = np.int64(p.input_of[i]), p.input_mb[i]
+            there[:] = np.inf
+            for q in range(m):
+                if source < n and allowed[source, q]:
+                    done = start[source, q] + p.execution_s[source, q]
+                elif source >= n and q == p.client:
+                    done = 0.0 if own_clock else p.arrival_s[source - n]
                 else:
-                    there = _transmission_s(p, table, i, p.client, s)
-                    if not own_clock:
-                        there += p.arrival_s[source - n]
-                arrive[s] = max(arrive[s], there)
+                    continue
+                for s in range(m):
+                    there[s] = min(there[s], done + (mb * s_per_mb[table, q, s] + latency_s[table, q, s]))
+            for s in range(m):
+                arrive[s] = max(arrive[s], there[s])
         for s in range(m):
             if allowed[k, s]:
                 start[k, s] = arrive[s]
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _to_go(ints, floats, allowed, to_go):
     p = unpack(ints, floats)
     n, m = to_go.shape
+    s_per_mb, latency_s = 1 / p.link[..., LINK.rate_mb_per_s], p.link[..., LINK.latency_s].copy()
+    rest = np.empty(m)
     for k in range(n - 1, -1, -1):
         table = p.links_of[k]
+        for s in range(m):
+            rest[s] = p.execution_s[k, s] + to_go[k, s]
         for i in range(p.input_start[k], p.input_start[k + 1]):
-            source = np.int64(p.input_of[i])
+            source, mb = np.int64(p.input_of[i]), p.input_mb[i]
             if source >= n:
                 continue
             for q in range(m):
-                if not allowed[source, q]:
-                    continue
-                way = np.inf
-                for s in range(m):
-                    if allowed[k, s]:
-                        way = min(way, _transmission_s(p, table, i, q, s) + (p.execution_s[k, s] + to_go[k, s]))
-                to_go[source, q] = max(to_go[source, q], way)
-
-
-@inlined
-def _transmission_s(p, table, i, q, s):
-    return p.input_mb[i] * (1 / p.link[table, q, s, LINK.rate_mb_per_s]) + p.link[table, q, s, LINK.latency_s]
+                if allowed[source, q]:
+                    way = np.inf
+                    for s in range(m):
+                        way = min(way, (mb * s_per_mb[table, q, s] + latency_s[table, q, s]) + rest[s])
+                    to_go[source, q] = max(to_go[source, q], way)

@@ -24,7 +24,7 @@ from offbench.model.instance import Instance, load
 from offbench.model.problem import INDICATOR, P1, Ints, Problem
 
 # Sets of places that are looked at for weights that only they may hold.
-_MOST_SETS = 100
+_MOST_SETS = 20
 # Servers and characters of a name that a sentence has.
 _MOST_NAMES = 3
 _LONGEST = 40
@@ -81,42 +81,63 @@ def _too_large(problem: Problem, fits: Admitted) -> Iterator[str]:
 
 def _too_full(problem: Problem, fits: Admitted) -> Iterator[str]:
     """Find servers that are the only ones for some layers, and too small for their weights together."""
-    a = problem.arrays
-    k = a.weighed.astype(np.int64)
-    if not k.size:
+    a, client = problem.arrays, problem.arrays.client
+    if not a.weighed.size:
         return
-    everywhere = np.ones((1, problem.n_servers), np.bool_)
-    sets = np.unique(np.concatenate((fits[k], everywhere)), axis=0)
-    for places in sets[np.argsort(sets.sum(axis=1), kind="stable")][:_MOST_SETS]:
-        remote = np.flatnonzero(places & (np.arange(len(places)) != a.client))
-        inside = ~(fits[k] & ~places).any(axis=1)
-        if not inside.any() or not np.isfinite(a.memory_mb[remote].sum()):
+    own = a.own_station[a.weighed].astype(np.int64)
+    order = np.lexsort((own, a.weights_of))  # those of the same weights and client one after another
+    k, held, own = a.weighed[order].astype(np.int64), a.weights_of[order].astype(np.int64), own[order]
+    may, weights_mb = fits[k], a.weights_mb[k]
+    for places in _sets(may):
+        remote_mb = float(a.memory_mb[: problem.n_servers][places & (np.arange(len(places)) != client)].sum())
+        inside = np.flatnonzero(~(may & ~places).any(axis=1))
+        if not inside.size or not np.isfinite(remote_mb):
             continue
-        groups = [inside]
-        if places[a.client]:
-            # A client's layers have it and the remote servers; several clients' layers, all of these.
-            own = np.bincount(a.own_station[k[inside]], weights=a.weights_mb[k[inside]], minlength=problem.n_stations)
-            crowded = np.flatnonzero(own > (a.memory_mb + a.memory_mb[remote].sum()) * ROOM)
-            groups = [*(inside & (a.own_station[k] == station) for station in crowded), inside]
-        for group in groups:
-            clients = np.unique(a.own_station[k[group]]) if places[a.client] else np.empty(0, np.int64)
-            stations = np.concatenate((clients, remote)).astype(np.int64)
-            _, first = np.unique(a.weights_of[group], return_index=True)  # the same weights count once
-            weights, memory = a.weights_mb[k[group][first]].sum(), a.memory_mb[stations].sum()
-            if weights > memory * ROOM:
-                yield _full(problem, stations, int(group.sum()), float(weights), float(memory))
+        if places[client]:
+            # Of each client's layers, which have it and the remote servers.
+            each = inside[_first(held[inside], own[inside])]
+            needed = np.bincount(own[each], weights=weights_mb[each], minlength=problem.n_stations)
+            worst = int((needed / (a.memory_mb + remote_mb)).argmax())
+            if needed[worst] > (a.memory_mb[worst] + remote_mb) * ROOM:
+                yield _full(problem, k[inside[own[inside] == worst]], places, float(needed[worst]))
                 return
+        each = inside[_first(held[inside])]
+        clients_mb = float(a.memory_mb[np.unique(own[inside])].sum()) if places[client] else 0.0
+        if weights_mb[each].sum() > (clients_mb + remote_mb) * ROOM:
+            yield _full(problem, k[inside], places, float(weights_mb[each].sum()))
+            return
 
 
-def _full(problem: Problem, stations: Ints, layers: int, weights_mb: float, memory_mb: float) -> str:
-    weights, memory = _apart(weights_mb, memory_mb)
+def _sets(may: Admitted) -> Iterator[Admitted]:
+    """Yield sets of places that some layers are restricted to, the smallest first, and all places."""
+    # Where two sets have the same code only one is looked at.
+    codes = may @ (np.uint64(1) << np.arange(may.shape[1], dtype=np.uint64) % np.uint64(64))
+    sets = may[np.unique(codes, return_index=True)[1]]
+    yield from sets[np.argsort(sets.sum(axis=1), kind="stable")][:_MOST_SETS]
+    yield np.ones(may.shape[1], np.bool_)
+
+
+def _first(*sorted_by: Ints) -> Ints:
+    """Return where a row differs from the one before."""
+    differs = np.ones(len(sorted_by[0]), np.bool_)
+    differs[1:] = np.any([each[1:] != each[:-1] for each in sorted_by], axis=0)
+    return np.flatnonzero(differs)
+
+
+def _full(problem: Problem, k: Ints, places: Admitted, weights_mb: float) -> str:
+    """Say that subtasks *k*, which only run at some *places*, have weights beyond the memories there."""
+    a = problem.arrays
+    remote = np.flatnonzero(places & (np.arange(len(places)) != a.client))
+    clients = np.unique(a.own_station[k]) if places[a.client] else remote[:0]
+    stations = np.concatenate((clients, remote)).astype(np.int64)
+    weights, memory = _apart(weights_mb, float(a.memory_mb[stations].sum()))
     names = [_name(problem.station_names[s]) for s in stations[:_MOST_NAMES]]
     if len(stations) > _MOST_NAMES:
         names.append(f"{len(stations) - _MOST_NAMES:,} more")
     where = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    one = layers == 1
+    one = len(k) == 1
     return (
-        f"{layers:,} layer{'' if one else 's'} can be on {where} alone, with {memory} MB of memory"
+        f"{len(k):,} layer{'' if one else 's'} can be on {where} alone, with {memory} MB of memory"
         f"{' together' if len(stations) > 1 else ''}, but {'its' if one else 'their'} weights take {weights} MB"
     )
 

@@ -10,7 +10,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bounds.critical_path import earliest_starts_s, least_times_to_go_s
+from offbench.bounds.critical_path import FASTMATH, earliest_starts_s, least_times_to_go_s
 from offbench.evaluation.compiled import compiled
 from offbench.evaluation.workspace import unpack
 from offbench.model.problem import FEASIBLE, INDICATOR, LINK, Floats, Problem
@@ -121,25 +121,26 @@ def _within_limits(problem: Problem) -> Admitted:
     return within
 
 
-@compiled
+@compiled(fastmath=FASTMATH)
 def _least(ints, floats, allowed, energy_j, cost_usd):
     p = unpack(ints, floats)
     n, m = allowed.shape
+    j_per_mb = p.link[..., LINK.power_w] / p.link[..., LINK.rate_mb_per_s]
+    usd_per_gb = p.link[..., LINK.usd_per_gb].copy()
+    least_j, least_usd = np.empty(m), np.empty(m)
     for k in range(n):
         table = p.links_of[k]
         for s in range(m):
-            if not allowed[k, s]:
-                continue
-            energy, cost = p.run_energy_j[k, s], p.run_usd[k, s]
-            for i in range(p.input_start[k], p.input_start[k + 1]):
-                source = np.int64(p.input_of[i])
-                least_j = least_usd = np.inf
-                for q in range(m):
-                    if (source < n and allowed[source, q]) or (source >= n and q == p.client):
-                        sent_s = p.input_mb[i] / p.link[table, q, s, LINK.rate_mb_per_s]
-                        least_j = min(least_j, sent_s * p.link[table, q, s, LINK.power_w])
-                        least_usd = min(least_usd, p.input_gb[i] * p.link[table, q, s, LINK.usd_per_gb])
-                energy += least_j
-                cost += least_usd
-            energy_j[k, s] = energy
-            cost_usd[k, s] = cost
+            if allowed[k, s]:
+                energy_j[k, s], cost_usd[k, s] = p.run_energy_j[k, s], p.run_usd[k, s]
+        for i in range(p.input_start[k], p.input_start[k + 1]):
+            source, mb, gb = np.int64(p.input_of[i]), p.input_mb[i], p.input_gb[i]
+            least_j[:], least_usd[:] = np.inf, np.inf
+            for q in range(m):
+                if (source < n and allowed[source, q]) or (source >= n and q == p.client):
+                    for s in range(m):
+                        least_j[s] = min(least_j[s], mb * j_per_mb[table, q, s])
+                        least_usd[s] = min(least_usd[s], gb * usd_per_gb[table, q, s])
+            for s in range(m):
+                energy_j[k, s] += least_j[s]
+                cost_usd[k, s] += least_usd[s]
