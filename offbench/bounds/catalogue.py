@@ -87,7 +87,7 @@ def _prices(problem: Problem) -> Iterator[float]:
     problem = _tightened(problem)
     uses, m = Uses(problem), problem.n_servers
     window = Window(problem.arrays, widest(problem.arrays, _STATES[0])[0])
-    if m**3 * window.n_states * problem.n_subtasks > _MOST_WORK:
+    if m**2 * window.n_states * problem.n_subtasks > _LARGEST_TABLE:  # there is a table of each subtask
         window = Window(problem.arrays, ())
     best = -math.inf, uses.nothing(), next(flows(problem))
     for flow in flows(problem):
@@ -135,6 +135,7 @@ def _by_windows(problem: Problem, made: Sequence[Parts], sizes: Sequence[int]) -
     m = problem.n_servers
     seen: set[tuple[tuple[Group, ...], int]] = set()
     for rows in (m**2, m**3):
+        programs: list[Program] = []  # those of fewer rows aren't kept while there are more
         # Which flow is better shows in the first window; larger ones are worth their time only with that.
         programs = [Program(problem, each, rows) for each in made]
         values: list[float] = []

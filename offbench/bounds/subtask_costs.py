@@ -29,6 +29,8 @@ from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Float
 
 # A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
 _LARGEST_TABLE = 3_000_000
+# Of all that is kept to be used again.
+_MOST_KNOWN = 25_000_000
 # `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
 _INTERVALS = 100
 _TOLERANCE = 1e-7
@@ -121,11 +123,40 @@ class SubtaskCosts:
         self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
         self._horizon = _horizons(problem)
         self._known: dict[tuple[object, ...], Floats] = {}
+        self._room = _MOST_KNOWN
         self._same_run = _alike(problem.arrays)
 
     def under(self, flow: Flow) -> list[SubtaskCost]:
-        """Return the step of each subtask."""
-        return [self.step(k, flow.subtask[k], flow.transfer) for k in range(self.problem.n_subtasks)]
+        """Return the step of each subtask; copies share a table."""
+        made: dict[tuple[object, ...], Floats] = {}
+        steps = []
+        for k in range(self.problem.n_subtasks):
+            like = self._like(k, flow)
+            if like in made and len(sources := self._sources(k)) == made[like].ndim - 1:
+                steps.append(SubtaskCost(sources, made[like]))
+            else:
+                steps.append(self.step(k, flow.subtask[k], flow.transfer))
+                made[like] = steps[-1].cost
+        return steps
+
+    def _like(self, k: int, flow: Flow) -> tuple[object, ...]:
+        """Return what the step of a subtask depends on, but for the numbers of its sources."""
+        task = self.problem.task_of[k]
+        i = slice(*self.problem.arrays.input_start[k : k + 2])
+        return (
+            self._alike(k), self.problem.allowed[k].tobytes(), float(flow.subtask[k]), flow.transfer[i].tobytes(),
+            float(self._horizon[task]), self._rates[task].tobytes(),
+            b"" if self._places is None else self._places[k].tobytes(),
+        )  # fmt: skip
+
+    def _alike(self, k: int) -> tuple[object, ...]:
+        """Return what its costs depend on beside what is allowed, charged and spread: the same for every copy."""
+        a, n = self.problem.arrays, self.problem.n_subtasks
+        inputs = tuple((float(a.input_mb[i]), a.input_of[i] < n) for i in self.problem.inputs_of(k))
+        return self._same_run(k), inputs, self.never_queues[k].tobytes()
+
+    def _sources(self, k: int) -> tuple[int, ...]:
+        return tuple(source for source in self.problem.sources_of(k) if source < self.problem.n_subtasks)
 
     def step(self, k: int, share: float, transfers: Floats, assumed: Assumed | None = None) -> SubtaskCost:
         """Return the step of one subtask.
@@ -179,20 +210,20 @@ class SubtaskCosts:
         gain = np.full(shape, -np.inf)
         counted = self._counted(k, placed, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
-        alike = (
-            self._same_run(k),
-            tuple((float(a.input_mb[i]), i in placed) for i in inputs),
-            self.never_queues[k].tobytes(),
-        )
+        alike = self._alike(k)
         for i, t in arriving.items():
             known = (alike, i - inputs.start, of_delay * share, most)
-            if known not in self._known:
+            found = self._known.get(known)
+            if found is None:
                 x = self._delay_counted(k, i, placed, t) if a.weights[WEIGHT.coordination] > 0 else t
-                self._known[known] = _gains(
+                found = _gains(
                     t.ravel(), x.ravel(), *(each.ravel() for each in counted), still.ravel(),
                     a.weights[WEIGHT.coordination], of_delay * share, most, a.lambdas, a.root, a.benefits,
                 ).reshape(shape)  # fmt: skip
-            gain = np.maximum(gain, self._known[known])
+                if self._room >= found.size:
+                    self._room -= found.size
+                    self._known[known] = found
+            gain = np.maximum(gain, found)
         parts = of_delay * spread * (1 + n / 8) + of_energy * e + of_cost * u + np.where(gain > -np.inf, gain, 0)
         if self._places is not None:
             parts, gain = parts + self._places[k], gain - self._places[k]
