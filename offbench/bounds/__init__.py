@@ -7,12 +7,14 @@ solved exactly. One file an idea; the argument for its validity is its docstring
 from offbench.bounds.area import area_bounds
 from offbench.bounds.catalogue import RELAXATIONS
 from offbench.bounds.frontier import Program
+from offbench.bounds.infeasibility import why_infeasible
 from offbench.bounds.label_setting import Guide, sweep
 from offbench.bounds.lagrangian import Split
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Bounds, Relaxation, RelaxationResult, tightest
 from offbench.bounds.state_space import Group, Window, alone, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.tightening import tightened
 from offbench.bounds.warm_up import warm_up
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "area_bounds",
     "flows",
     "sweep",
+    "tightened",
     "tightest",
     "warm_up",
+    "why_infeasible",
     "widest",
 ]  # fmt: skip

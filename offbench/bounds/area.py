@@ -32,9 +32,9 @@ import numpy as np
 
 from offbench.bounds.path_flows import flows
 from offbench.bounds.server_prices import Division, ServerPrices
-from offbench.bounds.subtask_costs import Flow, SubtaskCosts
+from offbench.bounds.subtask_costs import Flow, SubtaskCosts, tables_of_inputs
 from offbench.bounds.task_groups import groups_of
-from offbench.model.problem import LINK, SCALE, WEIGHT, Floats, Problem
+from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
 
 # Shares of the delay that go to paths. Where coordination weighs, some must, or queueing would be worth too much.
 _SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -62,6 +62,8 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
     quantum = _Quantum(problem)
     spread = list(flows(problem))
     paths = [_own_costs(problem, steps, flow) for flow in spread]
+    if not all(np.isfinite(costs.min(axis=1)).all() for costs in paths):
+        return  # constraints leave nothing
     best = np.array([max(_sum_of_least(costs[group.subtasks]) for costs in paths) for group in groups])
 
     def bound() -> float:
@@ -124,9 +126,7 @@ class _Quantum:
         )
         if (others / [a.scale[SCALE.energy], a.scale[SCALE.cost], 1, a.scale[SCALE.balance]]).any():
             return
-        execution_s = (a.gcycles[:, None] / a.ghz)[problem.allowed]
-        transfer_s = a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]
-        durations = np.unique(np.concatenate((execution_s, transfer_s.ravel(), a.arrival_s)))
+        durations = np.unique(np.concatenate((a.execution_s[problem.allowed], *_transmissions_s(a), a.arrival_s)))
         if durations[-1] == 0:
             return
         fractions = []
@@ -147,3 +147,12 @@ class _Quantum:
     def whole_s(self, delay_s: float) -> float:
         """Round a bound on the delay up; what lies a little above a multiple may be there by rounding."""
         return self.s * math.ceil(delay_s / self.s - 1e-6) - self._off_s
+
+
+def _transmissions_s(a: Arrays) -> Iterator[Floats]:
+    """Yield how long the inputs can be on their way, by each table of links."""
+    table_of = tables_of_inputs(a)
+    for number, table in enumerate(a.link):
+        megabytes = np.unique(a.input_mb[table_of == number])
+        rate, latency_s = np.unique(table[..., [LINK.rate_mb_per_s, LINK.latency_s]].reshape(-1, 2), axis=0).T
+        yield np.unique(megabytes[:, None] / rate + latency_s)

@@ -53,6 +53,7 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
             if source < problem.n_subtasks:
                 last_reader[source] = k
     live: tuple[int, ...] = ()
+    into: dict[tuple[int, tuple[int, ...]], Ints] = {}
     first, made = 0, []
     for part in cases:
         laid = []
@@ -65,7 +66,11 @@ def _stages(problem: Problem, cases: Sequence[Sequence[Case]], rows: int) -> lis
                     old = after[:-1] if after[-1] == k else after
                     least = min(old, key=lambda source: weight.get(source, 0.0))
                     after = tuple(source for source in after if source != least)
-                chain.append(ProgramStage(before, _known(step, before, pinned, m), _into(before, k, after, m)))
+                axes = (*before, k)
+                kept = tuple(axes.index(source) for source in after)
+                if (len(axes), kept) not in into:
+                    into[len(axes), kept] = _into(len(axes), kept, m)
+                chain.append(ProgramStage(before, _known(step, before, pinned, m), into[len(axes), kept]))
                 before = after
             laid.append(chain)
         made.append(laid)
@@ -84,16 +89,17 @@ def _known(step: SubtaskCost, live: tuple[int, ...], pinned: dict[int, int], m: 
     order = sorted(range(len(kept)), key=lambda axis: kept[axis])
     cost = cost.transpose(*order, len(kept))
     shape = [m if source in kept else 1 for source in live]
+    if cost.ndim == len(live) + 1 and cost.flags.c_contiguous and cost.flags.writeable:
+        return cost.reshape(-1, m)  # of many subtasks, copies would take much memory
     full = np.broadcast_to(cost.reshape(*shape, m), (*[m] * len(live), m))
     return np.array(full.reshape(-1, m), order="C")  # always writable, so of one type, for which all is compiled once
 
 
-def _into(live: tuple[int, ...], k: int, after: tuple[int, ...], m: int) -> Ints:
-    places = (*live, k)
-    row = np.zeros((m,) * len(places), np.int64)
-    for source in after:
-        axis = places.index(source)
-        shape = [m if i == axis else 1 for i in range(len(places))]
+def _into(axes: int, kept: tuple[int, ...], m: int) -> Ints:
+    """Return the row by servers along *axes*, of which some are *kept*."""
+    row = np.zeros((m,) * axes, np.int64)
+    for axis in kept:
+        shape = [m if i == axis else 1 for i in range(axes)]
         row = row * m + np.arange(m).reshape(shape)
     return np.ascontiguousarray(row.reshape(-1, m))
 

@@ -2,7 +2,8 @@
 
 Between two layers that nothing bypasses, its fork and its join, lies a block. The join reads the
 end of a chain of layers and the fork itself, the skip. Where the chain is critical, all of the block's delay is
-the chain's. Where the skip is, the delay is the skip's transfer, and nothing in the chain takes longer.
+the chain's. Where the skip is, the delay is the skip's transmission, and nothing in the chain takes longer: transfers
+count with their latencies, and both ways end on the join's server.
 Every placement is in one of these cases, so the least of them is a bound. A delay in the chain counts as no longer than
 the skip's transfer if it is so but for 1e-12 of it, so that rounding rules no placement out of its case.
 """
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from offbench.bounds.frontier import Case
 from offbench.bounds.subtask_costs import Assumed, Flow, SubtaskCosts
 from offbench.model.problem import LINK, Problem
+
+# No more times of a skip's transmission are told apart.
+_MOST_TIMES = 12
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,11 @@ def _cases(problem: Problem, steps: SubtaskCosts, flow: Flow, block: ResidualBlo
     for k in range(block.fork + 1, block.join):
         through[k] = problem.inputs_of(k).start
     yield _case(steps, flow, block, through, Assumed(critical=block.chain))
-    # The skip's transfer takes one of few times.
-    times_s = np.unique(a.input_mb[block.skip] / a.link[..., LINK.rate_mb_per_s])
+    # The skip's transmission takes one of few times, or is told to lie between two of them.
+    link = a.link[a.links_of[block.join]]
+    times_s = np.unique(a.input_mb[block.skip] / link[..., LINK.rate_mb_per_s] + link[..., LINK.latency_s])
+    if len(times_s) > _MOST_TIMES:
+        times_s = times_s[np.linspace(0, len(times_s) - 1, _MOST_TIMES).round().astype(int)]
     through = np.full(problem.n_subtasks, -1)
     through[block.join] = block.skip
     for shorter, time_s in zip([-np.inf, *times_s[:-1]], times_s, strict=True):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment, linprog
 
 from offbench.model.problem import Floats, Ints, Problem
 
@@ -49,10 +48,11 @@ class Division:
 
 
 def fair_prices(problem: Problem) -> Floats:
-    """Return prices that are as the servers' speeds, so that work costs the same everywhere; 0 for those not in use."""
-    a = problem.arrays
-    prices = np.where(problem.allowed.any(axis=0), a.ghz / a.ghz.max(), 0)
-    fair: Floats = prices / float(prices @ _pool(problem))
+    """Return prices that are as the places' speeds, so that work costs the same everywhere; 0 for those not in use."""
+    instance = problem.instance
+    ghz = np.array([instance.servers[s].compute_ghz for s in instance.places])
+    prices = np.where(problem.allowed.any(axis=0), ghz / ghz.max(), 0)
+    fair: Floats = prices / float(prices @ _slots(problem, np.arange(problem.n_subtasks)))
     return fair
 
 
@@ -71,8 +71,8 @@ class ServerPrices:
         a = problem.arrays
         self._area, self._per_s = area, division.per_s
         self._costs = division.costs[area.subtasks]
-        self._execution_s = a.gcycles[area.subtasks, None] / a.ghz * area.inside[:, None]
-        self._pool = _pool(problem)
+        self._execution_s = a.execution_s[area.subtasks] * area.inside[:, None]
+        self._pool = _slots(problem, area.subtasks)
         tasks = int(area.task[-1]) + 1
         width = math.ceil(tasks / _MOST_RANKS)
         self._ranks = np.arange(1, tasks + 1, width)
@@ -88,6 +88,8 @@ class ServerPrices:
 
     def improve(self, enough: float) -> Iterator[float]:
         """Yield bounds at other prices, until there is little left to gain or none can be above *enough*."""
+        from scipy.optimize import linprog  # takes long, and most runs that import bounds solve no linear program
+
         servers = len(self._pool)
         for _ in range(_ROUNDS):
             # Variables: the prices, and a height that is below all planes.
@@ -116,6 +118,8 @@ class ServerPrices:
             total = self._costs + rank * per_rank
             at[row] = total.argmin(axis=1)
             sums.append(np.bincount(self._area.task, weights=total[rows, at[row]]))
+        from scipy.optimize import linear_sum_assignment
+
         ranked, task = linear_sum_assignment(np.array(sums)[self._row])
         row_of = np.empty(len(task), np.int64)
         row_of[task] = self._row[ranked]
@@ -133,5 +137,10 @@ class ServerPrices:
         return value
 
 
-def _pool(problem: Problem) -> Floats:
-    return np.diff(problem.arrays.slot_start.astype(np.int64)).astype(np.float64)
+def _slots(problem: Problem, subtasks: Ints) -> Floats:
+    """Return how many slots these subtasks have at each place: those of all their clients together at the client's."""
+    a = problem.arrays
+    slots = np.diff(a.slot_start.astype(np.int64)).astype(np.float64)
+    found = slots[: problem.n_servers].copy()
+    found[a.client] = slots[np.unique(a.own_station[subtasks])].sum()
+    return found

@@ -13,20 +13,24 @@ errors: where little is left of a benefit, it is taken in exact numbers (`evalua
 delay is taken too large by some digits of 1.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.bounds.tightening import ROOM
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
+from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
 
 # A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
 _LARGEST_TABLE = 3_000_000
+# Of all that is kept to be used again.
+_MOST_KNOWN = 25_000_000
 # `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
 _INTERVALS = 100
 _TOLERANCE = 1e-7
@@ -85,6 +89,16 @@ class Assumed:
     """and the transfer of that one takes longer than this"""
 
 
+@dataclass(frozen=True)
+class Charges:
+    """What is charged beside Q (`constraint_prices`)."""
+
+    indicators: Floats
+    """of each task, for each indicator of its subtasks over its scale, shape ``(n_tasks, 3)``"""
+    places: Floats
+    """of each subtask at each place"""
+
+
 class SubtaskCosts:
     """Makes the steps of a problem.
 
@@ -94,17 +108,55 @@ class SubtaskCosts:
         P1, or P2 whose servers are given.
     queueing
         False takes for granted that nothing queues: no bounds come from that, but guidance.
+    charges
+        What steps cost beside their part of Q.
     """
 
-    def __init__(self, problem: Problem, queueing: bool = True) -> None:
+    def __init__(self, problem: Problem, queueing: bool = True, charges: Charges | None = None) -> None:
+        a = problem.arrays
         self.problem = problem
+        self._rates = np.tile(a.weights[WEIGHT.score] * a.weights[:3], (problem.n_tasks, 1))
+        self._places = None
+        if charges is not None:
+            self._rates += charges.indicators
+            self._places = charges.places
         self.never_queues = never_queues(problem) if queueing else np.ones_like(problem.allowed)
-        self._horizon = _horizon(problem)
+        self._horizon = _horizons(problem)
         self._known: dict[tuple[object, ...], Floats] = {}
+        self._room = _MOST_KNOWN
+        self._same_run = _alike(problem.arrays)
 
     def under(self, flow: Flow) -> list[SubtaskCost]:
-        """Return the step of each subtask."""
-        return [self.step(k, flow.subtask[k], flow.transfer) for k in range(self.problem.n_subtasks)]
+        """Return the step of each subtask; copies share a table."""
+        made: dict[tuple[object, ...], Floats] = {}
+        steps = []
+        for k in range(self.problem.n_subtasks):
+            like = self._like(k, flow)
+            if like in made and len(sources := self._sources(k)) == made[like].ndim - 1:
+                steps.append(SubtaskCost(sources, made[like]))
+            else:
+                steps.append(self.step(k, flow.subtask[k], flow.transfer))
+                made[like] = steps[-1].cost
+        return steps
+
+    def _like(self, k: int, flow: Flow) -> tuple[object, ...]:
+        """Return what the step of a subtask depends on, but for the numbers of its sources."""
+        task = self.problem.task_of[k]
+        i = slice(*self.problem.arrays.input_start[k : k + 2])
+        return (
+            self._alike(k), self.problem.allowed[k].tobytes(), float(flow.subtask[k]), flow.transfer[i].tobytes(),
+            float(self._horizon[task]), self._rates[task].tobytes(),
+            b"" if self._places is None else self._places[k].tobytes(),
+        )  # fmt: skip
+
+    def _alike(self, k: int) -> tuple[object, ...]:
+        """Return what its costs depend on beside what is allowed, charged and spread: the same for every copy."""
+        a, n = self.problem.arrays, self.problem.n_subtasks
+        inputs = tuple((float(a.input_mb[i]), a.input_of[i] < n) for i in self.problem.inputs_of(k))
+        return self._same_run(k), inputs, self.never_queues[k].tobytes()
+
+    def _sources(self, k: int) -> tuple[int, ...]:
+        return tuple(source for source in self.problem.sources_of(k) if source < self.problem.n_subtasks)
 
     def step(self, k: int, share: float, transfers: Floats, assumed: Assumed | None = None) -> SubtaskCost:
         """Return the step of one subtask.
@@ -125,27 +177,27 @@ class SubtaskCosts:
         n, m = self.problem.n_subtasks, self.problem.n_servers
         inputs = self.problem.inputs_of(k)
         placed = [i for i in inputs if a.input_of[i] < n]
-        execution = a.gcycles[k] / a.ghz
-        own = np.array([execution, a.client_power_w * execution, a.usd_per_s * execution]) / a.scale[:3, None]
+        execution = a.execution_s[k]
+        own = np.array([execution, a.run_energy_j[k], a.run_usd[k]]) / a.scale[:3, None]
         if m ** (len(placed) + 1) > _LARGEST_TABLE:
-            return SubtaskCost(
-                (), np.where(self.problem.allowed[k], self._forgetful(inputs, own, share, transfers), np.inf)
-            )
+            forgetful = self._forgetful(k, own, share, transfers)
+            return SubtaskCost((), np.where(self.problem.allowed[k], forgetful, np.inf))
 
         shape = (m,) * (len(placed) + 1)
-        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
+        task = self.problem.task_of[k]
+        of_delay, of_energy, of_cost = self._rates[task]
         possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
         spread = np.broadcast_to(share * own[0], shape)
         # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
         # cube root of a benefit of 1e-16 is no small thing.
         energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
         still = np.broadcast_to(self.never_queues[k], shape)
-        most = (
-            self._horizon if assumed.delay_s == np.inf else min(self._horizon, assumed.delay_s / a.scale[SCALE.delay])
-        )
+        most = float(self._horizon[task])
+        if assumed.delay_s < np.inf:
+            most = min(most, float(assumed.delay_s / a.scale[SCALE.delay]))
         arriving = {}
         for i in inputs:
-            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, i))
+            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, k, i))
             energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
             spread = spread + transfers[i] * (sent_s / a.scale[SCALE.delay])
             possible &= sent_s <= assumed.transfer_s
@@ -153,26 +205,28 @@ class SubtaskCosts:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
                 arriving[i] = np.array(np.broadcast_to((execution + sent_s) / a.scale[SCALE.delay], shape))
-        e = (energy_j + a.client_power_w * execution) / a.scale[SCALE.energy]
-        u = (cost_usd + a.usd_per_s * execution) / a.scale[SCALE.cost]
+        e = (energy_j + a.run_energy_j[k]) / a.scale[SCALE.energy]
+        u = (cost_usd + a.run_usd[k]) / a.scale[SCALE.cost]
         gain = np.full(shape, -np.inf)
         counted = self._counted(k, placed, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
-        alike = (
-            float(a.gcycles[k]),
-            tuple((float(a.input_mb[i]), i in placed) for i in inputs),
-            self.never_queues[k].tobytes(),
-        )
+        alike = self._alike(k)
         for i, t in arriving.items():
-            known = (alike, i - inputs.start, share, most)
-            if known not in self._known:
+            known = (alike, i - inputs.start, of_delay * share, most)
+            found = self._known.get(known)
+            if found is None:
                 x = self._delay_counted(k, i, placed, t) if a.weights[WEIGHT.coordination] > 0 else t
-                self._known[known] = _gains(
+                found = _gains(
                     t.ravel(), x.ravel(), *(each.ravel() for each in counted), still.ravel(),
                     a.weights[WEIGHT.coordination], of_delay * share, most, a.lambdas, a.root, a.benefits,
                 ).reshape(shape)  # fmt: skip
-            gain = np.maximum(gain, self._known[known])
+                if self._room >= found.size:
+                    self._room -= found.size
+                    self._known[known] = found
+            gain = np.maximum(gain, found)
         parts = of_delay * spread * (1 + n / 8) + of_energy * e + of_cost * u + np.where(gain > -np.inf, gain, 0)
+        if self._places is not None:
+            parts, gain = parts + self._places[k], gain - self._places[k]
         cost = of_delay * spread + of_energy * e + of_cost * u - gain - _DIGITS * parts
         return SubtaskCost(tuple(int(a.input_of[i]) for i in placed), np.where(possible, cost, np.inf))
 
@@ -204,22 +258,24 @@ class SubtaskCosts:
             left[(*sources, s)] = known[q, s]
         return left
 
-    def _forgetful(self, inputs: range, own: Floats, share: float, transfers: Floats) -> Floats:
+    def _forgetful(self, k: int, own: Floats, share: float, transfers: Floats) -> Floats:
         """Return the cost by its own server alone: each input where it is cheapest, H at its largest.
 
         By the inequality of the means the coupling is at most 3 / 27^(1/root).
         """
-        a = self.problem.arrays
-        of_delay, of_energy, of_cost = a.weights[WEIGHT.score] * a.weights[:3]
+        a, task = self.problem.arrays, self.problem.task_of[k]
+        of_delay, of_energy, of_cost = self._rates[task]
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
-        most = np.array([np.full(len(a.ghz), self._horizon), own[1], own[2]])
-        for i in inputs:
-            t, e, u = (table / scale for table, scale in zip(_transfer(a, i), a.scale, strict=False))
+        most = np.array([np.full(len(own[0]), self._horizon[task]), own[1], own[2]])
+        for i in self.problem.inputs_of(k):
+            t, e, u = (table / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
             cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
             most = np.ones_like(most)
         gain = a.weights[WEIGHT.coordination] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
+        if self._places is not None:
+            cost = cost + self._places[k]
         forgetful: Floats = cost - gain - _DIGITS * (cost * (1 + self.problem.n_subtasks / 8) + gain)
         return forgetful
 
@@ -229,11 +285,15 @@ def never_queues(problem: Problem) -> NDArray[np.bool_]:
 
     It starts late only if every slot of its server was booked before it by another that completes
     after its ready time. Those it needs, and those that need it, are never such. So the others that
-    may run there must be as many as the slots.
+    may run there must be as many as the slots. At its client these are the subtasks of the same client.
     """
     a = problem.arrays
-    pool = np.diff(a.slot_start.astype(np.int64))
-    others = problem.allowed.sum(axis=0, dtype=np.int64)[None, :] - problem.allowed
+    slots = np.diff(a.slot_start.astype(np.int64))
+    pool = np.broadcast_to(slots[: problem.n_servers], problem.allowed.shape).copy()
+    pool[:, a.client] = slots[a.own_station]
+    may = np.broadcast_to(problem.allowed.sum(axis=0, dtype=np.int64), problem.allowed.shape).copy()
+    may[:, a.client] = np.bincount(a.own_station[problem.allowed[:, a.client]], minlength=len(slots))[a.own_station]
+    others = may - problem.allowed
     for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
         if len(subtasks) <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
             task = slice(subtasks.start, subtasks.stop)
@@ -255,19 +315,55 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
     return related
 
 
-def _horizon(problem: Problem) -> float:
-    """Return what no standardised delay exceeds: everything one after another."""
+def _horizons(problem: Problem) -> Floats:
+    """Return what no standardised delay of each task's subtasks exceeds in a feasible placement.
+
+    Everything one after another; and a subtask takes no longer than its task, or all tasks together, may.
+    """
     a = problem.arrays
-    apart = ~np.eye(problem.n_servers, dtype=np.bool_)
-    slowest = a.link[..., LINK.rate_mb_per_s].min(where=apart, initial=np.inf)
-    together = a.gcycles.sum() / a.ghz.min() + a.input_mb.sum() / slowest
-    return float((together + (a.arrival_s.max() - a.arrival_s.min())) / a.scale[SCALE.delay])
+    table_of = tables_of_inputs(a)
+    megabytes = np.bincount(table_of, weights=a.input_mb, minlength=len(a.link))
+    slowest, latest_s = a.link[..., LINK.rate_mb_per_s].min(axis=(1, 2)), a.link[..., LINK.latency_s].max(axis=(1, 2))
+    sent_s = megabytes / slowest + np.bincount(table_of, minlength=len(a.link)) * latest_s
+    together = a.execution_s.max(axis=1).sum() + sent_s.sum()
+    longest_s = float(together + (a.arrival_s.max() - a.arrival_s.min()))
+    admitted_s = np.minimum(a.deadline_s, a.limit[INDICATOR.delay]) * ROOM
+    longest: Floats = np.minimum(longest_s, admitted_s) / float(a.scale[SCALE.delay])
+    return longest
 
 
-def _transfer(a: Arrays, i: int) -> tuple[Floats, Floats, Floats]:
-    """Return seconds, joules and dollars of an input's transfer, from server to server."""
-    seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
-    return seconds, a.link[..., LINK.power_w] * seconds, a.input_gb[i] * a.link[..., LINK.usd_per_gb]
+def tables_of_inputs(a: Arrays) -> Ints:
+    """Return of each input which of the tables in `Arrays.link` it goes by."""
+    start = a.input_start.astype(np.int64)
+    return np.repeat(a.links_of.astype(np.int64), start[1:] - start[:-1])
+
+
+def _alike(a: Arrays) -> Callable[[int], tuple[object, ...]]:
+    """Return what tells, of a subtask, all that its costs depend on beside its inputs: how it runs, and by which links.
+
+    Equal means equal in exact numbers.
+    """
+    stated = np.hstack((a.client_power_w, a.usd_per_h))
+    client = np.unique(stated, axis=0, return_inverse=True)[1].ravel()
+
+    def facts(k: int) -> tuple[object, ...]:
+        station = int(a.own_station[k])
+        number = 0 if station == a.client else station - len(a.kind) + 1
+        return int(a.links_of[k]), int(client[number]), a.execution_s[k].tobytes(), a.execution_rest_s[k].tobytes()
+
+    return facts
+
+
+def _transfer(a: Arrays, k: int, i: int) -> tuple[Floats, Floats, Floats]:
+    """Return an input's transmission in seconds, its latency in it, and joules and dollars, from place to place.
+
+    Each direction has its own link. What stays on a server takes nothing; what is sent takes its latency, also if it is
+    0 MB, but no energy while it travels.
+    """
+    link = a.link[a.links_of[k]]
+    seconds = a.input_mb[i] / link[..., LINK.rate_mb_per_s]
+    late_s = seconds + link[..., LINK.latency_s]
+    return late_s, link[..., LINK.power_w] * seconds, a.input_gb[i] * link[..., LINK.usd_per_gb]
 
 
 def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:

@@ -73,8 +73,7 @@ class _Tasks:
         self.head = earliest_starts_s(problem).min(axis=1)
         to_go = least_times_to_go_s(problem)
         self.tail = to_go.min(axis=1)
-        execution = a.gcycles[:, None] / a.ghz
-        longest = self.head + (execution + to_go).min(axis=1)
+        longest = self.head + (a.execution_s + to_go).min(axis=1)
         self.path = np.maximum.reduceat(longest, first) - self.arrival
         together = Area(np.arange(n), np.zeros(n, np.int64), np.ones(n, np.bool_), 0.0)
         delay_alone = Division(np.where(problem.allowed, 0.0, np.inf), 1)
@@ -82,7 +81,7 @@ class _Tasks:
         for _ in by_delay.improve(-math.inf):
             pass
         self.prices = by_delay.prices
-        self.work = np.where(problem.allowed, execution * self.prices, np.inf).min(axis=1)
+        self.work = np.where(problem.allowed, a.execution_s * self.prices, np.inf).min(axis=1)
         self.heads = np.minimum.reduceat(self.head, first)
         self.tails = np.minimum.reduceat(self.tail, first)
         self.works = np.add.reduceat(self.work, first)

@@ -42,25 +42,26 @@ def delay_left(problem: Problem, k: int, s: int, i: int, q: int) -> float:
     q
         The server of that one.
     """
-    a = problem.arrays
-    return _left(problem, SCALE.delay, _execution_s(a, k, s) + _transfer_s(a, i, q, s))
+    latency_s = Fraction(float(_link(problem.arrays, k, q, s)[LINK.latency_s]))
+    late_s = _transfer_s(problem.arrays, k, i, q, s) + latency_s
+    return _left(problem, SCALE.delay, _execution_s(problem, k, s) + late_s)
 
 
 def energy_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> float:
     """Return the benefit of a subtask's energy; *sources* are the servers of all its inputs."""
     a = problem.arrays
-    energy_j = Fraction(float(a.client_power_w[s])) * _execution_s(a, k, s)
+    energy_j = Fraction(float(a.client_power_w[_client_of(a, k), s])) * _execution_s(problem, k, s)
     for i, q in zip(problem.inputs_of(k), sources, strict=True):
-        energy_j += Fraction(float(a.link[q, s, LINK.power_w])) * _transfer_s(a, i, q, s)
+        energy_j += Fraction(float(_link(a, k, q, s)[LINK.power_w])) * _transfer_s(a, k, i, q, s)
     return _left(problem, SCALE.energy, energy_j)
 
 
 def cost_left(problem: Problem, k: int, s: int, sources: Sequence[int]) -> float:
     """Return the benefit of a subtask's cost; *sources* are the servers of all its inputs."""
     a = problem.arrays
-    cost_usd = Fraction(float(a.usd_per_h[s])) / 3600 * _execution_s(a, k, s)
+    cost_usd = Fraction(float(a.usd_per_h[_client_of(a, k), s])) / 3600 * _execution_s(problem, k, s)
     for i, q in zip(problem.inputs_of(k), sources, strict=True):
-        cost_usd += Fraction(float(a.input_mb[i])) * Fraction(float(a.link[q, s, LINK.usd_per_gb])) / 1000
+        cost_usd += Fraction(float(a.input_mb[i])) * Fraction(float(_link(a, k, q, s)[LINK.usd_per_gb])) / 1000
     return _left(problem, SCALE.cost, cost_usd)
 
 
@@ -69,11 +70,26 @@ def _left(problem: Problem, indicator: int, value: Fraction) -> float:
     return max(0.0, float(1 - value / scale)) if scale > 0 else 1.0
 
 
-def _execution_s(a: Arrays, k: int, s: int) -> Fraction:
-    return Fraction(float(a.gcycles[k])) / Fraction(float(a.ghz[s]))
+def _execution_s(problem: Problem, k: int, s: int) -> Fraction:
+    a = problem.arrays
+    if a.execution_rest_s[k, s] == 0:  # as measured, or a quotient without a rest
+        return Fraction(float(a.execution_s[k, s]))
+    server = problem.instance.server_at(int(problem.task_of[k]), s)
+    return Fraction(float(a.gcycles[k])) / Fraction(server.compute_ghz)
 
 
-def _transfer_s(a: Arrays, i: int, q: int, s: int) -> Fraction:
+def _link(a: Arrays, k: int, q: int, s: int) -> Floats:
+    link: Floats = a.link[a.links_of[k], q, s]
+    return link
+
+
+def _client_of(a: Arrays, k: int) -> int:
+    """Return the number of a subtask's client among the clients."""
+    station = int(a.own_station[k])
+    return 0 if station == a.client else station - len(a.kind) + 1
+
+
+def _transfer_s(a: Arrays, k: int, i: int, q: int, s: int) -> Fraction:
     if q == s:
         return Fraction(0)
-    return Fraction(float(a.input_mb[i])) / Fraction(float(a.link[q, s, LINK.rate_mb_per_s]))
+    return Fraction(float(a.input_mb[i])) / Fraction(float(_link(a, k, q, s)[LINK.rate_mb_per_s]))

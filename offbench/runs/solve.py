@@ -7,6 +7,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from offbench.bounds import infeasibility
 from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
@@ -110,6 +111,7 @@ def solve(
     which = _chosen(solver, parameters, trained)
     reference = lookup(instance) if placement is None else None
     warm_up()
+    infeasibility.warm_up(instance)
     run = _Run(instance, placement, which, trained, budget, seed)
     run.go(on_start)
     return run.solution(reference)
@@ -183,6 +185,8 @@ class _Run:
             self._search = Search(problem, self._budget, self._seed, copy(self._clock))
             if on_start is not None:
                 on_start(self._search)
+            if problem.constrained and (why := infeasibility.why_infeasible(problem)):
+                raise Infeasible(why)
             with blaming(solver.name, self._instance.name):
                 if self._trained is None:
                     solver.solve(problem, self._search)

@@ -187,7 +187,7 @@ def test_prices_come_to_the_optimum_of_the_linear_program(seed: int) -> None:
     prices = ServerPrices(problem, area, Division(costs, per_s), fair_prices(problem))
     found = max([prices.best, *prices.improve(-inf)])
 
-    execution_s = problem.arrays.gcycles[:, None] / problem.arrays.ghz
+    execution_s = problem.arrays.execution_s
     # Shares of each subtask on each server, then the time: no server's share of the work takes longer on its slots.
     busy_s = np.zeros((m, n * m + 1))
     for s in range(m):
