@@ -27,8 +27,12 @@ def upward_rank(times: Times) -> Floats:
     """Return each subtask's mean execution time plus the longest way from its end to its task's."""
     n, servers = times.execution_s.shape
     execution_s = np.ma.masked_invalid(times.execution_s).mean(axis=1).filled(0)
-    s_per_mb = times.s_per_mb.sum() / max(1, servers * (servers - 1))
+    pairs = max(1, servers * (servers - 1))
+    s_per_mb = [table.sum() / pairs for table in times.s_per_mb]
+    latency_s = [table.sum() / pairs for table in times.latency_s]
+    table = times.links_of
     rank = np.zeros(n)
     for k in range(n - 1, -1, -1):
-        rank[k] = execution_s[k] + max((mb * s_per_mb + rank[j] for j, mb in times.readers[k]), default=0.0)
+        ways = (mb * s_per_mb[table[j]] + latency_s[table[j]] + rank[j] for j, mb in times.readers[k])
+        rank[k] = execution_s[k] + max(ways, default=0.0)
     return rank

@@ -16,18 +16,24 @@ class Times(NamedTuple):
     """How long things take; a source is a subtask, or behind them all a task's input."""
 
     execution_s: Floats
-    """of each subtask on each server, infinite where it may not run, shape ``(n_subtasks, n_servers)``"""
+    """of each subtask at each place, infinite where it may not run, shape ``(n_subtasks, n_servers)``"""
     inputs: list[list[tuple[int, float]]]
     """source and size in MB of each input of each subtask"""
     readers: list[list[tuple[int, float]]]
     """reader and size in MB for each subtask"""
     s_per_mb: Floats
-    """from server to server, 0 on the same one, shape ``(n_servers, n_servers)``"""
+    """from place to place, 0 at the same one, shape ``(tables, n_servers, n_servers)``"""
+    latency_s: Floats
+    """likewise"""
+    links_of: list[int]
+    """by which of these tables each subtask gets what it reads"""
     arrival_s: Floats
     """of each task's input"""
     client: int
+    own_station: list[int]
+    """of each subtask, the station that the client is"""
     slots: list[int]
-    """of each server"""
+    """of each station"""
 
 
 def times_of(problem: Problem) -> Times:
@@ -43,9 +49,18 @@ def times_of(problem: Problem) -> Times:
         for source, mb in row:
             if source < n:
                 readers[source].append((k, mb))
-    execution_s = np.where(problem.allowed, a.gcycles[:, None] / a.ghz, np.inf)
-    slots = np.diff(a.slot_start.astype(np.int64)).tolist()
-    return Times(execution_s, inputs, readers, 1 / a.link[..., LINK.rate_mb_per_s], a.arrival_s, a.client, slots)
+    return Times(
+        execution_s=np.where(problem.allowed, a.execution_s, np.inf),
+        inputs=inputs,
+        readers=readers,
+        s_per_mb=1 / a.link[..., LINK.rate_mb_per_s],
+        latency_s=a.link[..., LINK.latency_s],
+        links_of=a.links_of.tolist(),
+        arrival_s=a.arrival_s,
+        client=a.client,
+        own_station=a.own_station.tolist(),
+        slots=np.diff(a.slot_start.astype(np.int64)).tolist(),
+    )
 
 
 class PartialSchedule:
@@ -66,10 +81,12 @@ class PartialSchedule:
         self._busy: list[list[list[tuple[float, float]]]] = [[[] for _ in range(slots)] for slots in times.slots]
 
     def ready_s(self, k: int) -> Floats:
-        """Return when the inputs of a subtask would be on each server, shape ``(n_servers,)``."""
+        """Return when the inputs of a subtask would be at each place, shape ``(n_servers,)``."""
         sources, mb = zip(*self._times.inputs[k], strict=True)
-        at = list(sources)
-        arrive: Floats = self.end_s[at] + np.array(mb) * self._times.s_per_mb[self.servers[at]].T
+        at, table = list(sources), self._times.links_of[k]
+        from_there = self.servers[at]
+        transfer_s = np.array(mb) * self._times.s_per_mb[table, from_there].T + self._times.latency_s[table, from_there].T
+        arrive: Floats = self.end_s[at] + transfer_s
         latest: Floats = arrive.max(axis=1)
         return latest
 
@@ -79,7 +96,7 @@ class PartialSchedule:
         done, places = np.full(len(execution_s), np.inf), [(0, np.inf)] * len(execution_s)
         for s, ready in enumerate(self.ready_s(k).tolist()):
             if execution_s[s] < np.inf:
-                starts = [_first_gap(busy, ready, execution_s[s]) for busy in self._busy[s]]
+                starts = [_first_gap(busy, ready, execution_s[s]) for busy in self._busy[self._station(k, s)]]
                 slot = int(np.argmin(starts))
                 places[s] = slot, starts[slot]
                 done[s] = starts[slot] + execution_s[s]
@@ -90,7 +107,10 @@ class PartialSchedule:
         slot, start_s = place
         end_s = start_s + float(self._times.execution_s[k, server])
         self.servers[k], self.start_s[k], self.end_s[k] = server, start_s, end_s
-        insort(self._busy[server][slot], (start_s, end_s))
+        insort(self._busy[self._station(k, server)][slot], (start_s, end_s))
+
+    def _station(self, k: int, place: int) -> int:
+        return self._times.own_station[k] if place == self._times.client else place
 
     def placement(self, booked: list[int]) -> Placement:
         """Return the schedule as servers and dispatch order: by start, then by end, then as *booked*.

@@ -39,6 +39,7 @@ def optimistic_costs(times: Times) -> Floats:
     table = np.zeros(times.execution_s.shape)
     for k in range(len(table) - 1, -1, -1):
         for j, mb in times.readers[k]:
-            way = table[j] + times.execution_s[j] + mb * times.s_per_mb
+            links = times.links_of[j]
+            way = table[j] + times.execution_s[j] + (mb * times.s_per_mb[links] + times.latency_s[links])
             table[k] = np.maximum(table[k], way.min(axis=1))
     return table

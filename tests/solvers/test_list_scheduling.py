@@ -37,7 +37,18 @@ def textbook() -> Times:
         inputs[b - 1].append((a - 1, mb))
         readers[a - 1].append((b - 1, mb))
     inputs[0] = [(n, 0.0)]
-    return Times(np.array(COSTS, float), inputs, readers, 1 - np.eye(3), np.zeros(1), 0, [1, 1, 1])
+    return Times(
+        execution_s=np.array(COSTS, float),
+        inputs=inputs,
+        readers=readers,
+        s_per_mb=(1 - np.eye(3))[None],
+        latency_s=np.zeros((1, 3, 3)),
+        links_of=[0] * n,
+        arrival_s=np.zeros(1),
+        client=0,
+        own_station=[0] * n,
+        slots=[1, 1, 1],
+    )
 
 
 def test_ranks_and_makespan_of_hefts_paper() -> None:
@@ -62,7 +73,7 @@ def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
         return max(
             (
                 min(
-                    rest(j, other) + times.execution_s[j, other] + mb * times.s_per_mb[s, other]
+                    rest(j, other) + times.execution_s[j, other] + mb * times.s_per_mb[0, s, other]
                     for other in range(times.execution_s.shape[1])
                 )
                 for j, mb in times.readers[k]
