@@ -38,8 +38,7 @@ def split(problem: P1, remote: int) -> Ints:
     a, n = problem.arrays, problem.n_subtasks
     weights = a.weights[:3] / a.scale[:3]
     two = np.array([a.client, remote])
-    execution_s = a.gcycles[:, None] / a.ghz
-    execution = execution_s * (weights @ np.array([np.ones_like(a.ghz), a.client_power_w, a.usd_per_s]))
+    execution = weights[0] * a.execution_s + weights[1] * a.run_energy_j + weights[2] * a.run_usd
     own = np.where(problem.allowed, execution, np.inf)
     bound = ~problem.allowed[:, two].any(axis=1)
     at = np.concatenate([np.where(bound, own.argmin(axis=1), -1), np.full(len(a.arrival_s), a.client)])
@@ -49,9 +48,10 @@ def split(problem: P1, remote: int) -> Ints:
     senders = a.input_of.astype(np.int64)
 
     def transfer(i: NDArray[np.bool_], source: Ints | int, target: Ints | int) -> Floats:
-        rate, power_w, usd_per_gb = a.link[source, target].T
+        rate, power_w, usd_per_gb, latency_s = a.link[a.links_of[readers[i]], source, target].T
         seconds = a.input_mb[i] / rate
-        price: Floats = weights[0] * seconds + weights[1] * power_w * seconds + weights[2] * a.input_gb[i] * usd_per_gb
+        delay, energy, cost = seconds + latency_s, power_w * seconds, a.input_gb[i] * usd_per_gb
+        price: Floats = weights[0] * delay + weights[1] * energy + weights[2] * cost
         return price
 
     placed_sender, placed_reader = at[senders] >= 0, at[readers] >= 0

@@ -41,7 +41,7 @@ def test_each_is_the_best_constant_placement(drawn: Json) -> None:
             assert solution.objective == pytest.approx(best, rel=1e-9, abs=1e-12)
             assert solution.evaluations == len(names)
         else:
-            assert (solution.status, solution.evaluations) == ("infeasible", 0)
+            assert (solution.status, solution.evaluations) == ("no-placement", 0)
             assert solution.reason == f"the instance has no {kind} server"
 
 

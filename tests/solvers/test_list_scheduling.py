@@ -8,13 +8,16 @@ import handmade
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import instances
 
-from offbench import P1, evaluate, solve
+from offbench import P1, Placement, evaluate, solve
 from offbench.model.instance import parse
-from offbench.solvers._shared.heft import upward_rank
-from offbench.solvers._shared.list_scheduling import PartialSchedule, Times, times_of
-from offbench.solvers._shared.peft import optimistic_costs
+from offbench.model.problem import Problem
+from offbench.solvers._shared import list_scheduling
+from offbench.solvers._shared.heft import heft, upward_rank
+from offbench.solvers._shared.list_scheduling import Schedule, empty, schedule
+from offbench.solvers._shared.peft import optimistic_costs, peft
 
 # Topcuoglu, Hariri, Wu (2002), figure 2: ten tasks on three processors; costs and edges.
 COSTS = [
@@ -28,70 +31,101 @@ EDGES = [
 RANKS = [108, 77, 80, 80, 69, 63.333, 42.667, 35.667, 44.333, 14.667]
 
 
-def textbook() -> Times:
+def textbook() -> Problem:
     """Return the paper's example, whose input takes no time."""
-    n = len(COSTS)
-    inputs: list[list[tuple[int, float]]] = [[] for _ in range(n)]
-    readers: list[list[tuple[int, float]]] = [[] for _ in range(n)]
-    for a, b, mb in EDGES:
-        inputs[b - 1].append((a - 1, mb))
-        readers[a - 1].append((b - 1, mb))
-    inputs[0] = [(n, 0.0)]
-    return Times(np.array(COSTS, float), inputs, readers, 1 - np.eye(3), np.zeros(1), 0, [1, 1, 1])
+    names = ["p1", "p2", "p3"]
+    layers = []
+    for number, costs in enumerate(COSTS, 1):
+        inputs: list[Any] = [{"layer": f"n{a}", "mb": mb} for a, b, mb in EDGES if b == number]
+        layers.append(
+            {"name": f"n{number}", "seconds": dict(zip(names, costs, strict=True)), "output_mb": 0, "inputs": inputs}
+        )
+    made = handmade.instance(
+        [handmade.server(name, kind) for name, kind in zip(names, ("client", "edge", "edge"), strict=True)],
+        [handmade.link("client", "edge", rate=1), handmade.link("edge", "edge", rate=1)],
+        [handmade.task("t", *layers, input_mb=0)],
+        weights=handmade.DELAY_ALONE,
+    )
+    return P1(parse(made | {"format": "offbench/2"}))
 
 
 def test_ranks_and_makespan_of_hefts_paper() -> None:
-    times = textbook()
-    rank = upward_rank(times)
+    problem = textbook()
+    rank = upward_rank(problem)
     assert rank == pytest.approx(RANKS, abs=1e-3)
-    schedule = PartialSchedule(times)
-    for k in np.argsort(-rank, kind="stable").tolist():
-        done, places = schedule.finish_s(k)
-        server = int(done.argmin())
-        schedule.put(k, server, places[server])
-    assert schedule.end_s.max() == 80  # the paper's figure 3
-    assert schedule.servers[:10].tolist() == [2, 0, 2, 1, 2, 1, 2, 0, 1, 1]
+    placement, meant = schedule(problem, np.argsort(-rank, kind="stable"))
+    assert meant.end_s.max() == 80  # the paper's figure 3
+    assert placement.servers.tolist() == [2, 0, 2, 1, 2, 1, 2, 0, 1, 1]
 
 
 @given(instances(max_tasks=2))
 def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
-    times = times_of(P1(parse(made)))
+    problem = P1(parse(made))
+    a = problem.arrays
+
+    def sent_s(i: int, k: int, s: int, other: int) -> float:
+        rate, _, _, latency_s = a.link[a.links_of[k], s, other]
+        return float(a.input_mb[i] / rate + latency_s)
 
     @cache
     def rest(k: int, s: int) -> float:
         return max(
             (
                 min(
-                    rest(j, other) + times.execution_s[j, other] + mb * times.s_per_mb[s, other]
-                    for other in range(times.execution_s.shape[1])
+                    rest(j, other) + a.execution_s[j, other] + sent_s(i, j, s, other)
+                    for other in np.flatnonzero(problem.allowed[j])
                 )
-                for j, mb in times.readers[k]
+                for j in problem.readers_of(k)
+                for i in problem.inputs_of(j)
+                if a.input_of[i] == k
             ),
             default=0.0,
         )
 
-    expected = [[rest(k, s) for s in range(times.execution_s.shape[1])] for k in range(len(times.inputs))]
-    assert optimistic_costs(times) == pytest.approx(np.array(expected))
+    expected = [[rest(k, s) for s in range(problem.n_servers)] for k in range(problem.n_subtasks)]
+    assert optimistic_costs(problem) == pytest.approx(np.array(expected))
 
 
 @given(instances())
-@pytest.mark.parametrize("solver", ["heft", "peft"])
-def test_booked_in_the_dispatch_order_nothing_is_later(solver: str, made: dict[str, Any]) -> None:
+@pytest.mark.parametrize("construct", [heft, peft])
+def test_booked_in_the_dispatch_order_nothing_is_later(
+    construct: Callable[[Problem], Placement], made: dict[str, Any]
+) -> None:
     """The evaluator, given servers and order, ends each task no later than the schedule meant."""
-    meant: list[PartialSchedule] = []
-    instance = parse(made)
+    problem = P1(parse(made))
+    meant: list[Schedule] = []
     with pytest.MonkeyPatch.context() as patch:
-        original: Callable[..., Any] = PartialSchedule.placement
+        patch.setattr(list_scheduling, "empty", lambda problem: (meant.append(empty(problem)), meant[0])[1])
+        placement = construct(problem)
+    n = problem.n_subtasks
+    completion = [row["completion_s"] for row in evaluate(problem, placement).subtasks]
+    assert (np.array(completion) <= meant[0].end_s[:n] + 1e-9 * (1 + meant[0].end_s.max())).all()
 
-        def kept(self: PartialSchedule, booked: list[int]) -> Any:
-            meant.append(self)
-            return original(self, booked)
 
-        patch.setattr(PartialSchedule, "placement", kept)
-        solution = solve(instance, solver)
-    assert solution.placement is not None
-    completion = [row["completion_s"] for row in evaluate(P1(instance), solution.placement).subtasks]
-    assert (np.array(completion) <= meant[0].end_s[: len(completion)] + 1e-9 * (1 + meant[0].end_s.max())).all()
+@given(st.integers(0, 10_000))
+def test_gaps_are_those_of_a_plain_list(seed: int) -> None:
+    """Busy times of random lengths, put where a plain search through a sorted list puts them; in many blocks."""
+    rng = np.random.default_rng(seed)
+    n = 300
+    ready, lasts = rng.integers(0, 900, n), rng.integers(0, 5, n)
+    layers = [{"name": f"n{k}", "gcycles": int(lasts[k]), "output_mb": 0, "inputs": []} for k in range(n)]
+    made = handmade.instance(
+        [handmade.server("client", "client", ghz=1)], [],
+        [handmade.task(f"t{k}", layers[k], input_mb=0, arrival_s=int(ready[k])) for k in range(n)],
+        weights=handmade.DELAY_ALONE,
+    )  # fmt: skip
+    _, found = schedule(P1(parse(made)), np.arange(n))
+    busy: list[tuple[int, int]] = []
+    for k in range(n):
+        begin = int(ready[k])
+        for start, end in sorted(busy):
+            if end <= begin and start < begin or start == end == begin:
+                continue
+            if begin + lasts[k] <= start:
+                break
+            begin = max(begin, end)
+        assert found.start_s[k] == begin
+        busy.append((begin, begin + int(lasts[k])))
 
 
 @pytest.mark.parametrize("solver", ["heft", "peft"])

@@ -13,6 +13,7 @@ from strategies import instances
 
 from offbench import P1, evaluate, solve
 from offbench.model.instance import parse
+from offbench.model.problem import LINK
 from offbench.runs.two_step import solve_two_step
 from offbench.solvers.min_cut import minimum_cut, split
 
@@ -75,13 +76,13 @@ def test_cut_of_any_graph(made: dict[str, Any]) -> None:
 
     def price(servers: NDArray[np.int64]) -> float:
         at = np.append(servers, [a.client] * len(a.arrival_s))
-        seconds = a.gcycles / a.ghz[servers]
-        link = a.link[at[a.input_of], servers[readers]]
-        sent = a.input_mb / link[:, 0]
+        run = np.arange(len(servers)), servers
+        link = a.link[a.links_of[readers], at[a.input_of], servers[readers]]
+        sent = a.input_mb / link[:, LINK.rate_mb_per_s]
         parts = (
-            seconds.sum() + sent.sum(),
-            (a.client_power_w[servers] * seconds).sum() + (link[:, 1] * sent).sum(),
-            (a.usd_per_s[servers] * seconds).sum() + (a.input_gb * link[:, 2]).sum(),
+            a.execution_s[run].sum() + (sent + link[:, LINK.latency_s]).sum(),
+            a.run_energy_j[run].sum() + (link[:, LINK.power_w] * sent).sum(),
+            a.run_usd[run].sum() + (a.input_gb * link[:, LINK.usd_per_gb]).sum(),
         )
         return float(weights @ np.array(parts))
 
