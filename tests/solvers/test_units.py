@@ -1,5 +1,6 @@
 """No unit of measure decides: the same instance in picoseconds has the same status, placement and gap."""
 
+from itertools import product
 from typing import Any, ClassVar
 
 import pytest
@@ -102,9 +103,7 @@ def test_own_time_changes_no_objective(drawn: tuple[Json, list[list[str]], list[
             assert type(own) is type(problem)
             assert evaluate(own, given_).objective == evaluate(problem, given_).objective
             a = own.arrays
-            longest = max(
-                (a.gcycles[:, None] / a.ghz).max(), (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).max()
-            )
+            longest = max(a.execution_s.max(), (a.input_mb[:, None, None] / a.link[0, ..., LINK.rate_mb_per_s]).max())
             assert longest == 0 or 1 <= longest < 2
 
 
@@ -113,6 +112,44 @@ def test_own_time_of_an_instance_in_picoseconds() -> None:
     ours, tiny = in_own_time(P1(parse(data))), in_own_time(P1(parse(in_units(data, 2.0**-40))))
     assert (ours.arrays.gcycles == tiny.arrays.gcycles).all()
     assert (ours.arrays.scale[:3] * 2.0**40 == tiny.arrays.scale[:3]).all()
+
+
+def two_clients() -> Json:
+    """Return an instance with everything of format 2 that takes time, and limits of it."""
+    chain = [
+        {**layer("a", 6, 1.2), "seconds": {"p": 5.5, "q": 3.25}},
+        {**layer("b", 3.5, 1.4), "inputs": [{"layer": "a", "mb": 0.3}]},
+    ]
+    both = [
+        {"name": "a", "seconds": {"client": 3.7, "edge": 1.1}, "output_mb": 2.5, "inputs": []},
+        {**layer("b", 1, 1), "inputs": ["a", {"input_mb": 0.7}]},
+    ]
+    link_ = {"latency_s": 0.3, "price_per_gb": 2, "transmit_power_w": 1}
+    return made(
+        [server("p", "client", 1), server("q", "edge", 2, price=3), server("o", "client", 4, power=2)],
+        [
+            {"from": "client", "to": "edge", "rate_mb_per_s": 1.5, **link_},
+            {"from": "edge", "to": "client", "rate_mb_per_s": 3, **link_, "latency_s": 11},
+        ],
+        [
+            {**task("t", *chain, input_mb=0.4, arrival_s=2.5), "client": "p", "deadline_s": 16},
+            {**task("v", *both, input_mb=1.3, arrival_s=1.75), "client": "o", "deadline_s": 5.75},
+        ],
+        format="offbench/2",
+        limits={"delay_s": 14, "energy_j": 9, "cost_usd": 0.008},
+    )
+
+
+def test_own_time_changes_no_violation() -> None:
+    problem = P1(parse(two_clients()))
+    own = in_own_time(problem)
+    feasible = 0
+    for servers in product(range(2), repeat=4):
+        here, there = evaluate(problem, servers), evaluate(own, servers)
+        assert (here.objective, here.violation) == (there.objective, there.violation)
+        assert here.delay_s == there.delay_s * 2.0**3  # the longest transfer takes 11.4 s
+        feasible += here.feasible
+    assert 0 < feasible < 16
 
 
 def test_instance_where_nothing_costs_anything_is_proven() -> None:
