@@ -38,8 +38,8 @@ def fits(problem: Problem) -> NDArray[np.bool_]:
     a = problem.arrays
     fitting = np.ones_like(problem.allowed)
     for k in a.weighed.tolist():
-        most = a.memory_mb[[station(problem, k, s) for s in range(problem.n_servers)]]
-        fitting[k] = a.weights_mb[k] <= admitted(most, 1)
+        most = [float(a.memory_mb[station(problem, k, s)]) for s in range(problem.n_servers)]
+        fitting[k] = [a.weights_mb[k] <= admitted(each, 1) for each in most]
     return fitting
 
 

@@ -128,9 +128,7 @@ class Model:
         possible = [table < target for table in relaxed.choice]
         if problem.constrained:
             fitting = fits(problem)
-            possible = [
-                possible[i] & fitting[k] for k in range(problem.n_subtasks) for i in problem.inputs_of(k)
-            ]
+            possible = [possible[i] & fitting[k] for k in range(problem.n_subtasks) for i in problem.inputs_of(k)]
         possible = consistent(problem, possible)
         self.empty = not all(table.any() for table in possible)
         """whether there is no better placement"""

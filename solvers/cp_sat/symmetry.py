@@ -1,9 +1,9 @@
 """Tasks that may change places: of all the ways to name them, the model keeps one.
 
 Two tasks of one client with the same arrival, deadline, layers, data and weights cost the same where they change all of
-their servers, times and places in the dispatch order; all but Z, which counts subtasks in index order. So they may change where Z doesn't
-count, or where their servers are given and the same. Then the first subtask of the one with the lower
-index is booked first.
+their servers, times and places in the dispatch order; all but Z, which counts subtasks in index order. So they may
+change where Z doesn't count, or where their servers are given and the same. Then the first subtask of the one with the
+lower index is booked first.
 """
 
 import numpy as np
@@ -29,7 +29,8 @@ def interchangeable(problem: Problem) -> list[tuple[int, int]]:
         placed = sources < problem.n_subtasks
         alike = (
             arrival_s, float(a.deadline_s[i]), int(a.own_station[layers.start]), weights[i],
-            a.execution_s[layers].tobytes(), a.run_energy_j[layers].tobytes(), a.run_usd[layers].tobytes(), np.diff(a.input_start[layers.start : layers.stop + 1]).tobytes(),
+            a.execution_s[layers].tobytes(), a.run_energy_j[layers].tobytes(), a.run_usd[layers].tobytes(),
+            np.diff(a.input_start[layers.start : layers.stop + 1]).tobytes(),
             np.where(placed, sources - layers.start, -1).tobytes(), a.input_mb[inputs].tobytes(),
             a.input_gb[inputs].tobytes(), allowed.tobytes(),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from offbench.model.problem import LINK, Floats, Problem
+from offbench.model.problem import LINK, Floats, Ints, Problem
 
 
 def transfers(problem: Problem, k: int, i: int) -> Floats:
@@ -30,14 +30,19 @@ def transfer_s(problem: Problem, k: int, i: int, q: int, s: int) -> float:
 def flows_s(problem: Problem) -> Floats:
     """Return how long data of each input flows, without latency, shape (inputs, servers, servers)."""
     a = problem.arrays
-    tables = np.repeat(a.links_of, np.diff(a.input_start.astype(np.int64)))
-    rates: Floats = a.link[..., LINK.rate_mb_per_s][tables]
+    rates: Floats = a.link[..., LINK.rate_mb_per_s][_tables(problem)]
     return a.input_mb[:, None, None] / rates
 
 
 def slowest_s(problem: Problem) -> Floats:
     """Return the seconds that each input takes at most, shape (inputs,)."""
-    a = problem.arrays
-    tables = np.repeat(a.links_of, np.diff(a.input_start.astype(np.int64)))
-    slowest: Floats = (flows_s(problem) + a.link[..., LINK.latency_s][tables]).max(axis=(1, 2))
+    latency_s: Floats = problem.arrays.link[..., LINK.latency_s][_tables(problem)]
+    slowest: Floats = (flows_s(problem) + latency_s).max(axis=(1, 2))
     return slowest
+
+
+def _tables(problem: Problem) -> Ints:
+    """Return which table of links each input goes by: that of its reader."""
+    a = problem.arrays
+    inputs: Ints = np.diff(a.input_start.astype(np.int64))
+    return np.repeat(a.links_of.astype(np.int64), inputs)
