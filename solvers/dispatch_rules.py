@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from offbench import P2, Placement, Search, Solver
+from offbench.model.problem import LINK
 
 
 class FirstComeFirstServed(Solver):
@@ -47,21 +48,22 @@ def shortest_first(problem: P2, search: Search, of_task: bool) -> list[int]:
     a = problem.arrays
     n = problem.n_subtasks
     servers = problem.servers
-    execution_s = a.gcycles / a.ghz[servers]
-    task_of = np.searchsorted(a.task_start, np.arange(n), side="right") - 1
+    execution_s = a.execution_s[np.arange(n), servers]
+    stations, task_of = problem.stations(servers), problem.task_of
     remaining_s = np.add.reduceat(execution_s, a.task_start[:-1].astype(np.int64))
     at = np.concatenate((servers, np.full(len(a.arrival_s), a.client)))
     end_s = np.concatenate((np.zeros(n), a.arrival_s))
-    slot_free_s = [np.zeros(a.slot_start[s + 1] - a.slot_start[s]) for s in range(problem.n_servers)]
+    slot_free_s = [np.zeros(a.slot_start[s + 1] - a.slot_start[s]) for s in range(problem.n_stations)]
 
     def ready_s(k: int) -> float:
         sources, inputs = problem.sources_of(k), problem.inputs_of(k)
         mb = a.input_mb[inputs.start : inputs.stop]
-        return float((end_s[sources] + mb / a.link[at[sources], servers[k], 0]).max())
+        link = a.link[a.links_of[k], at[sources], servers[k]]
+        return float((end_s[sources] + mb / link[:, LINK.rate_mb_per_s] + link[:, LINK.latency_s]).max())
 
     def urgency(k: int) -> tuple[float, float, int]:
         work_s = remaining_s[task_of[k]] if of_task else execution_s[k]
-        return max(ready[k], slot_free_s[servers[k]].min()), work_s, k
+        return max(ready[k], slot_free_s[stations[k]].min()), work_s, k
 
     waits_for = a.waits_for.astype(np.int64)
     ready = {int(k): ready_s(int(k)) for k in np.flatnonzero(waits_for == 0)}
@@ -74,7 +76,7 @@ def shortest_first(problem: P2, search: Search, of_task: bool) -> list[int]:
         order.append(k)
         end_s[k] = start_s + execution_s[k]
         remaining_s[task_of[k]] -= execution_s[k]
-        slots = slot_free_s[servers[k]]
+        slots = slot_free_s[stations[k]]
         slots[slots.argmin()] = end_s[k]
         for reader in problem.readers_of(k):
             waits_for[reader] -= 1

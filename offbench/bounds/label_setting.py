@@ -181,7 +181,7 @@ def expand(
                 continue
             place = into[row[label], s]
             counts[:] = above[label]
-            z = imbalance[label] + _place(counts, s, group)
+            z = imbalance[label] + count_one(counts, s, group)
             total = cost[label] + added + unit * z
             bound = -np.inf
             sum_of_guides = -np.inf
@@ -226,7 +226,7 @@ def expand(
 
 
 @compiled
-def _place(counts, s, group):
+def count_one(counts, s, group):
     """Count one more on *s*; returns what it changes in the imbalance (Eq. 12)."""
     if group[s] < 0:
         return 0

@@ -4,7 +4,7 @@ Everything here is a fact from a file, checked at the door (`rules`); arrays and
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
@@ -294,6 +294,14 @@ class Instance(Fact):
         return f"<Instance {self.name!r}: {', '.join(_counted(*count) for count in counts)}>"
 
     __str__ = __repr__
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, changed by *update*; what follows from the facts is worked out anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                vars(copied).pop(name, None)
+        return copied
 
     @cached_property
     def clients(self) -> tuple[int, ...]:

@@ -1,11 +1,18 @@
 """Exact solving of one chain, or of small modules between pinned layers: window bounds, then label setting."""
 
+import math
+
 import numpy as np
 from pydantic import Field
 
-from offbench import P1, OffbenchError, Search, Solver
+from offbench import P1, Infeasible, OffbenchError, Search, Solver
 from offbench.bounds import Flow, Group, Guide, Program, Split, SubtaskCosts, Window, alone, sweep, warm_up, widest
-from offbench.solvers.chain_exact.modules import module_program
+from offbench.model.problem import FEASIBLE, Ints
+
+from .labels import PricedGuide, sweep_within
+from .modules import module_steps, rows_of
+from .prices import best_prices, paid_off
+from .resources import Layout, of_chain, scarce
 
 # A window's table has at most this many bytes, and a window this many states; small ones come first.
 _TABLE_BYTES = 512 << 20
@@ -33,6 +40,9 @@ class ChainExact(Solver):
     that seems dearer: the bound is that of the cheaper one, which is off by no more. Where a lowered bound leaves more
     than a proof may, the run ends as feasible.
 
+    Memory, a deadline and limits are resources that the labels use up (`resources`, `labels`), guided by their prices
+    (`prices`).
+
     The same solves the second of two steps where modules are small and nothing waits, such as residual
     blocks (`modules`).
     """
@@ -45,7 +55,11 @@ class ChainExact(Solver):
 
     def solve(self, problem: P1, search: Search) -> None:
         refuse_several_tasks(problem)
-        program = chain_program(problem) if problem.is_chain else module_program(problem, search)
+        layout = _layout(problem, search)
+        if layout.resources:
+            self._within(layout, search)
+            return
+        program = layout.program
         guides: list[Guide] = []
         seen: set[tuple[Group, ...]] = set()
         small = min(_STATES[0], _STATES_PER_SUBTASK * problem.n_subtasks)
@@ -62,6 +76,53 @@ class ChainExact(Solver):
                     search.bound(program.bound_of(tables))
             for room in sorted({min(room, self.labels) for room in rooms}):
                 _sweep(program, guides, search, room, program.rounding)
+
+    def _within(self, layout: Layout, search: Search) -> None:
+        """Set labels with resources, guided by windows with and without prices of these."""
+
+        def propose(servers: Ints) -> float:
+            search.propose(servers)
+            return search.objective
+
+        def bound(value: float) -> None:
+            search.bound(min(value, search.objective))
+
+        prices = best_prices(layout, propose, bound, search.check)
+        guides: list[PricedGuide] = []
+        rounding = 0.0
+        seen: set[tuple[Group, ...]] = set()
+        small = min(_STATES[0], _STATES_PER_SUBTASK * layout.problem.n_subtasks)
+        for states, rooms in ((small, _ROOM), (_STATES[1], (*_ROOM, self.labels))):
+            for groups in widest(layout.problem.arrays, min(states, _fitting(layout.program))):
+                if groups in seen:
+                    continue
+                seen.add(groups)
+                window = Window(layout.problem.arrays, groups)
+                for each in (np.zeros_like(prices), prices) if prices.any() else (prices,):
+                    program = layout.priced(each)
+                    tables = program.to_go(window, search.check)
+                    guides.append(PricedGuide(window, tables, each))
+                    off = program.rounding + paid_off(layout, each)
+                    rounding = max(rounding, off)
+                    bound(float(tables[0][0, 0]) - float(each @ layout.most) - off)
+            for room in sorted({min(room, self.labels) for room in rooms}):
+                self._sweep_within(layout, guides, search, room, rounding)
+
+    def _sweep_within(
+        self, layout: Layout, guides: list[PricedGuide], search: Search, room: int, rounding: float
+    ) -> None:
+        found = sweep_within(layout, guides, search.check, _enough(search), room)
+        least = found.dropped
+        for cost, servers in found.cheapest_first:
+            if cost >= least:
+                break
+            _, (violation,) = search.propose_violations(servers[None])
+            if violation <= FEASIBLE:  # the others break constraints by less than the labels see
+                least = cost
+                break
+        if least == math.inf:
+            raise Infeasible("no label is left: what is limited runs out on every way through the chain")
+        search.bound(min(least - rounding, search.objective))
 
     def _split(self, problem: P1, program: Program, search: Search) -> None:
         """Set labels under split costs, with ever wider windows."""
@@ -83,6 +144,8 @@ class ChainExact(Solver):
 
 def _enough(search: Search) -> float:
     """Return what meets the incumbent but for the tolerance of a proof: from there on nothing need be followed."""
+    if search.objective == math.inf:
+        return math.inf
     return search.objective - 0.5 * search.tolerance
 
 
@@ -102,10 +165,20 @@ def refuse_several_tasks(problem: P1) -> None:
     """Raise an `OffbenchError` if *problem* has more than one task."""
     tasks = len(problem.arrays.arrival_s)
     if tasks != 1:
-        raise OffbenchError(f"solver 'chain-exact' solves one task; instance '{problem.instance.name}' has {tasks}")
+        raise OffbenchError(
+            f"solver 'chain-exact' solves one task; instance '{problem.instance.name}' has {tasks}: use cp-sat or milp"
+        )
 
 
-def chain_program(problem: P1) -> Program:
-    """Return the program of a chain, in which all of the delay passes through every subtask."""
-    flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
-    return Program(problem, [[[step]] for step in SubtaskCosts(problem).under(flow)])
+def _layout(problem: P1, search: Search) -> Layout:
+    """Return the program of a problem, with the resources that can run out."""
+    if problem.is_chain:
+        # All of the delay passes through every subtask.
+        flow = Flow(np.ones(problem.n_subtasks), np.ones(problem.n_subtasks))
+        shape, rows = problem, 1
+        steps, resources = SubtaskCosts(problem).under(flow), of_chain(problem) if problem.constrained else []
+    else:
+        rows = rows_of(problem)
+        shape, steps, resources = module_steps(problem, search)
+    layout = Layout(shape, steps, resources, rows)
+    return Layout(shape, steps, scarce(layout), rows) if resources else layout

@@ -5,22 +5,32 @@ All that comes before a module is complete when its fork is. So the delay, energ
 from there to its join depend on its own servers alone, and Q without the balance is a sum over modules. Each
 module's term is scored for all its placements, and counts at its last free subtask.
 
+The same goes for the totals that constraints limit.
+
 Rounding: a term is the difference of two Q, so it is lowered by what the evaluator's sums of both can be off by.
 """
+
+import math
 
 import numpy as np
 
 from offbench import P1, OffbenchError, Search, evaluate_many
-from offbench.bounds import Program
 from offbench.bounds.subtask_costs import SubtaskCost, never_queues
 from offbench.model.modules import Nesting
-from offbench.model.problem import Floats, Ints
+from offbench.model.problem import INDICATOR, Floats, Ints
+
+from .resources import Resource, admitted, memories
 
 _FREE_AT_MOST = 4
 
 
-def module_program(problem: P1, search: Search) -> Program:
-    """Return the program of what is free.
+def rows_of(problem: P1) -> int:
+    """Return how many combinations of servers of a module's layers a program has to tell apart."""
+    return int(problem.n_servers ** (_FREE_AT_MOST - 1))
+
+
+def module_steps(problem: P1, search: Search) -> tuple[P1, list[SubtaskCost], list[Resource]]:
+    """Return what is free as steps: of which problem, the steps, and the resources that are limited.
 
     Raises
     ------
@@ -33,6 +43,7 @@ def module_program(problem: P1, search: Search) -> Program:
     (constant,), (off,) = _scored(problem, base[None])
     steps = [SubtaskCost((), np.where(allowed, 0.0, np.inf)) for allowed in problem.allowed]
     steps[0].cost[:] += constant - off
+    totals = [_Total(problem, name, most, base) for name, most in _limited(problem)]
     for module in free:
         search.check()
         choices = [np.flatnonzero(problem.allowed[k]) for k in module]
@@ -43,8 +54,54 @@ def module_program(problem: P1, search: Search) -> Program:
         values, offs = _scored(problem, rows)
         cost[tuple(combinations.T)] = values - constant - (offs + off)
         steps[module[-1]] = SubtaskCost(tuple(module[:-1]), cost)
-    shape = _reading_only(problem, free)
-    return Program(shape, [[[step]] for step in steps], m ** (_FREE_AT_MOST - 1))
+        for total in totals:
+            total.take(module, combinations, rows)
+    resources = [total.resource for total in totals] + memories(problem)
+    return _reading_only(problem, free), steps, resources
+
+
+def _limited(problem: P1) -> list[tuple[str, float]]:
+    a = problem.arrays
+    most = a.limit.tolist()
+    most[INDICATOR.delay] = min(most[INDICATOR.delay], float(a.deadline_s[0]))
+    return [(name, value) for name, value in zip(INDICATOR._fields, most, strict=True) if value < math.inf]
+
+
+class _Total:
+    """A limited total as a sum over modules: what each changes in that of the *base* placement."""
+
+    def __init__(self, problem: P1, name: str, most: float, base: Ints) -> None:
+        weights = dict.fromkeys(type(problem.instance.weights).model_fields, 0.0) | {name: 1.0, "score": 1.0}
+        scales = dict.fromkeys(type(problem.scales).model_fields, 1.0)
+        instance = problem.instance
+        self._alone = P1(
+            instance.model_copy(
+                update={
+                    "weights": instance.weights.model_copy(update=weights),
+                    "scales": problem.scales.model_copy(update=scales),
+                }
+            )
+        )
+        (self._constant,) = evaluate_many(self._alone, base[None])
+        self._most, self._largest = most, float(self._constant)
+        self._needed = [np.zeros(problem.n_servers) for _ in range(problem.n_subtasks)]
+        self._needed[0] += self._constant
+
+    def take(self, module: list[int], combinations: Ints, rows: Ints) -> None:
+        """Take in what each way to place a module comes to."""
+        totals = evaluate_many(self._alone, rows)
+        self._largest = max(self._largest, float(totals.max()))
+        k, m = module[-1], self._alone.n_servers
+        added = np.zeros((m,) * len(module))
+        added[tuple(combinations.T)] = totals - self._constant
+        self._needed[k] = self._needed[k] + added
+
+    @property
+    def resource(self) -> Resource:
+        n = self._alone.n_subtasks
+        # Differences of totals are off by some digits of these, which may be much more than is admitted.
+        off = 4 * n * (n + 16) * np.finfo(float).eps * self._largest
+        return Resource(self._needed, admitted(self._most, n) + off)
 
 
 def _scored(problem: P1, rows: Ints) -> tuple[Floats, Floats]:

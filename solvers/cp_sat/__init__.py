@@ -1,17 +1,18 @@
 """Exact solving by constraint programming: OR-Tools' CP-SAT."""
 
+import math
 from functools import partial
 from importlib import import_module
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from offbench import Search, Solver
+from offbench import Infeasible, Search, Solver
 from offbench.model.problem import Problem
 
 
 class CpSat(Solver):
-    """CP-SAT on servers, dispatch order and queues: proven optima of several tasks, and of graphs."""
+    """CP-SAT on servers, dispatch order, queues and constraints: proven optima of several tasks, and of graphs."""
 
     name: ClassVar[str] = "cp-sat"
     solves: ClassVar[Literal["P1", "P2", "P1 and P2"]] = "P1 and P2"
@@ -38,6 +39,7 @@ class CpSat(Solver):
         from offbench.solvers._shared.own_time import in_own_time
 
         from .engine import Settings, run
+        from .exclusion import exclusion
         from .model import Detail, Model, horizon_s
         from .pruning import Relaxed
         from .start import construct, improve
@@ -57,17 +59,21 @@ class CpSat(Solver):
         precision = self.precision
         latest_s = horizon_s(problem)
         while True:
-            target = search.objective - 0.4 * search.tolerance
-            units = Units.of(problem, search.tolerance / 1e-6, precision, latest_s)
+            target, size = math.inf, abs(search.client_only)
+            if search.objective < math.inf:
+                target, size = search.objective - 0.4 * search.tolerance, search.tolerance / 1e-6
+            units = Units.of(problem, size, precision, latest_s)
             model = Model(problem, units, relaxed, target, detail, latest_s, search.check)
             if model.empty:
-                search.bound(target)
+                _bound(search, target, math.inf)
                 return
             outcome = run(model, search, settings, search.remaining_s, partial(_bound, search, target))
-            search.bound(min(outcome.bound, target))
+            _bound(search, target, outcome.bound)
             if outcome.ended == "stopped":
                 return
-            if not detail.refine(outcome.met, units.tick_s):
+            broken = [exclusion(problem, decision, model.booked) for decision in outcome.broken]
+            detail.excluded += [each for each in broken if each is not None]
+            if not detail.refine(outcome.met, units.tick_s) or outcome.broken:
                 # What the model took for better than it is has been evaluated: it is left out.
                 if model.booked and outcome.decision is not None:
                     detail.excluded.append(outcome.decision)
@@ -77,5 +83,8 @@ class CpSat(Solver):
 
 
 def _bound(search: Search, target: float, bound: float) -> None:
-    """Report a bound of a model that holds only what is better than *target*."""
-    search.bound(min(bound, target))
+    """Report a bound of a model that holds only what is better than *target*, and feasible."""
+    least = min(bound, target)
+    if least == math.inf:
+        raise Infeasible("CP-SAT's model of it has no solution")
+    search.bound(least)

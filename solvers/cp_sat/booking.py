@@ -17,28 +17,31 @@ from ortools.sat.python import cp_model
 
 from offbench.model.problem import Problem
 
-from .choices import Choices, Literal
+from .choices import Choices, Literal, station
 from .times import Times, ancestors, execution
 from .units import Units
 
 
 def capacities(model: cp_model.CpModel, problem: Problem, units: Units, choices: Choices, times: Times) -> None:
     """Let no more subtasks run at once than there are slots."""
-    slots = _slots(problem)
-    for s in range(problem.n_servers):
-        here = [k for k, servers in enumerate(choices.servers) if s in servers]
-        if len(here) <= slots[s]:
+    here: dict[int, list[tuple[int, int]]] = {}
+    for k, servers in enumerate(choices.servers):
+        for s in servers:
+            here.setdefault(station(problem, k, s), []).append((k, s))
+    for place, slots in enumerate(_slots(problem)):
+        runs = here.get(place, [])
+        if len(runs) <= slots:
             continue
         intervals = [
             model.new_optional_fixed_size_interval_var(
                 times.start[k], execution(problem, units, k, s), choices.servers[k][s], f"run {k} {s}"
             )
-            for k in here
+            for k, s in runs
         ]
-        if slots[s] == 1:
+        if slots == 1:
             model.add_no_overlap(intervals)
         else:
-            model.add_cumulative(intervals, [1] * len(here), slots[s])
+            model.add_cumulative(intervals, [1] * len(runs), slots)
 
 
 def unrelated(problem: Problem, choices: Choices) -> list[tuple[int, int]]:
@@ -49,7 +52,7 @@ def unrelated(problem: Problem, choices: Choices) -> list[tuple[int, int]]:
         (j, k)
         for k in range(n)
         for j in range(k)
-        if j not in before[k] and choices.servers[j].keys() & choices.servers[k].keys()
+        if j not in before[k] and choices.stations[j].keys() & choices.stations[k].keys()
     ]
 
 
@@ -98,7 +101,7 @@ class Bookings:
             self._book(k, j, ~first, together)
         slots = _slots(problem)
         for k in range(n):
-            here = choices.servers[k]
+            here = choices.stations[k]
             free = cp_model.LinearExpr.weighted_sum(list(here.values()), [slots[s] for s in here])
             if len(self._later[k]) >= min(slots[s] for s in here):
                 model.add(sum(self._later[k]) <= free - 1)
@@ -111,7 +114,7 @@ class Bookings:
 
     def _together(self, j: int, k: int) -> Literal:
         """Return a literal that is true where two subtasks are on one server."""
-        one, other = self._choices.servers[j], self._choices.servers[k]
+        one, other = self._choices.stations[j], self._choices.stations[k]
         common = one.keys() & other.keys()
         if len(one) == 1:
             return other[next(iter(common))]

@@ -25,7 +25,7 @@ class Choices:
     problem
         The problem.
     possible
-        For each input, by servers of source and reader: what is not ruled out.
+        For each input, by servers of source and reader: what is not ruled out (`consistent`).
     most_options
         As in `ways`.
     horizon_s
@@ -44,9 +44,11 @@ class Choices:
         n = problem.n_subtasks
         self._model = model
         self.true = model.new_constant(1)
-        self.possible = _consistent(problem, possible)
+        self.possible = possible
         self.servers: list[dict[int, Literal]] = []
         """for each subtask, the literal of each server that it may be on"""
+        self.stations: list[dict[int, Literal]] = []
+        """the same literals by what shares slots and memory: tasks of several clients meet on remote servers alone"""
         self.pairs: list[dict[tuple[int, int], Literal]] = []
         """for each input, the literal of each pair of servers of source and reader"""
         self.ways: list[Ways] = []
@@ -58,6 +60,7 @@ class Choices:
             literals = [self.true] if len(here) == 1 else [model.new_bool_var(f"server {k} {s}") for s in here]
             model.add_exactly_one(literals)
             self.servers.append(dict(zip(here, literals, strict=True)))
+            self.stations.append({station(problem, k, s): literal for s, literal in self.servers[k].items()})
             for i in inputs:
                 self.pairs.append(self._pairs(int(a.input_of[i]), k, self.possible[i], n))
             chosen = ways(problem, k, [self.possible[i] for i in inputs], most_options, horizon_s)
@@ -114,7 +117,13 @@ class Choices:
         return either
 
 
-def _consistent(problem: Problem, possible: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+def station(problem: Problem, k: int, s: int) -> int:
+    """Return the station that server *s* is to subtask *k*."""
+    a = problem.arrays
+    return int(a.own_station[k]) if s == a.client else s
+
+
+def consistent(problem: Problem, possible: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
     """Rule out what an end of another input of the same subtask rules out."""
     a = problem.arrays
     n = problem.n_subtasks

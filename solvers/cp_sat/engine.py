@@ -20,6 +20,7 @@ from typing import Literal
 from ortools.sat.python import cp_model
 
 from offbench import Placement, Search
+from offbench.model.problem import FEASIBLE
 
 from .model import Decision, Met, Model
 
@@ -51,6 +52,8 @@ class EngineResult:
     """of the last solution, as `Model.met`"""
     decision: Decision | None = None
     """of the last solution"""
+    broken: list[Decision] = field(default_factory=list)
+    """those of solutions that break constraints by less than the model sees"""
 
 
 def run(
@@ -117,8 +120,9 @@ def run(
                 else:
                     known.add(item.meaning)
                     repeats = 0
-                    for placement in item.placements:
-                        search.propose(placement)
+                    broken = [_breaks(search, placement) for placement in item.placements]
+                    if item.decision is not None and broken[-1]:
+                        outcome.broken.append(item.decision)
                 if repeats == _REPEATS:
                     outcome.ended = "repeats"
                     break
@@ -136,6 +140,13 @@ def run(
         if "integer overflow" not in why:
             raise RuntimeError(f"CP-SAT refuses the model: {why}")
     return outcome
+
+
+def _breaks(search: Search, placement: Placement) -> bool:
+    """Propose a placement; tell whether it breaks constraints."""
+    orders = None if placement.order is None else placement.order[None]
+    _, (violation,) = search.propose_violations(placement.servers[None], orders)
+    return bool(violation > FEASIBLE)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Rounding: the model holds every placement better than the target, at no more than its Q. Times and costs are rounded
 down (`units`), what hangs on an inexact time is relaxed (`times`, `booking`, `lines`), choices are left out by bounds
 that hold in exact numbers (`pruning`), and where a limit is worked out in floating-point numbers (the target in units,
-how long a subtask can queue) it is widened by more than these can be off by. CP-SAT computes with whole numbers.
+how long a subtask can queue, what `constraints` admit) it is widened by more than these can be off by. CP-SAT computes
+with whole numbers.
 """
 
 import math
@@ -16,17 +17,19 @@ from ortools.sat.python import cp_model
 
 from offbench import Placement
 from offbench.evaluation.coordination import largest
-from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
+from offbench.model.problem import SCALE, WEIGHT, Problem
 
 from .balance import imbalances
 from .booking import Bookings, capacities, unrelated
-from .choices import Choices
+from .choices import Choices, consistent
+from .constraints import constrain, fits
 from .lines import Fineness, Queue, Run, queueing_cost
 from .options import Key, Option
 from .pruning import Relaxed
 from .queueing import Worth, worth
 from .symmetry import interchangeable
 from .times import Spans, Times
+from .transfers import slowest_s, transfers
 from .units import Units
 
 _DIGITS = 64 * float(np.finfo(float).eps)
@@ -123,6 +126,10 @@ class Model:
         self.problem, self.units = problem, units
         self.proto = model = cp_model.CpModel()
         possible = [table < target for table in relaxed.choice]
+        if problem.constrained:
+            fitting = fits(problem)
+            possible = [possible[i] & fitting[k] for k in range(problem.n_subtasks) for i in problem.inputs_of(k)]
+        possible = consistent(problem, possible)
         self.empty = not all(table.any() for table in possible)
         """whether there is no better placement"""
         if self.empty:
@@ -184,31 +191,39 @@ class Model:
                 splits = sorted(detail.splits.get(k, ()))
                 terms.append(queueing_cost(model, units, queue, options, splits, detail.lines))
                 weights.append(1)
-        for i in range(len(a.arrival_s)):
-            subtasks = problem.subtasks_of(i)
-            if not problem.chains[i] and per_s > 0:
-                earliest, latest = spans.end[subtasks.start : subtasks.stop].max(axis=0).tolist()
-                done = model.new_int_var(earliest, latest, "")
-                for k in subtasks:
-                    if not problem.readers_of(k):
-                        model.add(done >= times.end[k])
-                terms.append(done)
+        done = [self._done(i) for i in range(problem.n_tasks)] if per_s > 0 or problem.constrained else []
+        for i, chain in enumerate(problem.chains):
+            if not chain and per_s > 0:
+                terms.append(done[i])
                 weights.append(units.delay)
                 self.offset -= per_s * float(a.arrival_s[i])
+        constrain(model, problem, units, choices, times, done)
         imbalance = int(units.down(float(a.weights[WEIGHT.balance] / a.scale[SCALE.balance])))
         if imbalance > 0:
             each = imbalances(model, problem, choices)
             terms += each
             weights += [imbalance] * len(each)
         objective = cp_model.LinearExpr.weighted_sum(terms, weights)
-        most = target - self.offset + _DIGITS * (abs(target) + abs(self.offset))
-        model.add(objective <= math.ceil(most / units.unit))
+        if target < math.inf:
+            most = target - self.offset + _DIGITS * (abs(target) + abs(self.offset))
+            model.add(objective <= math.ceil(most / units.unit))
         model.minimize(objective)
+
+    def _done(self, i: int) -> cp_model.LinearExprT:
+        """Return when a task is complete, or later."""
+        subtasks, end = self.problem.subtasks_of(i), self.times.end
+        if self.problem.chains[i]:
+            return end[subtasks[-1]]
+        earliest, latest = self.times.spans.end[subtasks.start : subtasks.stop].max(axis=0).tolist()
+        done = self.proto.new_int_var(earliest, latest, "")
+        for k in subtasks:
+            if not self.problem.readers_of(k):
+                self.proto.add(done >= end[k])
+        return done
 
     def _exclude(self, decision: Decision) -> None:
         """Leave a decision out; where something of it is ruled out already, it is."""
-        assert self.bookings is not None
-        rows, first = self.choices.servers, self.bookings.first
+        rows, first = self.choices.servers, {} if self.bookings is None else self.bookings.first
         if all(s in row for s, row in zip(decision.servers, rows, strict=True)):
             literals = [row[s] for s, row in zip(decision.servers, rows, strict=True)]
             self.proto.add_bool_or([~literal for literal in (*literals, *(first[pair] for pair in decision.first))])
@@ -219,9 +234,8 @@ class Model:
         """Add energy and cost of the transfers to a subtask with loose options."""
         a = self.problem.arrays
         for i in self.problem.inputs_of(k):
-            seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
-            energy = a.link[..., LINK.power_w] * seconds / a.scale[SCALE.energy]
-            cost = a.input_gb[i] * a.link[..., LINK.usd_per_gb] / a.scale[SCALE.cost]
+            sent = transfers(self.problem, k, i)
+            energy, cost = sent[..., 1] / a.scale[SCALE.energy], sent[..., 2] / a.scale[SCALE.cost]
             for (q, s), literal in self.choices.pairs[i].items():
                 terms.append(literal)
                 weights.append(self.units.down(float(of_energy * energy[q, s]), float(of_cost * cost[q, s])))
@@ -244,9 +258,8 @@ class Model:
         """Return what a solution decides."""
         servers = self._servers(value)
         first = self.bookings.first if self.bookings is not None else {}
-        return Decision(
-            servers, [(j, k) for (j, k), literal in first.items() if servers[j] == servers[k] and value(literal)]
-        )
+        at = self.problem.stations(np.array(servers))
+        return Decision(servers, [(j, k) for (j, k), literal in first.items() if at[j] == at[k] and value(literal)])
 
     def _servers(self, value: Callable[[cp_model.LinearExprT], int]) -> list[int]:
         return [next(s for s, literal in row.items() if value(literal)) for row in self.choices.servers]
@@ -322,9 +335,7 @@ def _longest_s(problem: Problem, option: Option, left: float, per_s: float, hori
 def horizon_s(problem: Problem) -> float:
     """Return what no time exceeds: after the last arrival something runs or is sent until all is done."""
     a = problem.arrays
-    sent = (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).max(axis=(1, 2))
-    runs = (a.gcycles[:, None] / a.ghz).max(axis=1)
-    return float(a.arrival_s.max() + sent.sum() + runs.sum()) * (1 + 1e-9)
+    return float(a.arrival_s.max() + slowest_s(problem).sum() + a.execution_s.max(axis=1).sum()) * (1 + 1e-9)
 
 
 __all__: Sequence[str] = ["Detail", "Model", "horizon_s"]

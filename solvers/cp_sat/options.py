@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.coordination import coordination
-from offbench.model.problem import LINK, SCALE, Floats, Problem
+from offbench.model.problem import SCALE, Floats, Problem
+
+from .transfers import transfers
 
 Key = tuple[int, float, float, float]
 
@@ -35,6 +37,9 @@ class Option:
     """benefits of energy and cost to the last digit, if these count"""
     coordination: float
     """H if it doesn't queue; where the option is `loose`, at least H however long it queues"""
+    energy_j: float
+    """the same as it is, J, for a limit"""
+    cost_usd: float
     loose: bool = False
     """stands for all classes and critical inputs on its server; energy and cost are of execution alone"""
 
@@ -73,32 +78,23 @@ def ways(problem: Problem, k: int, possible: list[NDArray[np.bool_]], most: int,
     """
     inputs = problem.inputs_of(k)
     servers = [s for s in range(problem.n_servers) if all(table[:, s].any() for table in possible)]
-    transfers = [_transfers(problem, i) for i in inputs]
+    sending = [transfers(problem, k, i) for i in inputs]
     classes = [
         {s: _classes(transfer[:, s], np.flatnonzero(table[:, s])) for s in servers}
-        for transfer, table in zip(transfers, possible, strict=True)
+        for transfer, table in zip(sending, possible, strict=True)
     ]
     count = sum(int(np.prod([len(each[s]) for each in classes])) * len(inputs) for s in servers)
     if count > most:
-        return Ways(k, classes, [_loose(problem, k, s, classes, transfers, horizon_s) for s in servers], True)
+        return Ways(k, classes, [_loose(problem, k, s, classes, sending, horizon_s) for s in servers], True)
     options = []
     for s in servers:
         for chosen in product(*(range(len(each[s])) for each in classes)):
             sent = np.array([
-                transfer[each[s][c][0], s] for transfer, each, c in zip(transfers, classes, chosen, strict=True)
+                transfer[each[s][c][0], s] for transfer, each, c in zip(sending, classes, chosen, strict=True)
             ])  # fmt: skip
             sources = [each[s][c][0] for each, c in zip(classes, chosen, strict=True)]
             options += _options(problem, k, s, chosen, sources, sent)
     return Ways(k, classes, options, False)
-
-
-def _transfers(problem: Problem, i: int) -> Floats:
-    """Return seconds, energy and cost of an input's transfer, shape (servers, servers, 3)."""
-    a = problem.arrays
-    seconds = a.input_mb[i] / a.link[..., LINK.rate_mb_per_s]
-    return np.stack(
-        (seconds, a.link[..., LINK.power_w] * seconds, a.input_gb[i] * a.link[..., LINK.usd_per_gb]), axis=-1
-    )
 
 
 def _classes(to_here: Floats, sources: NDArray[np.int64]) -> list[tuple[int, ...]]:
@@ -119,9 +115,9 @@ def _options(
     of H itself, which `units.Units.down` allows for.
     """
     a = problem.arrays
-    execution_s = float(a.gcycles[k] / a.ghz[s])
-    energy_j = sum(sent[:, 1].tolist()) + float(a.client_power_w[s]) * execution_s
-    cost_usd = sum(sent[:, 2].tolist()) + float(a.usd_per_s[s]) * execution_s
+    execution_s = float(a.execution_s[k, s])
+    energy_j = sum(sent[:, 1].tolist()) + float(a.run_energy_j[k, s])
+    cost_usd = sum(sent[:, 2].tolist()) + float(a.run_usd[k, s])
     energy, cost = energy_j / float(a.scale[SCALE.energy]), cost_usd / float(a.scale[SCALE.cost])
     left = 0.0, 0.0
     if a.benefits:
@@ -141,7 +137,7 @@ def _options(
             h = float(coordination(a, x, *left, counted=True))
         else:
             h = float(coordination(a, t, energy, cost))
-        options.append(Option(s, chosen, critical, total_s, energy, cost, left, h))
+        options.append(Option(s, chosen, critical, total_s, energy, cost, left, h, energy_j, cost_usd))
     return options
 
 
@@ -150,7 +146,7 @@ def _loose(
     k: int,
     s: int,
     classes: list[dict[int, list[tuple[int, ...]]]],
-    transfers: list[Floats],
+    sending: list[Floats],
     horizon_s: float,
 ) -> Option:
     """Return an option whose coordination is at least that of any inputs and any queueing.
@@ -160,17 +156,17 @@ def _loose(
     largest λ, and for root 2 over ``(t + e + u)^(1/2)``, which is no less than ``t^(1/2)``.
     """
     a = problem.arrays
-    execution_s = float(a.gcycles[k] / a.ghz[s])
-    energy = float(a.client_power_w[s] * execution_s / a.scale[SCALE.energy])
-    cost = float(a.usd_per_s[s] * execution_s / a.scale[SCALE.cost])
+    execution_s, energy_j, cost_usd = float(a.execution_s[k, s]), float(a.run_energy_j[k, s]), float(a.run_usd[k, s])
+    energy, cost = energy_j / float(a.scale[SCALE.energy]), cost_usd / float(a.scale[SCALE.cost])
     if a.benefits:
         square = 3 * 27 ** (-1 / a.root) * a.lambdas.sum()
     else:
         sent = [
             transfer[[c[0] for c in each[s]], s, 1:].max(axis=0)
-            for transfer, each in zip(transfers, classes, strict=True)
+            for transfer, each in zip(sending, classes, strict=True)
         ]
         e, u = np.sum(sent, axis=0) / a.scale[1:3] + (energy, cost)
         t = horizon_s / a.scale[SCALE.delay] if a.root == 3 else 1.0
         square = 3 * (t * e * u) ** (1 / a.root) * a.lambdas.max()
-    return Option(s, (), (), execution_s, energy, cost, (1.0, 1.0), float(np.sqrt(square)), loose=True)
+    h = float(np.sqrt(square))
+    return Option(s, (), (), execution_s, energy, cost, (1.0, 1.0), h, energy_j, cost_usd, loose=True)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from offbench.model.problem import LINK, Ints, Problem
+from offbench.model.problem import Ints, Problem
 
 from .choices import Choices, Literal
+from .transfers import transfer_s
 from .units import Units
 
 
@@ -53,7 +54,7 @@ class Spans:
         ready, start, end = (np.zeros((n, 2), np.int64) for _ in range(3))
         for k in range(n):
             for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True):
-                sent = [transfer(problem, units, i, q, s) for q, s in choices.pairs[i]]
+                sent = [transfer(problem, units, k, i, q, s) for q, s in choices.pairs[i]]
                 begun = end[source] if source < n else units.ticks(float(a.arrival_s[source - n]))
                 ready[k] = np.maximum(ready[k], begun + np.array([min(sent), max(sent)]))
             runs = [execution(problem, units, k, s) for s in choices.servers[k]]
@@ -65,11 +66,11 @@ class Spans:
 def _may_queue(problem: Problem, units: Units, choices: Choices, related: list[set[int]], spans: Spans, k: int) -> bool:
     """Tell whether enough others can be in the way: one that completes when it starts, all slots' at least then."""
     first, last = int(spans.ready[k, 0]) - units.slack, int(spans.start[k, 1]) + units.slack
-    for s in choices.servers[k]:
+    for s in choices.stations[k]:
         others = [
             j
-            for j, servers in enumerate(choices.servers)
-            if s in servers and j != k and j not in related[k] and k not in related[j] and spans.end[j, 1] >= first
+            for j, stations in enumerate(choices.stations)
+            if s in stations and j != k and j not in related[k] and k not in related[j] and spans.end[j, 1] >= first
         ]
         slots = int(problem.arrays.slot_start[s + 1]) - int(problem.arrays.slot_start[s])
         if len(others) >= slots and any(spans.end[j, 0] <= last for j in others):
@@ -89,12 +90,12 @@ def ancestors(problem: Problem) -> list[set[int]]:
 
 def execution(problem: Problem, units: Units, k: int, s: int) -> int:
     """Return the execution of a subtask on a server, in ticks."""
-    return units.ticks(float(problem.arrays.gcycles[k] / problem.arrays.ghz[s]))
+    return units.ticks(float(problem.arrays.execution_s[k, s]))
 
 
-def transfer(problem: Problem, units: Units, i: int, q: int, s: int) -> int:
-    """Return the transfer of an input from server to server, in ticks."""
-    return units.ticks(float(problem.arrays.input_mb[i] / problem.arrays.link[q, s, LINK.rate_mb_per_s]))
+def transfer(problem: Problem, units: Units, k: int, i: int, q: int, s: int) -> int:
+    """Return the transfer of an input of subtask *k* from server to server, in ticks."""
+    return units.ticks(transfer_s(problem, k, i, q, s))
 
 
 class Times:
@@ -129,7 +130,7 @@ class Times:
                 source = int(a.input_of[i])
                 begun = self.end[source] if source < n else units.ticks(float(a.arrival_s[source - n]))
                 arrivals.append(begun + _weighted(
-                    (literal, transfer(problem, units, i, q, s)) for (q, s), literal in choices.pairs[i].items()
+                    (literal, transfer(problem, units, k, i, q, s)) for (q, s), literal in choices.pairs[i].items()
                 ))  # fmt: skip
             ready = arrivals[0]
             if len(arrivals) > 1:
@@ -194,23 +195,25 @@ class Times:
     ) -> None:
         """Settle the ties that are no matter of rounding.
 
-        Where a source takes no time, reads one other input of the subtask, and runs on the subtask's server, it
-        completes when that input would have arrived, or later if it queued.
+        Where a source takes no time, reads the same as the subtask and no other input, and runs on the subtask's
+        server, it completes when that input would have arrived, or later if it queued.
         """
         a = problem.arrays
         sources = problem.sources_of(k)
         for x, through in enumerate(sources):
-            if through >= problem.n_subtasks or a.gcycles[through] > 0:
+            if through >= problem.n_subtasks:
                 continue
             read = problem.sources_of(through)
             if len(read) > 1 or read[0] >= problem.n_subtasks or read[0] not in sources:
                 continue
             y = sources.index(read[0])
+            if a.input_mb[problem.inputs_of(k)[y]] != a.input_mb[problem.inputs_of(through)[0]]:
+                continue
             # The first of the two is critical, but for a later one that is later.
             late = self.queues[through]
             unless = [] if x < y or late is None else [late]
             for s, literal in choices.servers[through].items():
-                if s in choices.servers[k]:
+                if s in choices.servers[k] and a.execution_s[through, s] == 0:
                     model.add_bool_or([~critical[max(x, y)], ~literal, ~choices.servers[k][s], *unless])
 
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
+from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Problem
+
+from .transfers import flows_s
 
 _DYADIC = range(20, 31)
 # A quotient may be rounded up by the processor; a thousandth of a tick is far more than that.
@@ -68,8 +70,9 @@ class Units:
         error = precision * size or 1e-12  # where nothing costs anything, any unit will do
         per_s = float(a.weights[WEIGHT.score] * a.weights[WEIGHT.delay] / a.scale[SCALE.delay])
         durations = np.concatenate((
-            (a.gcycles[:, None] / a.ghz).ravel(),
-            (a.input_mb[:, None, None] / a.link[..., LINK.rate_mb_per_s]).ravel(),
+            a.execution_s.ravel(),
+            flows_s(problem).ravel(),
+            a.link[..., LINK.latency_s].ravel(),
             a.arrival_s,
         ))  # fmt: skip
         exact = next((2.0**bits for bits in _DYADIC if (durations * 2.0**bits % 1 == 0).all()), math.inf)
@@ -79,6 +82,9 @@ class Units:
             slack = 2 * n + 2
             steepest = max(per_s, float(a.weights[WEIGHT.coordination] / a.scale[SCALE.delay]))
             tick_s = error / (slack * steepest * min(n, 10)) if steepest > 0 else math.inf
+            # What rounding lets pass of a deadline is as small a part of it.
+            admitted_s = min(float(a.deadline_s.min()), float(a.limit[INDICATOR.delay]))
+            tick_s = min(tick_s, precision * admitted_s / slack)
             tick_s = min(max(tick_s, horizon_s / _MOST_TICKS), horizon_s / 1000)
         if per_s == 0:
             return cls(tick_s, error / n, 0, slack)

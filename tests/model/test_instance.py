@@ -369,3 +369,10 @@ def test_instance_shows_itself_in_a_short_line() -> None:
     assert str(one.tasks[0]) == "<Task 'alexnet': 11 layers>"
     assert pretty_repr(one) == "Instance(name='alexnet', tasks=1, subtasks=11, servers=11)"
     assert len(repr(one.model_copy(update={"name": "a\nb"})).splitlines()) == 1
+
+
+def test_changed_copy_works_out_its_clients_anew() -> None:
+    whole = load("mixed-4")
+    assert (len(whole.client_of), len(whole.places)) == (4, len(whole.servers))  # kept from here on
+    part = whole.model_copy(update={"tasks": whole.tasks[:2], "servers": whole.servers[:3]})
+    assert (len(part.client_of), part.places, part.clients) == (2, (0, 1, 2), (0,))
