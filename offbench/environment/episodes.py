@@ -144,7 +144,7 @@ class Episodes:
         k = int(self.decided[row])
         if k == self.problem.n_subtasks:
             return "environment: the episode is over; reset it"
-        names = [server.name for server in self.problem.instance.servers]
+        names = self.problem.instance.names_of(int(self.problem.task_of[k]))
         if not 0 <= action < len(names):
             return f"environment: action {action}, but there are {len(names)} servers, counted from 0"
         may = ", ".join(name for name, ok in zip(names, self.problem.allowed[k], strict=True) if ok)
@@ -194,7 +194,7 @@ def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
     own = np.empty(p.slot_start[-1])
     slot_free, task_end = borrowed(own), borrowed(task_end)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
-    n, m, facts = p.gcycles.size, p.ghz.size, len(FACT)
+    n, m, facts = p.gcycles.size, p.kind.size, len(FACT)
     work = p.gcycles.sum()
     for row in range(decided.size):
         k = decided[row]
@@ -216,11 +216,10 @@ def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
             latest = max(latest, completion_of(p, i, completion[row]))
         for s in range(m):
             ready, sent, energy, cost = transfers(p, k, s, servers[row], completion[row])
-            execution = p.gcycles[k] / p.ghz[s]
             fact = features[facts * s : facts * (s + 1)]
-            fact[FACT.free] = max(0.0, next_free(p, s, slot_free) - latest) / p.scale[SCALE.delay]
-            fact[FACT.execution] = execution / p.scale[SCALE.delay]
+            fact[FACT.free] = max(0.0, next_free(p, k, s, slot_free) - latest) / p.scale[SCALE.delay]
+            fact[FACT.execution] = p.execution_s[k, s] / p.scale[SCALE.delay]
             fact[FACT.transmission] = (ready - sent) / p.scale[SCALE.delay]
-            fact[FACT.energy] = (energy + p.client_power_w[s] * execution) / p.scale[SCALE.energy]
-            fact[FACT.cost] = (cost + p.usd_per_s[s] * execution) / p.scale[SCALE.cost]
+            fact[FACT.energy] = (energy + p.run_energy_j[k, s]) / p.scale[SCALE.energy]
+            fact[FACT.cost] = (cost + p.run_usd[k, s]) / p.scale[SCALE.cost]
     keep(own)

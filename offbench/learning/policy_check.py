@@ -8,7 +8,7 @@ import numpy as np
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
 from offbench.model.problem import P1, Ints, Problem
-from offbench.search.budget import Infeasible, SearchEnded
+from offbench.search.budget import GaveUp, Infeasible, SearchEnded
 from offbench.search.registry import find, names_with
 from offbench.search.search import Search
 
@@ -50,7 +50,7 @@ def _baselines(problem: P1) -> dict[str, float]:
     found = {}
     for name in names_with("is_baseline"):
         search = Search(problem)
-        with suppress(Infeasible, SearchEnded):
+        with suppress(GaveUp, Infeasible, SearchEnded):
             find(name)().solve(problem, search)
         if search.incumbent is not None:
             found[name] = search.objective
@@ -58,6 +58,7 @@ def _baselines(problem: P1) -> dict[str, float]:
 
 
 def shares(instance: Instance, servers: Ints) -> dict[str, float]:
-    """Return which share of the subtasks each server has."""
-    counts = np.bincount(servers, minlength=len(instance.servers)) / len(servers)
-    return {server.name: share for server, share in zip(instance.servers, counts.tolist(), strict=True)}
+    """Return which share of the subtasks is at each place (`Instance.place_names`)."""
+    names = instance.place_names
+    counts = np.bincount(servers, minlength=len(names)) / len(servers)
+    return dict(zip(names, counts.tolist(), strict=True))

@@ -5,6 +5,7 @@ that a subtask of the reference placement makes to Q. So they mean the same in i
 """
 
 from collections.abc import Sequence
+from functools import partial
 from math import copysign, log1p
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
 
+Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -114,16 +116,17 @@ def onward_costs(arrays, allowed):
             source = p.input_of[i]
             if source >= n:
                 continue
+            table = p.links_of[k]
             for s in range(m):
                 best = np.inf
                 for d in range(m):
                     if not allowed[k, d]:
                         continue
-                    sent = p.input_mb[i] / p.link[s, d, LINK.rate_mb_per_s]
-                    run = p.gcycles[k] / p.ghz[d]
-                    energy = p.client_power_w[d] * run + p.link[s, d, LINK.power_w] * sent
-                    cost = p.usd_per_s[d] * run + p.input_gb[i] * p.link[s, d, LINK.usd_per_gb]
-                    t = (run + sent) / p.scale[SCALE.delay]
+                    sent = p.input_mb[i] / p.link[table, s, d, LINK.rate_mb_per_s]
+                    energy = p.run_energy_j[k, d] + p.link[table, s, d, LINK.power_w] * sent
+                    cost = p.run_usd[k, d] + p.input_gb[i] * p.link[table, s, d, LINK.usd_per_gb]
+                    sent += p.link[table, s, d, LINK.latency_s]
+                    t = (p.execution_s[k, d] + sent) / p.scale[SCALE.delay]
                     e, u = energy / p.scale[SCALE.energy], cost / p.scale[SCALE.cost]
                     h = coordination(t, e, u, p.lambdas, p.root, p.benefits)
                     score = p.weights[WEIGHT.delay] * t + p.weights[WEIGHT.energy] * e + p.weights[WEIGHT.cost] * u
@@ -142,6 +145,10 @@ class _Known(NamedTuple):
     ahead: Any
     onward: Any
     unit: Any
+    speed: Any
+    """of each place for each task, over the fastest"""
+    price: Any
+    """likewise, over the dearest"""
 
 
 class _Counts(NamedTuple):
@@ -184,7 +191,6 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
     n, m = allowed.shape
     balance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance] / known.unit
     of_delay = p.weights[WEIGHT.score] * p.weights[WEIGHT.delay] / p.scale[SCALE.delay] / known.unit
-    dearest, fastest = max(1e-300, p.usd_per_s.max()), p.ghz.max()
     book_all(p, servers, completion, k, slot_free)
     imbalance = _count(p, servers, k, counts)
     task = known.task_of[k]
@@ -199,12 +205,12 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
     best_now, best_all = -np.inf, -np.inf
     for s in range(m):
         ready, sent, energy, cost = transfers(p, k, s, servers, completion)
-        run = p.gcycles[k] / p.ghz[s]
-        wait = max(0.0, next_free(p, s, slot_free) - ready)
+        run = p.execution_s[k, s]
+        wait = max(0.0, next_free(p, k, s, slot_free) - ready)
         done = ready + wait + run
         t = (done - sent) / p.scale[SCALE.delay]
-        e = (energy + p.client_power_w[s] * run) / p.scale[SCALE.energy]
-        u = (cost + p.usd_per_s[s] * run) / p.scale[SCALE.cost]
+        e = (energy + p.run_energy_j[k, s]) / p.scale[SCALE.energy]
+        u = (cost + p.run_usd[k, s]) / p.scale[SCALE.cost]
         h = p.weights[WEIGHT.coordination] * coordination(t, e, u, p.lambdas, p.root, p.benefits) / known.unit
         d_part = of_delay * max(0.0, done - latest)
         e_part = p.weights[WEIGHT.score] * p.weights[WEIGHT.energy] * e / known.unit
@@ -231,8 +237,8 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
         fact[FACT.below_most] = _squash(counts.most[kind] - counts.on[s])
         fact[FACT.holds_last] = k > 0 and servers[k - 1] == s
         fact[FACT.holds_inputs] = at_hand[s] / into if into > 0 else 0.0
-        fact[FACT.speed] = p.ghz[s] / fastest
-        fact[FACT.price] = p.usd_per_s[s] / dearest
+        fact[FACT.speed] = known.speed[task, s]
+        fact[FACT.price] = known.price[task, s]
         fact[FACT.delay] = _squash(d_part)
         if allowed[k, s]:
             best_now = max(best_now, now)
@@ -265,7 +271,7 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
 @inlined
 def _count(p, servers, decided, counts):
     """Count the decided subtasks; returns the imbalance Z (Eq. 12)."""
-    m = p.ghz.size
+    m = p.kind.size
     counts.on[:] = 0
     for j in range(decided):
         counts.on[servers[j]] += 1
@@ -291,7 +297,7 @@ def _change_of_imbalance(p, s, counts):
     if kind == 0:
         return 0.0
     more = 0
-    for other in range(p.ghz.size):
+    for other in range(p.kind.size):
         if p.kind[other] == kind and other != s and counts.on[other] > counts.on[s]:
             more += 1
     return counts.servers[kind] - 1 - 2 * more
@@ -354,7 +360,7 @@ class ProblemFeatures:
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
         ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
-        self._known = _Known(task_of, ahead, costs, self.unit)
+        self._known = _Known(task_of, ahead, costs, self.unit, _speeds(problem), _prices(problem))
 
     def observe(self, episodes: Episodes, observer: ServerObserver) -> Floats32:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
@@ -364,6 +370,29 @@ class ProblemFeatures:
             episodes.completion, found,
         )  # fmt: skip
         return found
+
+
+def _speeds(problem: Problem) -> Floats:
+    """Return how fast each place is for each task, over the fastest: GHz, or by the seconds that all of it takes."""
+    a, instance = problem.arrays, problem.instance
+    speeds = np.array(
+        [
+            [s.compute_ghz for s in map(partial(instance.server_at, i), range(problem.n_servers))]
+            for i in range(problem.n_tasks)
+        ]
+    )
+    for i, task in enumerate(instance.tasks):
+        if any(layer.seconds is not None for layer in task.layers):
+            speeds[i] = 1 / np.maximum(1e-300, a.execution_s[problem.subtasks_of(i)].sum(axis=0))
+    return speeds / speeds.max(axis=1, keepdims=True)
+
+
+def _prices(problem: Problem) -> Floats:
+    """Return what each place costs for each task, over the dearest."""
+    usd_per_s = problem.arrays.usd_per_h / 3600
+    prices = usd_per_s / np.maximum(1e-300, usd_per_s.max(axis=1, keepdims=True))
+    number = {c: row for row, c in enumerate(problem.instance.clients)}
+    return prices[[number[c] for c in problem.instance.client_of]]
 
 
 def warm_up() -> None:
