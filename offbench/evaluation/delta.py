@@ -50,11 +50,12 @@ def segments_of(problem: Problem) -> Segments:
     reads = a.waits_for.astype(np.int64)
     last_reader = np.arange(n)
     np.maximum.at(last_reader, a.input_of[a.input_of < n], np.repeat(np.arange(n), reads))
-    inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
     # A layer k is on every path if all before it are read, by none behind k, and none behind it reads the task's input.
     read_up_to = np.maximum.accumulate(np.where(readers > 0, last_reader, n))
+    inputs = np.searchsorted(a.input_start, np.arange(len(a.input_of)), side="right") - 1
+    last_at_client = inputs[a.input_of >= n][-1]
     k = np.arange(n)
-    cut = (np.concatenate(([0], read_up_to[:-1])) <= k) & (k >= inputs[a.input_of >= n].max())
+    cut = (np.concatenate(([0], read_up_to[:-1])) <= k) & (k >= last_at_client)
     cut[-1] = True  # the last segment ends where the task does
     start = np.concatenate(([0], np.flatnonzero(cut) + 1))
     of = np.repeat(np.arange(len(start) - 1), np.diff(start))
