@@ -6,6 +6,8 @@ coordination are sums over them, and a segment is booked by itself, from time 0.
 counted over all subtasks. Several tasks wait for one another and are one segment. The arithmetic is the
 evaluator's but for the order of sums: differences of 1e-16 or so, which can break a tie of ready times another
 way. So these values guide a search, and the evaluator confirms what it finds.
+
+The input of a task is there from its arrival on. So no segment ends before the last layer that reads it.
 """
 
 from typing import Any, NamedTuple
@@ -72,11 +74,25 @@ class Held(NamedTuple):
     """its dispatch order; used only if there is one"""
     values: Any
     """what each segment adds to Q, the balance aside"""
+    sums: Any
+    """and to delay, energy, cost, and the violation of the tasks' deadlines, where there are constraints"""
+
+
+class Changed(NamedTuple):
+    """What all segments add up to; all but the value only where there are constraints."""
+
+    value: Any
+    """Q, the balance aside"""
+    delay_s: Any
+    energy_j: Any
+    cost_usd: Any
+    late: Any
+    """violation of deadlines"""
 
 
 @inlined
-def changed_value(p, w, segments, held, low, high, order, ordered, keep):
-    """Return what all segments add to Q after a change of some of the subtasks *low* to *high*, the balance aside.
+def changed_sums(p, w, segments, held, low, high, order, ordered, keep):
+    """Return what all segments add up to after a change of some of the subtasks *low* to *high*.
 
     Parameters
     ----------
@@ -94,23 +110,41 @@ def changed_value(p, w, segments, held, low, high, order, ordered, keep):
     last = segments.of[high]
     if high + 1 == segments.start[last + 1] and last + 2 < segments.start.size:
         last += 1  # it reads the last layer of the segment before
-    total = 0.0
+    total = delay = energy = cost = late = 0.0
     for b in range(held.values.size):
         total += held.values[b]
+    if p.constrained:
+        for b in range(held.values.size):
+            delay += held.sums[b, 0]
+            energy += held.sums[b, 1]
+            cost += held.sums[b, 2]
+            late += held.sums[b, 3]
     for b in range(segments.of[low], last + 1):
         for k in range(max(0, segments.start[b] - 1), segments.start[b + 1]):
             if w.at[k] != held.servers[k] or (ordered and order[k] != held.order[k]):
-                value = _segment_value(p, w, segments, b, order, ordered)
-                total += value - held.values[b]
+                here = _segment_sums(p, w, segments, b, order, ordered)
+                total += here.value - held.values[b]
                 if keep:
-                    held.values[b] = value
+                    held.values[b] = here.value
+                if p.constrained:
+                    delay += here.delay_s - held.sums[b, 0]
+                    energy += here.energy_j - held.sums[b, 1]
+                    cost += here.cost_usd - held.sums[b, 2]
+                    late += here.late - held.sums[b, 3]
+                    if keep:
+                        held.sums[b, 0] = here.delay_s
+                        held.sums[b, 1] = here.energy_j
+                        held.sums[b, 2] = here.cost_usd
+                        held.sums[b, 3] = here.late
                 break
-    return total
+    if p.arrival_s.size == 1:
+        late = max(0.0, delay / p.deadline_s[0] - 1)
+    return Changed(total, delay, energy, cost, late)
 
 
 @inlined
-def _segment_value(p, w, segments, b, order, ordered):
-    """Return what segment *b* adds to Q, the balance aside."""
+def _segment_sums(p, w, segments, b, order, ordered):
+    """Return what segment *b* adds; to the violation of deadlines only if it is all there is."""
     first, stop = segments.start[b], segments.start[b + 1]
     if first > 0:
         w.end[first - 1] = 0.0
@@ -128,19 +162,22 @@ def _segment_value(p, w, segments, b, order, ordered):
             book(p, w, k, arrive(p, w, k), False)
     else:
         _book_first_come(p, w, segments, first, stop)
-    delay = energy = cost = coordination = 0.0
+    delay = energy = cost = coordination = late = 0.0
     for i in range(p.arrival_s.size):
         latest = 0.0
         for k in range(max(first, p.task_start[i]), min(stop, p.task_start[i + 1])):
             latest = max(latest, w.end[k])
         delay += latest
+        if p.constrained:
+            late += max(0.0, latest / p.deadline_s[i] - 1)
     add_execution(p, w, first, stop)
     coordinate(p, w, first, stop)
     for k in range(first, stop):
         energy += w.energy[k]
         cost += w.cost[k]
         coordination += w.coordination[k]
-    return p.weights[WEIGHT.score] * score_of(p, delay, energy, cost) - p.weights[WEIGHT.coordination] * coordination
+    gained = p.weights[WEIGHT.coordination] * coordination
+    return Changed(p.weights[WEIGHT.score] * score_of(p, delay, energy, cost) - gained, delay, energy, cost, late)
 
 
 @inlined

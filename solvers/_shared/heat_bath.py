@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from offbench import P1, Placement, Search, load
 from offbench.evaluation.delta import segments_of
+from offbench.evaluation.held_weights import cells_of
 from offbench.model.problem import Problem
 from offbench.solvers._shared.moves import move, order_of
-from offbench.solvers._shared.walk import Choices, Moves, Walker, walk
+from offbench.solvers._shared.walk import Choices, Moves, Prices, Walker, walk
 
 Ints = NDArray[np.int64]
 
@@ -59,7 +60,7 @@ class HeatBath:
         self._segments = segments_of(problem)
         self.ordered = not self._segments.in_turn.all()
         """whether subtasks can wait, so that the dispatch order moves too"""
-        self._choices = choices_of(problem)
+        self._choices, self._cells, self._prices = choices_of(problem), cells_of(problem), prices_of(1.0)
         in_segment = problem.n_subtasks if len(problem.arrays.arrival_s) > 1 else 8
         self.stride = max(1, _STRIDE // (10 * problem.n_servers * in_segment))
         """steps between two looks at the clock"""
@@ -73,11 +74,16 @@ class HeatBath:
         self.order = order if self.ordered else None
 
     def typical_difference(self) -> float:
-        """Return the median of what moving a subtask adds to the best of its servers."""
+        """Return the median of what moving a subtask adds to the Q that it has on the best of its servers.
+
+        What breaking constraints costs begins with that.
+        """
         subtasks = self._search.rng.choice(self._problem.free, size=_SAMPLE)
-        values = [self._search.propose_many(move(self._problem, self.servers, int(k))) for k in subtasks]
+        values = [self._search.propose_violations(move(self._problem, self.servers, int(k)))[0] for k in subtasks]
         differences = np.concatenate([each - each.min() for each in values])
-        return float(np.median(differences[differences > 0])) if (differences > 0).any() else 1.0
+        typical = float(np.median(differences[differences > 0])) if (differences > 0).any() else 1.0
+        self._prices = prices_of(typical)
+        return typical
 
     def cool(self, hot: float, cold: float) -> None:
         """Move while the temperature falls from *hot* to *cold* and the search's progress rises to its end."""
@@ -86,7 +92,7 @@ class HeatBath:
             self.steps(self.stride, hot * (cold / hot) ** ((progress - begin) / (1 - begin)))
 
     def steps(self, count: int, temperature: float) -> float:
-        """Make moves of random kinds with random subtasks; return the least objective met, which is proposed.
+        """Make moves of random kinds with random subtasks; return the merit of the best met, which is proposed.
 
         The clock is looked at, and the best so far proposed, every `stride` steps; without any steps, where it stands.
         """
@@ -101,8 +107,9 @@ class HeatBath:
         best, best_order = self.servers.copy(), order.copy()
         chance, gumbel = search.rng.random((count, 3)), search.rng.gumbel(size=_DRAWS * count)
         moves = Moves(self._longest_run, self._deal, temperature, chance, gumbel)
-        walker = Walker(self.servers, order, best, best_order, np.empty(1))
-        search.count(walk(*self._problem.packed, self._segments, self._choices, moves, walker, self.ordered, left))
+        walker = Walker(self.servers, order, best, best_order, np.empty(1), np.empty(3))
+        how = self._segments, self._cells, self._choices, moves, self._prices
+        search.count(walk(*self._problem.packed, *how, walker, self.ordered, left))
         return search.propose(Placement(best, best_order if self.ordered else None))
 
 
@@ -110,6 +117,11 @@ def choices_of(problem: Problem) -> Choices:
     """Return what the walk can choose from."""
     servers = np.argsort(~problem.allowed, axis=1, kind="stable")
     return Choices(problem.allowed, servers, problem.allowed.sum(axis=1), problem.free)
+
+
+def prices_of(per_violation: float) -> Prices:
+    """Return what breaking constraints costs at first."""
+    return Prices(np.full(3, per_violation), np.zeros(3, np.int64), np.zeros(1, np.int64))
 
 
 def warm_up() -> None:

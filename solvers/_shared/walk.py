@@ -1,14 +1,21 @@
-"""The compiled walk of a heat bath through placements, scored segment by segment."""
+"""The compiled walk of a heat bath through placements, scored segment by segment.
+
+Where there are constraints the walk goes by Q and what breaking them costs, at prices for memory, deadlines and limits
+that rise while they are broken often and fall while they are kept. So it crosses what isn't feasible on ways between
+feasible placements and doesn't stay there (Glover and Hao, 2011, strategic oscillation; Vidal et al., 2012, penalties
+that adapt). The best that it met goes by MODEL.md section 4.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
-from offbench.evaluation.delta import Held, changed_value
+from offbench.evaluation.delta import Held, changed_sums
+from offbench.evaluation.held_weights import carry, excess_of, hold_nothing
 from offbench.evaluation.kernel import balance_of
 from offbench.evaluation.workspace import room, unpack
-from offbench.model.problem import SCALE, WEIGHT
+from offbench.model.problem import FEASIBLE, SCALE, WEIGHT
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
@@ -21,6 +28,10 @@ _NONE, _MOVE, _RUN, _SWAP, _ORDER, _DEAL = -1, 0, 1, 2, 3, 5
 _BY_SUBTASK, _BY_KIND, _BY_LENGTH = 0, 1, 2
 # A stretch dealt out again is so many times as long as a run at most.
 _LONGER = 2
+# Kinds of constraints.
+_MEMORY, _DEADLINE, _LIMIT = 0, 1, 2
+# After so many steps prices change, by that factor; they rise where more than that share of the steps broke something.
+_ROUND, _FACTOR, _BROKEN = 20, 1.2, 0.5
 
 
 class Choices(NamedTuple):
@@ -34,6 +45,17 @@ class Choices(NamedTuple):
     """how many servers each subtask may run on"""
     free: Any
     """the subtasks that are moved"""
+
+
+class Prices(NamedTuple):
+    """What breaking constraints costs; changes in place."""
+
+    per_violation: Any
+    """how much Q the violation of memory, deadlines and limits is worth, one number each"""
+    broken: Any
+    """of the steps of this round, how many broke each"""
+    steps: Any
+    """how many steps this round has had, one number"""
 
 
 class Moves(NamedTuple):
@@ -63,10 +85,26 @@ class Walker(NamedTuple):
     """and its dispatch order"""
     value: Any
     """Q here, one number"""
+    violation: Any
+    """of memory, deadlines and limits here"""
+
+
+class _Score(NamedTuple):
+    """What a placement amounts to."""
+
+    total: Any
+    """what the walk goes by: Q, and what breaking constraints costs"""
+    objective: Any
+    """Q"""
+    balance: Any
+    """what the balance has in it"""
+    memory: Any
+    deadlines: Any
+    limits: Any
 
 
 @compiled
-def walk(ints, floats, segments, choices, moves, walker, ordered, left):
+def walk(ints, floats, segments, cells, choices, moves, prices, walker, ordered, left):
     """Make steps, one for each row of ``moves.chance``; returns how many placements were scored.
 
     Parameters
@@ -75,8 +113,12 @@ def walk(ints, floats, segments, choices, moves, walker, ordered, left):
         The problem, packed.
     segments
         Its segments (`delta.segments_of`).
+    cells
+        Where its weights are counted (`held_weights.cells_of`).
     choices, moves
         What can be chosen, and how.
+    prices
+        What breaking constraints costs.
     walker
         Where the walk begins, and then where it ended and the best that it met.
     ordered
@@ -87,13 +129,17 @@ def walk(ints, floats, segments, choices, moves, walker, ordered, left):
     p = unpack(ints, floats)
     n, m = choices.allowed.shape
     hands, new = np.arange(m), np.empty(m, np.int64)  # servers as they are dealt out, and in whose place
-    own = room(p), Held(walker.servers, walker.order.copy(), np.zeros(segments.start.size - 1)), hands, new
-    w, held, hands, new = borrowed(own)
+    sums = np.zeros((segments.start.size - 1, 4))
+    held = Held(walker.servers, walker.order.copy(), np.zeros(segments.start.size - 1), sums)
+    own = room(p), held, hold_nothing(p, cells), hands, new
+    w, held, weights, hands, new = borrowed(own)
     segments, choices, moves, walker = borrowed(segments), borrowed(choices), borrowed(moves), borrowed(walker)
+    cells, prices = borrowed(cells), borrowed(prices)
     order, no_parts = walker.order, np.empty((0, 0))
     w.at[:n] = held.servers
     held.servers[:] = m  # no server, so that the first step, which changes nothing, scores every segment
-    here = balance = best_value = np.inf
+    here = _Score(np.inf, np.inf, np.inf, 0.0, 0.0, 0.0)
+    best_value = best_violation = np.inf
     most = max(m + 1, 2 * NEAR + 1)
     pinned = choices.number.max() == 1
     scored = used = 0
@@ -105,22 +151,51 @@ def walk(ints, floats, segments, choices, moves, walker, ordered, left):
             move = _move(p, segments, choices, moves, moves.chance[step - 1], order, ordered, pinned)
         if move.kind == _DEAL:
             _shuffle(hands, moves.gumbel, used)
-        chosen, drawn, chosen_value, chosen_balance = 0, -np.inf, here, balance
+        chosen, drawn, chosen_score = 0, -np.inf, here
         for trial in range(move.options + 1):
             made = trial == move.options  # all are tried, now the drawn one is made
             option = chosen if made else trial
             if not _apply(p, w, choices, move, option, hands, new, order):
                 continue
-            value_balance = balance
+            value_balance = here.balance
             if move.kind != _ORDER and not (made and step > 0):
                 per_imbalance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance]
                 value_balance = per_imbalance * balance_of(p, w, n, no_parts)[0]
-            total = value_balance + changed_value(p, w, segments, held, move.low, move.high, order, ordered, made)
+            changed = changed_sums(p, w, segments, held, move.low, move.high, order, ordered, made)
+            objective = total = value_balance + changed.value
+            memory, deadlines, limits = here.memory, 0.0, 0.0
+            if p.constrained:
+                if p.weighed.size > 0 and move.kind != _ORDER:
+                    for j in range(move.low, move.high + 1):
+                        memory += carry(p, cells, weights, j, held.servers[j], w.at[j])
+                    if made:  # without what rounding has added up
+                        memory = 0.0
+                        for station in range(p.memory_mb.size):
+                            memory += excess_of(p, weights, station)
+                deadlines = changed.late
+                limits += max(0.0, changed.delay_s / p.limit[0] - 1)
+                limits += max(0.0, changed.energy_j / p.limit[1] - 1)
+                limits += max(0.0, changed.cost_usd / p.limit[2] - 1)
+                total += prices.per_violation[_MEMORY] * memory
+                total += prices.per_violation[_DEADLINE] * deadlines
+                total += prices.per_violation[_LIMIT] * limits
+                violation = memory + deadlines + limits
+                if violation <= FEASIBLE:
+                    violation = 0.0
+                nearer = violation < best_violation
+                if nearer or (violation == best_violation == 0 and objective < best_value - 1e-12 * abs(objective)):
+                    best_value, best_violation = objective, violation
+                    walker.best[:] = w.at[:n]
+                    walker.best_order[:] = order
+            score = _Score(total, objective, value_balance, memory, deadlines, limits)
             if made:
                 if step == 0:
-                    chosen_value, chosen_balance = total, value_balance
+                    chosen_score = score
                 continue
             scored += 1
+            if p.weighed.size > 0 and move.kind != _ORDER:
+                for j in range(move.low, move.high + 1):
+                    carry(p, cells, weights, j, w.at[j], held.servers[j])
             for j in range(move.low, move.high + 1):
                 w.at[j] = held.servers[j]
                 if move.kind == _ORDER:
@@ -128,19 +203,42 @@ def walk(ints, floats, segments, choices, moves, walker, ordered, left):
             used += 1
             draw = moves.gumbel[used % moves.gumbel.size] - total / moves.temperature
             if draw > drawn:
-                chosen, drawn, chosen_value, chosen_balance = option, draw, total, value_balance
+                chosen, drawn, chosen_score = option, draw, score
         for j in range(move.low, move.high + 1):
             held.servers[j] = w.at[j]
             if ordered:
                 held.order[j] = order[j]
-        here, balance = chosen_value, chosen_balance
-        if here < best_value - 1e-12 * abs(here):
-            best_value = here
+        here = chosen_score
+        if p.constrained:
+            _bargain(prices, here)
+        elif here.objective < best_value - 1e-12 * abs(here.objective):
+            best_value = here.objective
             walker.best[:] = held.servers
             walker.best_order[:] = held.order
-    walker.value[0] = here
+    walker.value[0] = here.objective
+    walker.violation[0] = here.memory
+    walker.violation[1] = here.deadlines
+    walker.violation[2] = here.limits
     keep(own)
     return scored
+
+
+@inlined
+def _bargain(prices, here):
+    """Count a step, and at the end of a round change the prices."""
+    prices.steps[0] += 1
+    prices.broken[_MEMORY] += here.memory > FEASIBLE
+    prices.broken[_DEADLINE] += here.deadlines > FEASIBLE
+    prices.broken[_LIMIT] += here.limits > FEASIBLE
+    if prices.steps[0] < _ROUND:
+        return
+    for kind in range(3):
+        if prices.broken[kind] > _BROKEN * _ROUND:
+            prices.per_violation[kind] *= _FACTOR
+        else:
+            prices.per_violation[kind] /= _FACTOR
+        prices.broken[kind] = 0
+    prices.steps[0] = 0
 
 
 class _Move(NamedTuple):
