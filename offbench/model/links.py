@@ -1,10 +1,8 @@
 """Which link a transfer takes (MODEL.md section 1)."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from offbench.model.instance import Instance, Link, Server
+from offbench.model.facts import KINDS, Link, Server
 
 
 class Links:
@@ -19,7 +17,7 @@ class Links:
         Those of the instance.
     """
 
-    def __init__(self, servers: "Sequence[Server]", links: "Iterable[Link]") -> None:
+    def __init__(self, servers: Sequence[Server], links: Iterable[Link]) -> None:
         self._servers = servers
         names = {server.name for server in servers}
         self._of_names: dict[tuple[str, str], Link] = {}
@@ -28,14 +26,14 @@ class Links:
         for link in sorted(links, key=lambda link: link.directed):
             one, other = link.ends
             # A server may have the name of its kind, where it is the only one of it.
-            named = one in names and other in names and not (one in _KINDS and other in _KINDS)
+            named = one in names and other in names and not (one in KINDS and other in KINDS)
             table = self._of_names if named else self._of_kinds
             table[one, other] = link
             if not link.directed:
                 table[other, one] = link
         self._named = {name for ends in self._of_names for name in ends}
 
-    def at(self, a: int, b: int) -> "Link | None":
+    def at(self, a: int, b: int) -> Link | None:
         """Return the link of a transfer from server *a* to server *b*, by their indices; None without one."""
         one, other = self._servers[a], self._servers[b]
         return self._of_names.get((one.name, other.name)) or self._of_kinds.get((one.kind, other.kind))
@@ -43,20 +41,3 @@ class Links:
     def names(self, s: int) -> bool:
         """Tell whether a link names server *s*; else its kind decides which links it has."""
         return self._servers[s].name in self._named
-
-
-_KINDS = ("client", "edge", "cloud")
-
-
-def link_table(instance: "Instance") -> "dict[tuple[int, int], Link]":
-    """Return the link from server ``a`` to server ``b`` for each pair ``(a, b)`` that may need one, by their indices.
-
-    For a page or a table; of many clients it is long, and `Links` knows each of them at once.
-    """
-    links, found = Links(instance.servers, instance.links), {}
-    for a, one in enumerate(instance.servers):
-        for b, other in enumerate(instance.servers):
-            link = None if a == b or one.kind == other.kind == "client" else links.at(a, b)
-            if link is not None:
-                found[a, b] = link
-    return found

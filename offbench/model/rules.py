@@ -1,19 +1,16 @@
 """The rules that span the fields of an instance (MODEL.md sections 1 and 8); what breaks one is refused in one line."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from offbench.errors import nearest
+from offbench.model.facts import KINDS, Fact, Layer, Limits, Link, Server, Task
 from offbench.model.links import Links
 
-if TYPE_CHECKING:
-    from offbench.model.instance import Instance, Layer, Server, Task
 
-_KINDS = ("client", "edge", "cloud")
-_REMOTE = ("edge", "cloud")
-
-
-def check_rules(instance: "Instance") -> None:
+def check_rules(
+    form: str, servers: Sequence[Server], links: Sequence[Link], tasks: Sequence[Task], limits: Limits | None
+) -> None:
     """Check what a field alone doesn't show.
 
     Raises
@@ -21,20 +18,21 @@ def check_rules(instance: "Instance") -> None:
     ValueError
         If a rule is broken; the message names place and rule.
     """
-    if instance.format == "offbench/1":
-        for place in _of_format_2(instance):
+    if form == "offbench/1":
+        for place in _of_format_2(servers, links, tasks, limits):
             raise ValueError(f'{place}: is of format 2; say "format": "offbench/2" to use it')
-    _check_servers(instance)
-    _refuse_twins("tasks", [task.name for task in instance.tasks])
-    clients = [instance.servers[s].name for s in instance.clients]
-    for i, task in enumerate(instance.tasks):
+    _check_servers(form, servers)
+    _refuse_twins("tasks", [task.name for task in tasks])
+    clients = [server.name for server in servers if server.kind == "client"]
+    for i, task in enumerate(tasks):
         _check_client(f"tasks[{i}].client", task, clients)
-    _check_links(instance)
-    kinds = {server.name: server.kind for server in instance.servers}
+    busy = dict.fromkeys(task.client or clients[0] for task in tasks)
+    _check_links(servers, links, busy)
+    kinds = {server.name: server.kind for server in servers}
     several = len(clients) > 1
-    remote = {server.name: server.kind for server in instance.servers if server.kind != "client"}
+    remote = {server.name: server.kind for server in servers if server.kind != "client"}
     sizes: dict[str, tuple[float, str]] = {}
-    for i, task in enumerate(instance.tasks):
+    for i, task in enumerate(tasks):
         own = task.client or clients[0]
         _check_layers(f"tasks[{i}]", task, own, kinds, several)
         for j, layer in enumerate(task.layers):
@@ -43,29 +41,30 @@ def check_rules(instance: "Instance") -> None:
             _check_weights(place, layer, sizes)
 
 
-def _of_format_2(instance: "Instance") -> Iterator[str]:
+def _of_format_2(
+    servers: Sequence[Server], links: Sequence[Link], tasks: Sequence[Task], limits: Limits | None
+) -> Iterator[str]:
     """Yield the places of fields that format 1 doesn't have."""
-    for where, fact, names in _facts(instance):
-        for name in names:
-            if name in fact.model_fields_set and getattr(fact, name):  # what has its default says nothing
-                yield f"{where}{'.' if where else ''}{name.rstrip('_')}"
-    for i, task in enumerate(instance.tasks):
+    if limits is not None:
+        yield "limits"
+    for s, server in enumerate(servers):
+        yield from _used(f"servers[{s}]", server, "memory_mb", "idle_power_w")
+    for k, link in enumerate(links):
+        yield from _used(f"links[{k}]", link, "from_", "to", "latency_s")
+    for i, task in enumerate(tasks):
+        yield from _used(f"tasks[{i}]", task, "client", "deadline_s")
         for j, layer in enumerate(task.layers):
+            place = f"tasks[{i}].layers[{j}]"
+            yield from _used(place, layer, "seconds", "weights_mb", "weights_id")
             for x, each in enumerate(layer.inputs):
                 if not isinstance(each, str):
-                    yield f"tasks[{i}].layers[{j}].inputs[{x}]"
+                    yield f"{place}.inputs[{x}]"
 
 
-def _facts(instance: "Instance") -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    yield "", instance, ("limits",)
-    for s, server in enumerate(instance.servers):
-        yield f"servers[{s}]", server, ("memory_mb", "idle_power_w")
-    for k, link in enumerate(instance.links):
-        yield f"links[{k}]", link, ("from_", "to", "latency_s")
-    for i, task in enumerate(instance.tasks):
-        yield f"tasks[{i}]", task, ("client", "deadline_s")
-        for j, layer in enumerate(task.layers):
-            yield f"tasks[{i}].layers[{j}]", layer, ("seconds", "weights_mb", "weights_id")
+def _used(place: str, fact: Fact, *names: str) -> Iterator[str]:
+    for name in names:
+        if name in fact.model_fields_set and getattr(fact, name) not in (None, 0):  # what has its default says nothing
+            yield f"{place}.{name.rstrip('_')}"
 
 
 def _refuse_twins(place: str, names: Sequence[str]) -> None:
@@ -77,11 +76,10 @@ def _refuse_twins(place: str, names: Sequence[str]) -> None:
             seen[name] = i
 
 
-def _check_servers(instance: "Instance") -> None:
-    servers = instance.servers
+def _check_servers(form: str, servers: Sequence[Server]) -> None:
     _refuse_twins("servers", [server.name for server in servers])
     clients = [server.name for server in servers if server.kind == "client"]
-    if instance.format == "offbench/1" and len(clients) != 1:
+    if form == "offbench/1" and len(clients) != 1:
         found = "none" if not clients else f"{len(clients)} ({_some(clients)})"
         hint = "; format offbench/2 may have several" if clients else ""
         raise ValueError(f"servers: exactly one must be of kind 'client', found {found}{hint}")
@@ -89,7 +87,7 @@ def _check_servers(instance: "Instance") -> None:
         raise ValueError("servers: at least one must be of kind 'client', found none")
     for s, server in enumerate(servers):
         # `between: ["edge", ...]` must mean one thing.
-        if server.name in _KINDS and (
+        if server.name in KINDS and (
             server.kind != server.name or sum(other.kind == server.kind for other in servers) > 1
         ):
             raise ValueError(
@@ -106,7 +104,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _check_client(place: str, task: "Task", clients: Sequence[str]) -> None:
+def _check_client(place: str, task: Task, clients: Sequence[str]) -> None:
     if task.client is None:
         if len(clients) > 1:
             raise ValueError(f"{place}: this field is missing; there are several clients: {_some(clients)}")
@@ -117,19 +115,19 @@ def _check_client(place: str, task: "Task", clients: Sequence[str]) -> None:
         )
 
 
-def _check_links(instance: "Instance") -> None:
-    kind_of: dict[str, str] = {server.name: server.kind for server in instance.servers}
-    several = len(instance.clients) > 1
+def _check_links(servers: Sequence[Server], links: Sequence[Link], busy: Iterable[str]) -> None:
+    kind_of: dict[str, str] = {server.name: server.kind for server in servers}
+    several = sum(server.kind == "client" for server in servers) > 1
     seen: dict[Any, int] = {}
-    for k, link in enumerate(instance.links):
+    for k, link in enumerate(links):
         place = f"links[{k}].between" if not link.directed else f"links[{k}]"
         for field, end in zip(("from", "to"), link.ends, strict=True):
-            if end not in kind_of and end not in _KINDS:
-                hint = nearest(end, [*kind_of, *_KINDS])
+            if end not in kind_of and end not in KINDS:
+                hint = nearest(end, [*kind_of, *KINDS])
                 where = f"{place}.{field}" if link.directed else place
-                raise ValueError(f"{where}: '{end}' is neither a server nor a kind ({', '.join(_KINDS)}){hint}")
+                raise ValueError(f"{where}: '{end}' is neither a server nor a kind ({', '.join(KINDS)}){hint}")
         one, other = link.ends
-        kinds = one in _KINDS and other in _KINDS
+        kinds = one in KINDS and other in KINDS
         if not kinds and (one not in kind_of or other not in kind_of):
             raise ValueError(f"{place}: '{one}' and '{other}': must be two kinds or two server names")
         if one == other and (not kinds or (one == "client" and not several)):
@@ -141,26 +139,26 @@ def _check_links(instance: "Instance") -> None:
         seen[ends] = k
         if link.transmit_power_w > 0 and "client" not in (kind_of.get(one, one), kind_of.get(other, other)):
             raise ValueError(f"links[{k}].transmit_power_w: must be 0, for the client is no end of this link")
-    _check_transfers(instance)
+    _check_transfers(servers, links, busy)
 
 
-def _check_transfers(instance: "Instance") -> None:
+def _check_transfers(servers: Sequence[Server], links: Sequence[Link], busy: Iterable[str]) -> None:
     """Each transfer that a task may need has a link; clients that have the same links are looked at once."""
-    servers = instance.servers
-    links = Links(servers, instance.links)
-    place_of = {id(link): f"links[{k}]" for k, link in enumerate(instance.links)}
+    place_of = {id(link): f"links[{k}]" for k, link in enumerate(links)}
+    known = Links(servers, links)
+    number = {server.name: s for s, server in enumerate(servers)}
     remote = [s for s, server in enumerate(servers) if server.kind != "client"]
     alike = None
     pairs = []
-    for client in dict.fromkeys(instance.client_of):
-        if not links.names(client):
+    for client in (number[name] for name in busy):
+        if not known.names(client):
             if alike is not None:
                 continue
             alike = client
         pairs += [(client, s) for s in remote]
     pairs += [(a, b) for x, a in enumerate(remote) for b in remote[x + 1 :]]
     for a, b in sorted(pairs):
-        there, back = links.at(a, b), links.at(b, a)
+        there, back = known.at(a, b), known.at(b, a)
         if there is None or back is None:
             one, other = (servers[a], servers[b]) if there is None else (servers[b], servers[a])
             how = "none joins '{}' and '{}'" if there is back else "none leads from '{}' to '{}'"
@@ -171,7 +169,7 @@ def _check_transfers(instance: "Instance") -> None:
                 _check_radio(place_of[id(link)], servers[a], servers[b])
 
 
-def _check_radio(place: str, a: "Server", b: "Server") -> None:
+def _check_radio(place: str, a: Server, b: Server) -> None:
     if "client" not in (a.kind, b.kind):
         raise ValueError(f"{place}.shannon: joins '{a.name}' and '{b.name}'; a wireless link has the client as an end")
     remote = b if a.kind == "client" else a
@@ -179,7 +177,7 @@ def _check_radio(place: str, a: "Server", b: "Server") -> None:
         raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
 
 
-def _check_layers(place: str, task: "Task", own: str, kinds: Mapping[str, str], several: bool) -> None:
+def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], several: bool) -> None:
     _refuse_twins(f"{place}.layers", [layer.name for layer in task.layers])
     number = {layer.name: j for j, layer in enumerate(task.layers)}
     for j, layer in enumerate(task.layers):
@@ -212,12 +210,12 @@ def _check_layers(place: str, task: "Task", own: str, kinds: Mapping[str, str], 
                 raise ValueError(f"{here}.allowed: a server is named twice")
 
 
-def _check_seconds(place: str, layer: "Layer", own: str, kinds: Mapping[str, str], remote: Mapping[str, str]) -> None:
+def _check_seconds(place: str, layer: Layer, own: str, kinds: Mapping[str, str], remote: Mapping[str, str]) -> None:
     stated = layer.seconds or {}
     for name in stated:
-        if name not in kinds and name not in _KINDS:
-            hint = nearest(name, [*kinds, *_KINDS])
-            raise ValueError(f"{place}.seconds: '{name}' is neither a server nor a kind ({', '.join(_KINDS)}){hint}")
+        if name not in kinds and name not in KINDS:
+            hint = nearest(name, [*kinds, *KINDS])
+            raise ValueError(f"{place}.seconds: '{name}' is neither a server nor a kind ({', '.join(KINDS)}){hint}")
     if layer.gcycles is None:
         used = {own: "client", **remote}
         missing = next((name for name, kind in used.items() if name not in stated and kind not in stated), None)
@@ -226,7 +224,7 @@ def _check_seconds(place: str, layer: "Layer", own: str, kinds: Mapping[str, str
             raise ValueError(f"{place}.gcycles: this field is missing{also}")
 
 
-def _check_weights(place: str, layer: "Layer", sizes: dict[str, tuple[float, str]]) -> None:
+def _check_weights(place: str, layer: Layer, sizes: dict[str, tuple[float, str]]) -> None:
     if layer.weights_id is None:
         return
     size, first = sizes.setdefault(layer.weights_id, (layer.weights_mb, place))
@@ -237,7 +235,7 @@ def _check_weights(place: str, layer: "Layer", sizes: dict[str, tuple[float, str
         )
 
 
-def _cycle(task: "Task", number: dict[str, int]) -> list[str]:
+def _cycle(task: Task, number: dict[str, int]) -> list[str]:
     import networkx as nx
 
     graph = nx.DiGraph((source, layer.name) for layer in task.layers for source in layer.sources if source in number)
