@@ -35,10 +35,10 @@ def successors(network: str, rows: list[dict[str, str]]) -> dict[int, list[int]]
     if network == "ResNet101":
         table.update({84: [85], 97: [98], 104: [105]})
         for row in rows:
-            if row["layer"].endswith("_branch1"):
-                number = int(row["number"])
+            number = int(row["number"])
+            if row["layer"].endswith("_branch1") and number != 3:  # the row has the sum before the block as well
                 table[number] = [number + 1, *table[number]]
-        table[2] = [3, 4]
+        table[2] = [3, 4]  # no sum before the first block
     if network == "GoogleNet":
         table.update({32: [33, 34, 36, 38], 33: [40], 34: [35], 35: [40], 36: [37], 37: [40], 38: [39], 39: [40]})
     return table

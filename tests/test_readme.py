@@ -86,7 +86,7 @@ def test_h_trap_has_the_numbers_told(page: str) -> None:
     for value in (client.delay_s, found.delay_s, client.objective, found.objective):
         assert f"{value:.3g}" in told or f"{value:.3f}" in told
     assert f"{found.coordination:.2f}" in told
-    assert "36 times" not in told or round(found.delay_s / client.delay_s) == 36
+    assert re.findall(r"(\d+) times", told) in ([], [f"{found.delay_s / client.delay_s:.0f}"])
 
 
 def test_h_of_benefits_has_the_numbers_told(tmp_path: Path) -> None:
