@@ -8,7 +8,7 @@ import typer
 def schema(
     placement: Annotated[bool, typer.Option("--placement", help="Of a placement file instead.")] = False,
 ) -> None:
-    """Print the JSON Schema of an instance file."""
+    """Print the JSON Schema of an instance file, of both formats: offbench/1 and offbench/2."""
     from offbench.cli.shared.console import show_json
 
     if placement:
@@ -16,6 +16,6 @@ def schema(
 
         show_json(PlacementFile.model_json_schema())
     else:
-        from offbench.model.instance import Instance
+        from offbench.model.schema import instance_schema
 
-        show_json(Instance.model_json_schema())
+        show_json(instance_schema())

@@ -25,6 +25,8 @@ _MOST_VALUES = 5_000_000
 _MOST_KEYS = 100_000
 # Data of more values is checked up to the first mistake alone: a million of them would take minutes and gigabytes.
 _MANY = 100_000
+# What is written in a line has at most so many characters; an object in a list in it so many fields.
+_LINE, _PAIR = 300, 2
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond the first 65536, or half of one
 
@@ -207,14 +209,31 @@ def dotted(location: tuple[int | str, ...]) -> str:
 
 
 def layout(value: Any, indent: str = "") -> str:
-    """Write JSON with one line for each object that holds no other objects."""
+    """Write JSON with one line for each object that holds no other objects, or few and short ones in a list's entry."""
     inner = indent + "  "
     if isinstance(value, dict) and any(_holds_objects(item) for item in value.values()):
         lines = [f"{inner}{json.dumps(key)}: {layout(item, inner)}" for key, item in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return "[\n" + ",\n".join(inner + layout(item, inner) for item in value) + f"\n{indent}]"
+        return "[\n" + ",\n".join(inner + (_short_line(item) or layout(item, inner)) for item in value) + f"\n{indent}]"
     return in_json(json.dumps(value, ensure_ascii=False))
+
+
+def _short_line(value: Any) -> str:
+    """Return an entry of a list in one line if it is short and what it holds is flat, such as a layer; else nothing."""
+    if not isinstance(value, dict) or not all(_is_flat(item) for item in value.values()):
+        return ""
+    line = in_json(json.dumps(value, ensure_ascii=False))
+    return line if len(line) <= _LINE else ""
+
+
+def _is_flat(value: Any) -> bool:
+    """Tell whether a value holds nothing but plain values, or is a list of these and of pairs."""
+    if isinstance(value, dict):
+        return not any(isinstance(part, dict | list) for part in value.values())
+    if isinstance(value, list):
+        return not any(isinstance(part, list) or (isinstance(part, dict) and len(part) > _PAIR) for part in value)
+    return True
 
 
 def _holds_objects(value: Any) -> bool:

@@ -132,14 +132,14 @@ class TaskInput(Fact):
 
 def _sort_of_input(value: Any) -> str:
     if isinstance(value, str):
-        return "name"
+        return "a name"
     if isinstance(value, TaskInput) or (isinstance(value, dict) and "input_mb" in value and "layer" not in value):
-        return "input"
-    return "layer" if isinstance(value, dict | LayerOutput) else "name"
+        return "an input"
+    return "an output" if isinstance(value, dict | LayerOutput) else "a name"
 
 
 Input = Annotated[
-    Annotated[Name, Tag("name")] | Annotated[LayerOutput, Tag("layer")] | Annotated[TaskInput, Tag("input")],
+    Annotated[Name, Tag("a name")] | Annotated[LayerOutput, Tag("an output")] | Annotated[TaskInput, Tag("an input")],
     Discriminator(_sort_of_input),
 ]
 

@@ -241,9 +241,7 @@ def _take(gaps, slot, start_s, end_s, least_s):
         gaps.start_s[block, 0], gaps.end_s[block, 0], gaps.count[block] = -np.inf, np.inf, 1
     g = 0
     while True:  # the gap that was found: the first from the start on that is long enough
-        while g < gaps.count[block] and not (
-            gaps.start_s[block, g] <= start_s and end_s <= gaps.end_s[block, g]
-        ):
+        while g < gaps.count[block] and not (gaps.start_s[block, g] <= start_s and end_s <= gaps.end_s[block, g]):
             g += 1
         if g < gaps.count[block]:
             break

@@ -88,7 +88,9 @@ def to_blame(problem: Problem, placement: Placement) -> Ints:
     if found.memory_violation > 0:
         blamed |= (held_mb(problem, placement.servers) > a.memory_mb)[stations] & (a.weights_mb > 0)
     if found.deadline_violation > 0:
-        took_s = np.maximum.reduceat(found.parts[:, PART.completion_s], a.task_start[:-1].astype(np.int64)) - a.arrival_s
+        took_s = (
+            np.maximum.reduceat(found.parts[:, PART.completion_s], a.task_start[:-1].astype(np.int64)) - a.arrival_s
+        )
         late = (took_s > a.deadline_s)[problem.task_of]
         waits = late & (found.parts[:, PART.queueing_s] > 0)
         blamed |= late | np.isin(stations, np.unique(stations[waits]))

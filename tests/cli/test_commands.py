@@ -152,6 +152,12 @@ def test_schema_is_a_json_schema(option: tuple[str, ...], run: Run) -> None:
     assert "servers" in schema["properties"]
 
 
+def test_schema_knows_both_formats(run: Run) -> None:
+    schema = printed(run("schema"))
+    assert schema["properties"]["format"]["enum"] == ["offbench/1", "offbench/2"]
+    assert {"memory_mb", "idle_power_w"} <= set(schema["$defs"]["Server"]["properties"])
+
+
 def test_run_without_a_placement_has_exit_code_1(run: Run) -> None:
     run("instance", "make", "alexnet", "--edges", 0, "--output", "cloudy.json")
     result = run("solve", "--solver", "best-edge", "cloudy.json")

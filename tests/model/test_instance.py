@@ -39,7 +39,7 @@ def layer(instance: Json, i: int = 0, j: int = 0) -> Json:
 # A name, what breaks a good instance, what the message must say. RAW is what the file shall have in that place.
 RAW = "@raw@"
 BAD: list[tuple[str, Mutation, list[str]]] = [
-    ("format", lambda d: d.update(format="offbench/2"), ["format: ", "offbench/1", "offbench/2"]),
+    ("format", lambda d: d.update(format="offbench/3"), ["format: ", "offbench/1", "offbench/2", "offbench/3"]),
     ("no format", lambda d: d.pop("format"), ["format: ", "missing"]),
     ("unknown field", lambda d: d.update(color="red"), ["color: unknown field"]),
     ("unknown field of a server", lambda d: d["servers"][1].update(gpu=1), ["servers[1].gpu: unknown field"]),
@@ -68,7 +68,8 @@ BAD: list[tuple[str, Mutation, list[str]]] = [
     ("text for a number", lambda d: layer(d).update(gcycles="4"), ["tasks[0].layers[0].gcycles: ", "number", '"4"']),
     ("true for a number", lambda d: layer(d).update(gcycles=True), ["tasks[0].layers[0].gcycles: ", "number"]),
     ("true for a pool", lambda d: d["servers"][0].update(pool=True), ["servers[0].pool: ", "whole number"]),
-    ("null for a number", lambda d: layer(d).update(gcycles=None), ["tasks[0].layers[0].gcycles: ", "number"]),
+    ("null for a number", lambda d: layer(d).update(output_mb=None), ["tasks[0].layers[0].output_mb: ", "number"]),
+    ("null for work", lambda d: layer(d).update(gcycles=None), ["tasks[0].layers[0].gcycles: ", "missing"]),
     ("number for a text", lambda d: d.update(name=3), ["name: ", "text"]),
     ("NaN", lambda d: layer(d).update(gcycles=RAW + "NaN"), ["tasks[0].layers[0].gcycles: ", "finite"]),
     ("Infinity", lambda d: layer(d).update(output_mb=RAW + "Infinity"), ["tasks[0].layers[0].output_mb: ", "finite"]),
@@ -225,7 +226,7 @@ def test_names_win_over_kinds_in_links() -> None:
     table = instance.link_table()
     assert table[1, 3].rate_mb_per_s == 5
     assert table[2, 3].rate_mb_per_s == 0.5
-    assert table[0, 1] is table[0, 2]
+    assert table[0, 1] is table[0, 2] is table[1, 0]
 
 
 def test_facts_cannot_be_changed() -> None:
@@ -275,15 +276,14 @@ def test_hashes_of_the_shipped_instances_are_what_they_were() -> None:
 class GrownLayer(Layer):
     """A layer of a format to come."""
 
-    weights_mb: float = 0.0
-    seconds: dict[str, float] | None = None
+    sparsity: float = 0.0
 
 
 class GrownTask(Task):
     """A task of a format to come."""
 
     layers: tuple[GrownLayer, ...]
-    deadline_s: float | None = None
+    priority: float | None = None
 
 
 class Grown(Instance):
@@ -291,7 +291,7 @@ class Grown(Instance):
 
     format: Literal["offbench/1", "offbench/9"]  # type: ignore[assignment]
     tasks: tuple[GrownTask, ...]
-    limits: dict[str, float] = Field(default_factory=dict)
+    regions: dict[str, float] = Field(default_factory=dict)
 
 
 @pytest.mark.parametrize("name", ["tiny-graphs", "tiny-wireless", "mixed-4"])
@@ -299,11 +299,11 @@ def test_format_that_grows_changes_no_hash(name: str) -> None:
     data = json.loads(load(name).to_text())
     assert Grown.model_validate(data).hash == HASHES[name]
     data["format"] = "offbench/9"
-    data["limits"] = {}
-    data["tasks"][0]["deadline_s"] = None
-    data["tasks"][0]["layers"][0]["weights_mb"] = 0
+    data["regions"] = {}
+    data["tasks"][0]["priority"] = None
+    data["tasks"][0]["layers"][0]["sparsity"] = 0
     assert Grown.model_validate(data).hash == HASHES[name]
-    layer(data)["weights_mb"] = 1
+    layer(data)["sparsity"] = 1
     assert Grown.model_validate(data).hash != HASHES[name]
 
 
