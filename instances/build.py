@@ -8,7 +8,7 @@ the networks' own structure; README.md in this folder lists each mend.
 import csv
 from pathlib import Path
 
-from offbench.instances import inception
+from offbench.instances import devices, inception
 from offbench.model.composition import (
     ENVIRONMENT_SOURCE,
     INPUT_MB,
@@ -91,6 +91,9 @@ def build() -> dict[str, Instance]:
         made[tens.name] = tens
     nested = inception.inception_v4().layers
     made["inception-nested"] = alone("inception-nested", tuple(nested), inception.INPUT_MB, inception.SOURCE)
+    alexnet, vgg19 = made["alexnet"], made["vgg19"]
+    for instance in (devices.phones(alexnet), devices.camera(alexnet), devices.board(vgg19), devices.split(alexnet)):
+        made[instance.name] = instance
     return made
 
 

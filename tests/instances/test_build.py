@@ -17,6 +17,7 @@ from offbench.model.instance import Instance, parse, shipped
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
 TINY = [name for name in shipped() if name.startswith("tiny")]
+DEVICES = ["board", "camera", "phones", "split"]
 MADE = [name for name in shipped() if name not in TINY]
 LAYERS = {"alexnet": 11, "vgg19": 24, "googlenet": 83, "resnet": 136}
 
@@ -40,7 +41,7 @@ def successors(name: str) -> dict[int, set[int]]:
     number = {layer.name: j + 1 for j, layer in enumerate(layers)}
     found: dict[int, set[int]] = {j: set() for j in number.values()}
     for layer in layers:
-        for source in layer.inputs:
+        for source in layer.sources:
             found[number[source]].add(number[layer.name])
     return found
 
@@ -54,7 +55,7 @@ def test_shipped_file_is_what_the_script_makes(built: dict[str, Instance], name:
     assert (FOLDER / f"{name}.json").read_text(encoding="utf-8") == built[name].to_text()
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", [name for name in shipped() if name not in DEVICES])
 def test_shipped_instance_is_valid_and_agrees_with_plain_python(name: str) -> None:
     data = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     instance = parse(data)
@@ -160,7 +161,7 @@ def test_nothing_else_is_changed(name: str, network: str, mended: set[int]) -> N
 # The paper's environment
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", [name for name in MADE if name not in DEVICES])
 def test_environment_is_the_papers(name: str) -> None:
     instance = load(name)
     servers = {server.name: server for server in instance.servers}
@@ -178,8 +179,7 @@ def test_environment_is_the_papers(name: str) -> None:
     assert list(facts("cloud-2")) == [60, pytest.approx(0.61875), 10, 4]
     assert facts("cloud-5") == (120, 1.8, 10, 4)
     links = {
-        frozenset(link.between): (link.rate_mb_per_s, link.price_per_gb, link.transmit_power_w)
-        for link in instance.links
+        frozenset(link.ends): (link.rate_mb_per_s, link.price_per_gb, link.transmit_power_w) for link in instance.links
     }
     assert links == {
         frozenset(["cloud"]): (5, 0.4, 0),
@@ -238,9 +238,10 @@ def test_inception_rates_are_googlenets_as_a_whole() -> None:
     """By GoogLeNet's own table: 1.58 G multiply-adds in convolutions, 1.024 M in the last layer."""
     layers = load("googlenet").tasks[0].layers
     convolutions = [layer for layer in layers if "conv" in layer.name]
-    assert sum(layer.gcycles for layer in convolutions) / 1.58 == pytest.approx(inception.CYCLES_PER_MAC, rel=0.01)
+    assert sum(layer.gcycles or 0 for layer in convolutions) / 1.58 == pytest.approx(inception.CYCLES_PER_MAC, rel=0.01)
     moved = [layer for layer in layers if "pool" in layer.name.split("/")[0] or "Concat" in layer.name]
     moved = [layer for layer in moved if "conv" not in layer.name]
-    rate = sum(layer.gcycles for layer in moved) / sum(layer.output_mb for layer in moved)
+    rate = sum(layer.gcycles or 0 for layer in moved) / sum(layer.output_mb for layer in moved)
     assert rate == pytest.approx(inception.GCYCLES_PER_MB, rel=0.02)
+    assert layers[-1].gcycles is not None
     assert layers[-1].gcycles * 1e3 / 1.024 == pytest.approx(inception.CYCLES_PER_MAC_LAST, rel=0.01)

@@ -14,7 +14,7 @@ from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, load, parse
 from offbench.model.placement import parse_placement
 from offbench.model.schema import instance_schema
-from tests import handmade
+import handmade
 
 Json = dict[str, Any]
 
