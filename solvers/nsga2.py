@@ -20,7 +20,8 @@ class Nsga2(Solver):
     """NSGA-II for delay, energy and cost (Deb et al., 2002); `offbench pareto` shows its front.
 
     The objective Q plays no part in the selection; the run's result is the placement with the least Q that was
-    met. Crossover, mutation and first population are those of `genetic`, ranks and crowding DEAP's.
+    met. Crossover, mutation and first population are those of `genetic`, ranks and crowding DEAP's. What is feasible
+    dominates what isn't, and of two that aren't the one that breaks constraints less (Deb's constrained domination).
     """
 
     finds_front: ClassVar[bool] = True

@@ -33,6 +33,7 @@ _BLOCK = 200_000
 # How long before the time limit a library stops at most that was given the time left, and as a share of the limit.
 _EARLY_S, _EARLY = 0.1, 0.01
 _INDICATORS = [TOTALS.index(name) for name in INDICATORS]
+_ABOVE_INDICATORS = 1e150
 
 
 class TracePoint(NamedTuple):
@@ -301,9 +302,14 @@ class Search:
         Returns
         -------
         numpy.ndarray
-            Delay (s), energy (J) and cost ($) of each row, shape ``(rows, 3)`` (`archive.INDICATORS`).
+            Delay (s), energy (J) and cost ($) of each row, shape ``(rows, 3)`` (`archive.INDICATORS`). Of one that
+            breaks constraints a number above every other in their place, and the more it breaks the higher: so what
+            is feasible dominates it, and what breaks less (Deb et al., 2002, constrained domination).
         """
-        return self._score(assignments, orders)[:, _INDICATORS]
+        totals = self._score(assignments, orders)
+        violation = totals[:, TOTAL.violation, None]
+        found: Floats = np.where(violation <= FEASIBLE, totals[:, _INDICATORS], _ABOVE_INDICATORS * (1 + violation))
+        return found
 
     def _score(self, assignments: ArrayLike, orders: ArrayLike | None) -> Floats:
         placements = indices(assignments)

@@ -1,7 +1,9 @@
 """Segments of a task, and what the compiled walk makes of them, against the evaluator."""
 
+import itertools
 from typing import Any
 
+import handmade
 import networkx as nx
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import instances
 
-from offbench import P1, Placement, evaluate, load
+from experiments._shared.tiny_format2 import tiny_data
+from offbench import P1, Evaluation, Placement, evaluate, load
 from offbench.evaluation.delta import segments_of
+from offbench.evaluation.held_weights import cells_of
 from offbench.model.instance import parse
 from offbench.model.problem import Floats, Ints
-from offbench.solvers._shared.heat_bath import choices_of
+from offbench.solvers._shared.heat_bath import choices_of, prices_of
 from offbench.solvers._shared.moves import order_of
 from offbench.solvers._shared.walk import _DEAL, _MOVE, _ORDER, _RUN, _SWAP, Moves, Walker, _kind, walk
 
@@ -42,6 +46,16 @@ def test_a_segment_ends_where_every_path_passes(made: dict[str, Any]) -> None:
         inside = [sum(u >= first for u in graph.predecessors(k)) for k in range(first, stop)]
         assert segments.waits_for[first:stop].tolist() == inside
         assert segments.in_turn[b] == all(graph.has_edge(k - 1, k) for k in range(first + 1, stop))
+
+
+def test_no_segment_ends_before_the_last_layer_that_reads_the_input() -> None:
+    """A chain whose third layer reads the input too, which is there from the start: the first end is behind it."""
+    layers = [handmade.layer("a", 1)]
+    layers += [handmade.layer(name, 1, inputs=(before,)) for before, name in itertools.pairwise("abcde")]
+    layers[2]["inputs"].append({"input_mb": 1})
+    servers, links = [handmade.server("c", "client"), handmade.server("e", "edge")], [handmade.link("c", "e")]
+    made = handmade.instance(servers, links, [handmade.task("t", *layers)], format="offbench/2")
+    assert segments_of(P1(parse(made))).start.tolist() == [0, 3, 4, 5]
 
 
 def test_several_tasks_are_one_segment() -> None:
@@ -98,36 +112,76 @@ def test_kinds_of_moves_come_as_often_as_they_should(ordered: bool, deal: float)
 
 def step(
     problem: P1, servers: Ints, order: Ints, ordered: bool, chance: Floats, rng: np.random.Generator, temperature: float
-) -> float:
-    """Walk one step, changing servers and order; return the walk's own value."""
-    walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1))
+) -> Walker:
+    """Walk some steps, changing servers and order; return where the walk is and what it met."""
+    walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1), np.empty(3))
     moves = Moves(4, 1.0, temperature, chance, rng.gumbel(size=40))
-    walk(*problem.packed, segments_of(problem), choices_of(problem), moves, walker, ordered, 10**9)
-    return float(walker.value[0])
+    how = segments_of(problem), cells_of(problem), choices_of(problem), moves, prices_of(0.1)
+    walk(*problem.packed, *how, walker, ordered, 10**9)
+    return walker
 
 
-def walked(problem: P1, ordered: bool, seed: int, steps: int, temperature: float) -> list[tuple[float, float]]:
-    """Walk step by step; return the walk's own value and the evaluator's after each."""
+def walked(
+    problem: P1, ordered: bool, seed: int, steps: int, temperature: float, at_once: int = 1
+) -> list[tuple[Walker, Evaluation]]:
+    """Walk some steps at once, several times; return where the walk is, and the evaluation there, after each time."""
     rng = np.random.default_rng(seed)
     servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
     order = order_of(problem, servers) if ordered else np.empty(0, np.int64)
     values = []
     for _ in range(steps):
-        own = step(problem, servers, order, ordered, rng.random((1, 3)), rng, temperature)
-        placed = Placement(servers, order if ordered else None)
-        values.append((own, evaluate(problem, placed).objective))
+        walker = step(problem, servers, order, ordered, rng.random((at_once, 3)), rng, temperature)
+        values.append((walker, evaluate(problem, Placement(servers, order if ordered else None))))
     return values
 
 
 @settings(max_examples=30)
 @given(instances(max_tasks=3, max_layers=8, exact=False), st.booleans(), st.integers(0, 99))
 def test_values_are_the_evaluators(made: dict[str, Any], ordered: bool, seed: int) -> None:
-    for own, evaluators in walked(P1(parse(made)), ordered, seed, steps=20, temperature=1.0):
-        assert own == pytest.approx(evaluators, rel=1e-9, abs=1e-9)
+    for walker, evaluation in walked(P1(parse(made)), ordered, seed, steps=20, temperature=1.0):
+        assert walker.value[0] == pytest.approx(evaluation.objective, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["googlenet", "resnet", "alexnet-x10"])
 @pytest.mark.parametrize("ordered", [False, True])
 def test_values_are_the_evaluators_on_a_network(name: str, ordered: bool) -> None:
-    for own, evaluators in walked(P1(load(name)), ordered, 1, steps=200, temperature=0.05):
-        assert own == pytest.approx(evaluators, abs=1e-9)
+    for walker, evaluation in walked(P1(load(name)), ordered, 1, steps=200, temperature=0.05):
+        assert walker.value[0] == pytest.approx(evaluation.objective, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 2))
+@pytest.mark.parametrize("ordered", [False, True])
+def test_values_and_violations_are_the_evaluators(seed: int, ordered: bool) -> None:
+    """In format 2, after some steps at once, so that all is kept up to date that is."""
+    problem = P1(parse(tiny_data(seed)))
+    for walker, evaluation in walked(problem, ordered, seed, steps=10, temperature=0.5, at_once=7):
+        assert walker.value[0] == pytest.approx(evaluation.objective, rel=1e-9, abs=1e-9)
+        parts = evaluation.memory_violation, evaluation.deadline_violation, evaluation.limit_violation
+        assert walker.violation.tolist() == pytest.approx(parts, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 5))
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_best_met_is_the_best_by_the_rules(seed: int, ordered: bool) -> None:
+    """Of all that was scored: at least as good as each place where the walk has been."""
+    problem = P1(parse(tiny_data(seed)))
+    for walker, evaluation in walked(problem, ordered, seed, steps=10, temperature=0.5, at_once=3):
+        best = evaluate(problem, Placement(walker.best, walker.best_order if ordered else None))
+        merits = [problem.merit(np.array([each.objective]), np.array([each.violation]))[0] for each in (best, evaluation)]
+        assert merits[0] <= merits[1] + 1e-9 * abs(merits[1])
+
+
+def test_what_is_broken_gets_dearer_and_what_is_kept_cheaper() -> None:
+    """An edge without room for either layer, a deadline that is kept anywhere, and frozen where it stands."""
+    layers = [{**handmade.layer(name, 1), "weights_mb": 5, "allowed": ["e"]} for name in "ab"]
+    servers = [handmade.server("c", "client"), {**handmade.server("e", "edge"), "memory_mb": 1}]
+    task = {**handmade.task("t", *layers), "deadline_s": 100}
+    made = handmade.instance(servers, [handmade.link("c", "e")], [task], format="offbench/2")
+    problem, prices = P1(parse(made)), prices_of(1.0)
+    rng, servers_ = np.random.default_rng(1), np.array([1, 1])
+    walker = Walker(servers_, np.empty(0, np.int64), servers_.copy(), np.empty(0, np.int64), np.empty(1), np.empty(3))
+    moves = Moves(2, 0.0, 1.0, rng.random((200, 3)), rng.gumbel(size=40))
+    how = segments_of(problem), cells_of(problem), choices_of(problem), moves, prices
+    walk(*problem.packed, *how, walker, False, 10**9)
+    memory, deadlines, limits = prices.per_violation
+    assert memory > 2 and deadlines == limits < 0.5

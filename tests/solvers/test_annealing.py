@@ -13,12 +13,15 @@ from scipy.stats import chisquare
 from strategies import instances
 
 import offbench.instances
+from experiments._shared.binding import binding_data
 from experiments._shared.brute_force import best, placements
+from experiments._shared.exhaustive import Exhaustive
 from offbench import P1, Budget, Search, SearchEnded, evaluate_many, load, solve
 from offbench.evaluation.delta import segments_of
+from offbench.evaluation.held_weights import cells_of
 from offbench.files.json import read_json
 from offbench.model.instance import parse
-from offbench.solvers._shared.heat_bath import HeatBath, choices_of
+from offbench.solvers._shared.heat_bath import HeatBath, choices_of, prices_of
 from offbench.solvers._shared.walk import Moves, Walker, walk
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
@@ -28,6 +31,20 @@ FOLDER = Path(next(iter(offbench.instances.__path__)))
 def test_tiny_optimum_is_reached(name: str) -> None:
     optimum = plain.brute_force(read_json(FOLDER / f"{name}.json"))[0]
     assert solve(name, "annealing", max_evaluations=20_000).objective <= optimum + 1e-12
+
+
+@pytest.mark.parametrize("solver", ["annealing", "local-search", "genetic", "memetic", "nsga2"])
+@pytest.mark.parametrize("seed", [3, 11, 22, 31, 57])
+def test_feasible_where_constraints_bind(solver: str, seed: int) -> None:
+    """At most a tenth of random placements are feasible; what is found is one, and no better than the optimum."""
+    found = Exhaustive(binding_data(seed)).optimum()
+    name, parameters = ("genetic", {"local_search": True}) if solver == "memetic" else (solver, {})
+    solution = solve(parse(binding_data(seed)), name, parameters=parameters, max_evaluations=20_000)
+    assert solution.evaluation is not None and solution.evaluation.feasible
+    assert solution.objective >= found.objective - 1e-9 * abs(found.objective)
+    if solver in ("annealing", "local-search", "memetic"):
+        client = solution.client_only.objective
+        assert solution.objective - found.objective <= 0.02 * abs(client - found.objective)
 
 
 @settings(max_examples=25)
@@ -51,9 +68,9 @@ def test_stays_where_it_is_probable() -> None:
     for _ in range(3_000):
         chance = rng.random((30, 3))  # steps, far enough apart to count as independent
         chance[:, 1] = 0  # move a subtask
-        walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1))
+        walker = Walker(servers, order, servers.copy(), order.copy(), np.empty(1), np.empty(3))
         moves = Moves(2, 1.0, temperature, chance, rng.gumbel(size=30 * 12))
-        walk(*problem.packed, segments, choices, moves, walker, True, 10**9)
+        walk(*problem.packed, segments, cells_of(problem), choices, moves, prices_of(1.0), walker, True, 10**9)
         key = tuple(servers.tolist())
         seen[key] = seen.get(key, 0) + 1
     rows = np.array(np.meshgrid(*[np.flatnonzero(row) for row in problem.allowed])).reshape(layers, -1).T

@@ -142,6 +142,16 @@ def test_indicators_are_the_evaluators() -> None:
     assert Search(problem).propose_indicators(servers[None]).tolist() == expected
 
 
+def test_what_breaks_constraints_is_dominated_by_what_breaks_less() -> None:
+    """An edge that holds one of two layers, or one and a half, or none more than on the client."""
+    layers = [{**handmade.layer(name, 1), "weights_mb": 2} for name in "ab"]
+    servers = [handmade.server("c", "client"), {**handmade.server("e", "edge", ghz=100), "memory_mb": 1}]
+    made = handmade.instance(servers, [handmade.link("c", "e")], [handmade.task("t", *layers)], format="offbench/2")
+    client, one, both = Search(P1(parse(made))).propose_indicators([[0, 0], [0, 1], [1, 1]])
+    assert (client < one).all() and (one < both).all()
+    assert np.isfinite(both).all()
+
+
 def test_inertia_of_pso_ga() -> None:
     """Least at the swarm's best, and at 0.9 - 0.5 exp(0.5 / -0.51) halfway."""
     inertia = adaptive_inertia(np.array([0.0, 0.5, 1.0]), 0.4, 0.9)
