@@ -19,7 +19,7 @@ class OrderSearch(Solver):
     """Dispatch orders in a heat bath, from the best of the given order and the rules' (fcfs, spt, srpt).
 
     A step books one subtask at each place near its own and draws one of the orders, as in `annealing`. The
-    temperature falls from the median of what such a step adds to the best order.
+    temperature falls from the median of what such a step adds to the Q of the best order.
     """
 
     name: ClassVar[str] = "search"
@@ -36,11 +36,11 @@ class OrderSearch(Solver):
         values = search.propose_many(np.repeat(problem.servers[None], len(orders), axis=0), np.array(orders))
         best, reorder = orders[int(values.argmin())], Reorder(problem)
         sample = [reorder(best, k) for k in search.rng.integers(problem.n_subtasks, size=_SAMPLE).tolist()]
-        differences = [
-            search.propose_many(np.repeat(problem.servers[None], len(rows), axis=0), rows) for rows in sample
+        scored = [
+            search.propose_violations(np.repeat(problem.servers[None], len(rows), axis=0), rows) for rows in sample
         ]
-        added = np.concatenate([each - each.min() for each in differences])
-        if not (added > 0).any():
+        added = np.concatenate([objectives - objectives.min() for objectives, _ in scored])
+        if not (added > 0).any() and all(np.ptp(violations) == 0 for _, violations in scored):
             return  # nothing waits, or each order is as good
-        hot = float(np.median(added[added > 0]))
+        hot = float(np.median(added[added > 0])) if (added > 0).any() else 1.0
         HeatBath(problem, search, problem.servers, 2, best).cool(hot, hot * _COLD)
