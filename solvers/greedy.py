@@ -2,15 +2,22 @@
 
 from typing import ClassVar
 
-from offbench import P1, Placement, Search, Solver
-from offbench.search.greedy import greedy
+from offbench import P1, Search, Solver
+from offbench.search.greedy import greedy_placement, warm_up
 from offbench.solvers._shared.repair import repair
 
 
 class Greedy(Solver):
-    """For each subtask in turn, the server with the best objective so far; never looks ahead. What breaks constraints is repaired."""
+    """For each subtask in turn, the server with the best objective so far; never looks ahead.
+
+    What breaks constraints is repaired. Of a large instance nothing that is booked moves for one more subtask
+    (`offbench.search.greedy.by_insertion`).
+    """
 
     is_baseline: ClassVar[bool] = True
 
+    def warm_up(self) -> None:
+        warm_up()
+
     def solve(self, problem: P1, search: Search) -> None:
-        repair(search, Placement(greedy(search)))
+        repair(search, greedy_placement(search))

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.graph.python.max_flow import SimpleMaxFlow  # type: ignore[import-untyped]
 
-from offbench import P1, Search, Solver
+from offbench import P1, Placement, Search, Solver
+from offbench.solvers._shared.repair import repair
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,15 +23,16 @@ class MinCut(Solver):
     the graph whose ends are cut apart that of its transfer; the cheapest split of all is a minimum cut. On a chain
     it is the optimum for one remote if coordination and balance weigh nothing, as Neurosurgeon finds it by trying all
     split points. Branches are summed, not run side by side, and nothing queues. What may run on neither of the two
-    stays where it costs least by itself, and the split takes its transfers into account.
+    stays where it costs least by itself, and the split takes its transfers into account. What breaks constraints is
+    repaired.
     """
 
     def solve(self, problem: P1, search: Search) -> None:
         client = problem.arrays.client
-        search.propose(problem.everything_on(client))
+        repair(search, Placement(problem.everything_on(client)))
         for remote in range(problem.n_servers):
             if remote != client and problem.allowed[:, remote].any():
-                search.propose(split(problem, remote))
+                repair(search, Placement(split(problem, remote)))
 
 
 def split(problem: P1, remote: int) -> Ints:

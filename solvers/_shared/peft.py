@@ -35,7 +35,7 @@ def _as_they_get_ready(problem: Problem, rank: Floats) -> Ints:
 
 
 def optimistic_costs(problem: Problem) -> Floats:
-    """Return the seconds from a subtask's end to its task's, at best, for each place; shape ``(n_subtasks, places)``."""
+    """Return the seconds from each subtask's end to its task's, at best, for each place."""
     a, n = problem.arrays, problem.n_subtasks
     execution_s = np.where(problem.allowed, a.execution_s, np.inf)
     s_per_mb, latency_s = 1 / a.link[..., LINK.rate_mb_per_s], a.link[..., LINK.latency_s]

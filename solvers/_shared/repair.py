@@ -29,7 +29,7 @@ def repair(search: Search, placement: Placement) -> Placement:
     search
         The search to propose to.
     placement
-        Where to begin; its dispatch order stays.
+        Where to begin; its dispatch order stays, unless nothing helps.
 
     Returns
     -------
@@ -43,8 +43,7 @@ def repair(search: Search, placement: Placement) -> Placement:
     """
     problem, order = search.problem, placement.order
     servers = placement.servers.copy()
-    objectives, violations = _propose(search, servers[None], order)
-    objective, violation = float(objectives[0]), float(violations[0])
+    violation = float(_propose(search, servers[None], order)[1][0])
     best, least = servers, violation
     kicks = 0
     while least > FEASIBLE:
@@ -60,7 +59,7 @@ def repair(search: Search, placement: Placement) -> Placement:
             if not kept.any():
                 kept = mended >= _ENOUGH * mended.max()
             chosen = int(np.where(kept, objectives, np.inf).argmin())
-            servers, objective, violation = rows[chosen], float(objectives[chosen]), float(violations[chosen])
+            servers, violation = rows[chosen], float(violations[chosen])
             if violation < least:
                 best, least = servers, violation
             continue
@@ -70,10 +69,11 @@ def repair(search: Search, placement: Placement) -> Placement:
         servers = best.copy()
         for k in search.rng.choice(blamed, min(_KICKED, len(blamed)), replace=False):
             servers[k] = search.rng.choice(np.flatnonzero(problem.allowed[k]))
-        objectives, violations = _propose(search, servers[None], order)
-        objective, violation = float(objectives[0]), float(violations[0])
+        violation = float(_propose(search, servers[None], order)[1][0])
         if violation < least:
             best, least = servers, violation
+    if least > FEASIBLE and order is not None:
+        return repair(search, Placement(best))
     return Placement(best, order)
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from strategies import instances
 
 from offbench import P1, Placement, evaluate, solve
+from offbench.evaluation.insertion import Schedule, empty
 from offbench.model.instance import parse
 from offbench.model.problem import Problem
 from offbench.solvers._shared import list_scheduling
 from offbench.solvers._shared.heft import heft, upward_rank
-from offbench.solvers._shared.list_scheduling import Schedule, empty, schedule
+from offbench.solvers._shared.list_scheduling import schedule
 from offbench.solvers._shared.peft import optimistic_costs, peft
 
 # Topcuoglu, Hariri, Wu (2002), figure 2: ten tasks on three processors; costs and edges.
@@ -73,7 +74,7 @@ def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
             (
                 min(
                     rest(j, other) + a.execution_s[j, other] + sent_s(i, j, s, other)
-                    for other in np.flatnonzero(problem.allowed[j])
+                    for other in np.flatnonzero(problem.allowed[j]).tolist()
                 )
                 for j in problem.readers_of(k)
                 for i in problem.inputs_of(j)
@@ -94,8 +95,13 @@ def test_booked_in_the_dispatch_order_nothing_is_later(
     """The evaluator, given servers and order, ends each task no later than the schedule meant."""
     problem = P1(parse(made))
     meant: list[Schedule] = []
+
+    def kept(problem: Problem) -> Schedule:
+        meant.append(empty(problem))
+        return meant[0]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(list_scheduling, "empty", lambda problem: (meant.append(empty(problem)), meant[0])[1])
+        patch.setattr(list_scheduling, "empty", kept)
         placement = construct(problem)
     n = problem.n_subtasks
     completion = [row["completion_s"] for row in evaluate(problem, placement).subtasks]
@@ -119,7 +125,7 @@ def test_gaps_are_those_of_a_plain_list(seed: int) -> None:
     for k in range(n):
         begin = int(ready[k])
         for start, end in sorted(busy):
-            if end <= begin and start < begin or start == end == begin:
+            if (end <= begin and start < begin) or start == end == begin:
                 continue
             if begin + lasts[k] <= start:
                 break
