@@ -167,7 +167,9 @@ def test_the_best_met_is_the_best_by_the_rules(seed: int, ordered: bool) -> None
     problem = P1(parse(tiny_data(seed)))
     for walker, evaluation in walked(problem, ordered, seed, steps=10, temperature=0.5, at_once=3):
         best = evaluate(problem, Placement(walker.best, walker.best_order if ordered else None))
-        merits = [problem.merit(np.array([each.objective]), np.array([each.violation]))[0] for each in (best, evaluation)]
+        merits = [
+            problem.merit(np.array([each.objective]), np.array([each.violation]))[0] for each in (best, evaluation)
+        ]
         assert merits[0] <= merits[1] + 1e-9 * abs(merits[1])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import handmade
 import jsonschema
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, load, parse
 from offbench.model.placement import parse_placement
 from offbench.model.schema import instance_schema
-import handmade
 
 Json = dict[str, Any]
 
