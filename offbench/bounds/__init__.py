@@ -7,15 +7,15 @@ solved exactly. One file an idea; the argument for its validity is its docstring
 from offbench.bounds.area import area_bounds
 from offbench.bounds.catalogue import RELAXATIONS
 from offbench.bounds.frontier import Program
-from offbench.bounds.infeasibility import why_infeasible
 from offbench.bounds.label_setting import Guide, sweep
 from offbench.bounds.lagrangian import Split
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Bounds, Relaxation, RelaxationResult, tightest
 from offbench.bounds.state_space import Group, Window, alone, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
-from offbench.bounds.tightening import tightened
 from offbench.bounds.warm_up import warm_up
+from offbench.evaluation.infeasibility import why_infeasible
+from offbench.evaluation.tightening import tightened
 
 __all__ = [
     "RELAXATIONS",

@@ -17,7 +17,7 @@ from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Relaxation
 from offbench.bounds.state_space import Group, Window, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
-from offbench.bounds.tightening import tightened
+from offbench.evaluation.tightening import tightened
 from offbench.model.problem import Problem
 
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.

@@ -21,7 +21,7 @@ import numpy as np
 from offbench.bounds.frontier import Program
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import Charges, Flow, SubtaskCosts, tables_of_inputs
-from offbench.bounds.tightening import ROOM
+from offbench.evaluation.tightening import ROOM
 from offbench.model.problem import INDICATOR, LINK, SCALE, Floats, Ints, Problem
 
 _ROUNDS = 60

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bounds.tightening import ROOM
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
+from offbench.evaluation.tightening import ROOM
 from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.

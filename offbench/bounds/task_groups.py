@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offbench.bounds.critical_path import earliest_starts_s, least_times_to_go_s
 from offbench.bounds.server_prices import Area, Division, ServerPrices, fair_prices
+from offbench.evaluation.critical_path import earliest_starts_s, least_times_to_go_s
 from offbench.model.problem import Floats, Ints, Problem
 
 # Of more tasks than this, groups don't begin at every one; of more heads, not all are tried.

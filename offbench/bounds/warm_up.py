@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from offbench.bounds.critical_path import earliest_starts_s, least_times_to_go_s
 from offbench.bounds.frontier import Program
 from offbench.bounds.label_setting import Guide, sweep
 from offbench.bounds.lagrangian import Split
 from offbench.bounds.path_flows import flows
 from offbench.bounds.state_space import Window, alone, widest
 from offbench.bounds.subtask_costs import SubtaskCosts
-from offbench.bounds.tightening import least_energies_and_costs
+from offbench.evaluation.critical_path import earliest_starts_s, least_times_to_go_s
+from offbench.evaluation.tightening import least_energies_and_costs
 from offbench.model.instance import load
 from offbench.model.problem import P1
 

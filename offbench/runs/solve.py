@@ -7,8 +7,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from offbench.bounds import infeasibility
 from offbench.errors import InvalidPlacement, OffbenchError
+from offbench.evaluation import infeasibility
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of

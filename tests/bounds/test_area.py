@@ -14,8 +14,8 @@ from strategies import instances, servers_for
 
 from experiments._shared.brute_force import best, placements
 from offbench.bounds import SubtaskCosts, area_bounds
-from offbench.bounds.critical_path import earliest_starts_s, least_times_to_go_s
 from offbench.bounds.server_prices import Area, Division, ServerPrices, fair_prices
+from offbench.evaluation.critical_path import earliest_starts_s, least_times_to_go_s
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
 from offbench.model.problem import P1, P2, Problem

@@ -10,8 +10,8 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bounds.critical_path import FASTMATH, earliest_starts_s, least_times_to_go_s
 from offbench.evaluation.compiled import compiled
+from offbench.evaluation.critical_path import FASTMATH, earliest_starts_s, least_times_to_go_s
 from offbench.evaluation.workspace import unpack
 from offbench.model.problem import FEASIBLE, INDICATOR, LINK, Floats, Problem
 

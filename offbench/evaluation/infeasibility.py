@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from offbench.bounds.tightening import (
+from offbench.evaluation.tightening import (
     ROOM,
     Admitted,
     admitting,
