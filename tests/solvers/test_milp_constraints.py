@@ -199,12 +199,17 @@ def test_layers_of_the_same_weights_share_memory(shared: bool, delay_s: float) -
 
 @pytest.mark.parametrize("clients", [1, 2])
 def test_clients_don_t_wait_for_one_another(clients: int) -> None:
-    """Three tasks of 2 s, the last of another client or not; an edge is faster, but to send what it makes takes 10 s."""
+    """Three tasks of 2 s, the last of another client or not; deadlines leave no time to wait more than one must.
+
+    An edge is faster, but to send what it makes takes 10 s.
+    """
     names = ["p", "o"][:clients]
     tasks: list[Json] = []
-    for name in ("p", "p", names[-1]):
+    deadlines_s = {1: (2, 4, 6), 2: (2, 4, 2)}[clients]
+    for name, deadline_s in zip(("p", "p", names[-1]), deadlines_s, strict=True):
         layers = layer("a", 1, 10), {**layer("b", 1, 0, ("a",)), "allowed": [name]}
-        tasks.append({**task(f"t{len(tasks)}", *layers, input_mb=0.1), "client": name})
+        made = task(f"t{len(tasks)}", *layers, input_mb=0.1)
+        tasks.append({**made, "client": name, "deadline_s": deadline_s})
     data = instance(
         [server("p", "client"), server("q", "edge", 2), *(server(name, "client") for name in names[1:])],
         [link("client", "edge")], tasks, weights=DELAY_ALONE, format="offbench/2",
@@ -212,7 +217,7 @@ def test_clients_don_t_wait_for_one_another(clients: int) -> None:
     found = solve(parse(data), "milp", time_limit=60)
     check(P1(parse(data)), found)
     assert found.evaluation is not None
-    assert found.evaluation.delay_s == pytest.approx({1: 2 + 4 + 6, 2: 2 + 4 + 2}[clients])
+    assert found.evaluation.delay_s == sum(deadlines_s)
 
 
 def test_parts_of_the_model_are_the_evaluator_s() -> None:
