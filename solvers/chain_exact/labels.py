@@ -1,8 +1,9 @@
 """Label setting with resources (as `offbench.bounds.label_setting`, which knows of none).
 
 Of two labels after the same subtasks, with the same counts and the same places of those that matter, the one stays that
-is cheaper and has used no more of any resource; otherwise both do. What is used of a resource that can't run out any
-more counts as so much that it still can't: then it tells no labels apart.
+is cheaper and has used no more of any resource; otherwise both do. Where no rest of the way can break a limit any
+more, not even by as much as a feasible placement may, what is used counts as the most with which that is so: then it
+tells no labels apart.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from .resources import Layout
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
-# What can't run out is left so far below what is admitted, as a share of it.
+# What can't break a limit is left so far below that, as a share of the numbers.
 _BELOW = 1e-12
 
 
@@ -62,7 +63,12 @@ class Found(NamedTuple):
 
 
 def sweep_within(
-    layout: Layout, guides: Sequence[PricedGuide], check: Callable[[], None], incumbent: float, room: int
+    layout: Layout,
+    guides: Sequence[PricedGuide],
+    check: Callable[[], None],
+    incumbent: float,
+    room: int,
+    margin: float = 0.0,
 ) -> Found:
     """Set labels from the first subtask to the last.
 
@@ -78,6 +84,8 @@ def sweep_within(
         Labels from this value on are dropped.
     room
         Labels to keep for each subtask; those of least value stay.
+    margin
+        Only what has used less by this share of what is admitted, or can't break a limit, displaces another label.
     """
     program = layout.program
     arrays = program.problem.arrays
@@ -106,8 +114,8 @@ def sweep_within(
         first_row = np.cumsum([0, *(table.size for table in tables)])
         expanded = _expand(
             labels.above, labels.row, labels.imbalance, labels.cost, labels.used, stage.cost, stage.into,
-            layout.needed[k], *layout.ahead[k + 1], layout.most, program.unit, group, widths, radixes, state_of,
-            first_code, states, ahead, first_row, prices, incumbent,
+            layout.needed[k], *layout.ahead[k + 1], layout.most, layout.surely, margin * layout.most,
+            program.unit, group, widths, radixes, state_of, first_code, states, ahead, first_row, prices, incumbent,
         )  # fmt: skip
         labels = Labels(*expanded[:-1])
         dropped = min(dropped, expanded[-1])
@@ -135,8 +143,8 @@ def _cheapest_first(
 
 @compiled
 def _expand(
-    above, row, imbalance, cost, used, step, into, needed, least_ahead, most_ahead, most, unit, group, widths, radixes,
-    state_of, first_code, states, ahead, first_row, prices, incumbent,
+    above, row, imbalance, cost, used, step, into, needed, least_ahead, most_ahead, most, surely, margin, unit, group,
+    widths, radixes, state_of, first_code, states, ahead, first_row, prices, incumbent,
 ):  # fmt: skip
     """Place one more subtask behind each label; what another is no worse than in anything goes."""
     n, m = above.shape
@@ -160,7 +168,7 @@ def _expand(
     size = 0
     dropped = np.inf
     counts = np.empty(m, above.dtype)
-    uses = np.empty(resources)
+    uses, harmless = np.empty(resources), np.empty(resources)
     for label in range(n):
         for s in range(m):
             added = step[row[label], s]
@@ -171,7 +179,8 @@ def _expand(
             for r in range(resources):
                 uses[r] = used[label, r] + needed[row[label], s, r]
                 fits = fits and uses[r] + least_ahead[place, r] <= most[r]
-                uses[r] = max(uses[r], most[r] - most_ahead[place, r] - _BELOW * (most[r] + abs(most_ahead[place, r])))
+                harmless[r] = surely[r] - most_ahead[place, r] - _BELOW * (most[r] + abs(most_ahead[place, r]))
+                uses[r] = max(uses[r], harmless[r])
             if not fits:
                 continue
             counts[:] = above[label]
@@ -203,8 +212,9 @@ def _expand(
                 if stays[at]:
                     no_worse, no_better = new_cost[at] <= total, total <= new_cost[at]
                     for r in range(resources):
-                        no_worse = no_worse and new_used[at, r] <= uses[r]
-                        no_better = no_better and uses[r] <= new_used[at, r]
+                        one, other = new_used[at, r], uses[r]
+                        no_worse = no_worse and (one <= harmless[r] or one + margin[r] <= other)
+                        no_better = no_better and (other <= harmless[r] or other + margin[r] <= one)
                     dominated = no_worse
                     if no_better and not no_worse:
                         stays[at] = False

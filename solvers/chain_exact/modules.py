@@ -19,7 +19,7 @@ from offbench.bounds.subtask_costs import SubtaskCost, never_queues
 from offbench.model.modules import Nesting
 from offbench.model.problem import INDICATOR, Floats, Ints
 
-from .resources import Resource, admitted, memories
+from .resources import Resource, limited, memories
 
 _FREE_AT_MOST = 4
 
@@ -101,7 +101,7 @@ class _Total:
         n = self._alone.n_subtasks
         # Differences of totals are off by some digits of these, which may be much more than is admitted.
         off = 4 * n * (n + 16) * np.finfo(float).eps * self._largest
-        return Resource(self._needed, admitted(self._most, n) + off)
+        return limited(self._needed, self._most, off)
 
 
 def _scored(problem: P1, rows: Ints) -> tuple[Floats, Floats]:

@@ -31,7 +31,9 @@ class Resource:
     needed: list[Floats]
     """by each subtask, in the shape of the cost of its step or one that is broadcast to it"""
     most: float
-    """what is admitted together"""
+    """what all of them together may use, as the evaluator takes it, or a little more"""
+    surely: float
+    """so much or less breaks nothing, not even by what a feasible placement may"""
 
 
 class Layout:
@@ -52,6 +54,7 @@ class Layout:
     def __init__(self, problem: P1, steps: Sequence[SubtaskCost], resources: Sequence[Resource], rows: int) -> None:
         self.problem, self.steps, self.resources, self._rows = problem, steps, resources, rows
         self.most = np.array([resource.most for resource in resources])
+        self.surely = np.array([resource.surely for resource in resources])
         self.program = self.priced(np.zeros(len(resources)))
 
     def priced(self, prices: Floats) -> Program:
@@ -100,12 +103,13 @@ class Layout:
 def scarce(layout: Layout) -> list[Resource]:
     """Return the resources that can run out."""
     (most,) = layout.ahead[0][1]
-    return [each for each, needed in zip(layout.resources, most.tolist(), strict=True) if needed > each.most]
+    return [each for each, needed in zip(layout.resources, most.tolist(), strict=True) if needed > each.surely]
 
 
-def admitted(most: float, parts: int) -> float:
-    """Return what a sum of so many *parts* may be at most, as the evaluator takes it."""
-    return most * (1 + FEASIBLE) * (1 + _DIGITS * (parts + 8))
+def limited(needed: list[Floats], limit: float, off: float = 0.0) -> Resource:
+    """Return the resource of which *limit* is the most to be used; sums are *off* by so much beside their digits."""
+    digits = _DIGITS * (len(needed) + 8)
+    return Resource(needed, limit * (1 + FEASIBLE) * (1 + digits) + off, limit * (1 - digits) - off)
 
 
 def of_chain(problem: P1) -> list[Resource]:
@@ -128,7 +132,7 @@ def of_chain(problem: P1) -> list[Resource]:
         (energy, limits[INDICATOR.energy]),
         (cost, limits[INDICATOR.cost]),
     )
-    found = [Resource(needed, admitted(most, n)) for needed, most in caps if most < math.inf]
+    found = [limited(needed, most) for needed, most in caps if most < math.inf]
     return found + memories(problem)
 
 
@@ -144,11 +148,11 @@ def memories(problem: P1) -> list[Resource]:
     n = problem.n_subtasks
     found = []
     for s in range(problem.n_servers):
-        most = admitted(float(a.memory_mb[a.own_station[0] if s == a.client else s]), n)
+        memory_mb = float(a.memory_mb[a.own_station[0] if s == a.client else s])
         here = [k for k in a.weighed.tolist() if problem.allowed[k, s]]
         held = dict(zip(a.weighed.tolist(), a.weights_of.tolist(), strict=True))
         alone = {held[k]: float(a.weights_mb[k]) for k in here}
-        if sum(alone.values()) <= most:
+        if sum(alone.values()) <= memory_mb:
             continue
         if len(alone) < len(here):
             raise OffbenchError(
@@ -158,5 +162,5 @@ def memories(problem: P1) -> list[Resource]:
         needed = [np.zeros(problem.n_servers) for _ in range(n)]
         for k in here:
             needed[k][s] = a.weights_mb[k]
-        found.append(Resource(needed, most))
+        found.append(limited(needed, memory_mb))
     return found

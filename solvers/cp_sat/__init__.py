@@ -50,11 +50,11 @@ class CpSat(Solver):
         own = in_own_time(problem)
         steps = SubtaskCosts(own)
         for bound in area_bounds(own, steps):
-            search.bound(bound)
+            _bound(search, math.inf, bound)
         improve(problem, search, first)
         problem = own
         relaxed = Relaxed(problem, steps, search.check)
-        search.bound(relaxed.bound)
+        _bound(search, math.inf, relaxed.bound)
         detail = Detail()
         precision = self.precision
         latest_s = horizon_s(problem)
@@ -83,8 +83,8 @@ class CpSat(Solver):
 
 
 def _bound(search: Search, target: float, bound: float) -> None:
-    """Report a bound of a model that holds only what is better than *target*, and feasible."""
+    """Report a bound of a model, or relaxation, that holds all that is better than *target*, and feasible."""
     least = min(bound, target)
     if least == math.inf:
-        raise Infeasible("CP-SAT's model of it has no solution")
+        raise Infeasible("cp-sat's model of it has no solution")
     search.bound(least)
