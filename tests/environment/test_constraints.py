@@ -242,7 +242,7 @@ def test_wrong_actions_are_told_by_the_names_that_the_task_sees() -> None:
     env.reset()
     for _ in range(3):
         env.step(0)
-    with pytest.raises(OffbenchError, match=r"may not run on 'cloud'; allowed: edge, phone-2"):
+    with pytest.raises(OffbenchError, match=r"may not run on 'cloud'; allowed: phone-2, edge"):
         env.step(2)
 
 
