@@ -85,7 +85,10 @@ class Episodes:
         self._following = np.full(problem.n_subtasks, problem.n_subtasks)
         self._following[problem.free[:-1]] = problem.free[1:]
         parts, totals = np.zeros((problem.n_subtasks, _N_PARTS)), np.empty((1, _N_TOTALS))
-        score(*problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]), totals, parts)
+        score(
+            *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]), totals, parts,
+            problem.constraints,
+        )  # fmt: skip
         self._first_completion, self._first_used = parts[:, PART.completion_s], totals[0, _USED]
         self.reset()
         self._alike = alike(problem.arrays)
@@ -212,7 +215,8 @@ def _step(
             continue
         servers[row, decided[row]] = actions[row]
         decided[row] = following[decided[row]]
-        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts)
+        # Without constraints as well: the violation is 0 then, and there is one step to compile, not two.
+        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts, True)
         rewards[row] = objective[row] - totals[0, TOTAL.objective]
         rewards[row] -= penalty * (totals[0, TOTAL.violation] - violation[row])
         objective[row] = totals[0, TOTAL.objective]

@@ -31,6 +31,7 @@ from offbench.environment.penalty import penalty_of
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.constraints import hold
 from offbench.evaluation.coordination import h as coordination
+from offbench.evaluation.workspace import unpack
 from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -138,13 +139,13 @@ def _squash(x):
 
 
 @compiled
-def onward_costs(arrays, allowed):
+def onward_costs(ints, floats, allowed):
     """Return what it costs later that a subtask's output is on each server, shape ``(subtasks, servers)``.
 
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
     """
     own = np.zeros(allowed.shape), np.empty(allowed.shape[1])
-    p, allowed = borrowed(arrays), borrowed(allowed)
+    p, allowed = unpack(ints, floats), borrowed(allowed)
     onward, here = borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
@@ -177,14 +178,15 @@ def onward_costs(arrays, allowed):
                 here[s] = best
             for s in range(m):
                 onward[source, s] += here[s]
+    keep(own)
     return own[0]
 
 
 @compiled
-def onward_times(arrays, allowed):
+def onward_times(ints, floats, allowed):
     """Return how long a task takes at least once a subtask is complete at each place, shape ``(subtasks, places)``."""
     own = np.zeros(allowed.shape)
-    p, allowed, onward = borrowed(arrays), borrowed(allowed), borrowed(own)
+    p, allowed, onward = unpack(ints, floats), borrowed(allowed), borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
         table = p.links_of[k]
@@ -238,14 +240,14 @@ class _Counts(NamedTuple):
 
 
 @compiled
-def _observe(arrays, allowed, known, most, width, servers, decided, completion, used, found):
+def _observe(ints, floats, allowed, known, most, width, servers, decided, completion, used, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
-    m = allowed.shape[1]
+    p, m = unpack(ints, floats), allowed.shape[1]
     counted = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
-    room = np.empty(m, np.bool_), np.empty(arrays.memory_mb.size), np.empty(arrays.memory_mb.size, np.uint32)
-    own = counted, np.empty(arrays.slot_start[-1]), np.empty(m), room, np.empty((m, len(CONSTRAINT)))
+    room = np.empty(m, np.bool_), np.empty(p.memory_mb.size), np.empty(p.memory_mb.size, np.uint32)
+    own = counted, np.empty(p.slot_start[-1]), np.empty(m), room, np.empty((m, len(CONSTRAINT)))
     counts, slot_free, at_hand, room, limits = borrowed(own)
-    p, allowed, known = borrowed(arrays), borrowed(allowed), borrowed(known)
+    allowed, known = borrowed(allowed), borrowed(known)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
     used = borrowed(used)
     for s in range(m):
@@ -474,21 +476,21 @@ class ProblemFeatures:
         """what the reference takes off the rewards from each free subtask on, pinned ones included"""
         self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
-        costs = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
+        costs = onward_costs(*problem.packed, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
         ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
         self._known = _Known(
             task_of, ahead, costs, self.unit, _speeds(problem), _prices(problem), self.penalty / self.unit,
-            alike(a), onward_times(a, problem.allowed), _rest(problem),
+            alike(a), onward_times(*problem.packed, problem.allowed), _rest(problem),
         )  # fmt: skip
 
     def observe(self, episodes: Episodes, observer: ServerObserver) -> Floats32:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
         found = np.empty((len(episodes), observer.width), dtype=np.float32)
         _observe(
-            self.problem.arrays, self.problem.allowed, self._known, observer.most, observer.widths, episodes.servers,
+            *self.problem.packed, self.problem.allowed, self._known, observer.most, observer.widths, episodes.servers,
             episodes.decided, episodes.completion, episodes.used, found,
         )  # fmt: skip
         return found
