@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from offbench import P1, Search, Solver
 from offbench.learning import paper_agent as paper
@@ -19,7 +19,7 @@ class Sb3Dqn(Solver):
     Neither double, dueling nor prioritised. It updates after every step, as Algorithm 1 does. Loss (Huber), optimiser
     (Adam), gradient clipping and the parameters' names are stable-baselines3's.
 
-    It knows no masks. An action that isn't allowed is replaced by the first server that is; the transition keeps
+    It knows no masks. An action that is masked is replaced by the first server that isn't; the transition keeps
     the action that was chosen and has the reward and the next observation of the one that was done. So a forbidden
     action is a synonym of the first allowed one, worth the same.
     """
@@ -42,6 +42,9 @@ class Sb3Dqn(Solver):
     """random steps before the first update"""
     observation: Literal["paper", "full"] = "paper"
     """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
+    penalty: NonNegativeFloat | None = None
+    """what a violation of 1 takes off the rewards, in units of Q; by default what everything on the client has, |Q|;
+    without constraints it is no matter"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 
@@ -64,8 +67,8 @@ class Sb3Dqn(Solver):
 
         return DQN(
             "MlpPolicy",
-            vectorized(UnmaskedEnv, problem, self.observation, search, 1),
-            **self.model_dump(exclude={"net_arch", "observation", "device"}),
+            vectorized(UnmaskedEnv, problem, self.observation, self.penalty, search, 1),
+            **self.model_dump(exclude={"net_arch", "observation", "penalty", "device"}),
             train_freq=1,
             # Constant, as in the paper; a schedule needs the number of steps, and the budget may be a time.
             exploration_initial_eps=self.exploration_final_eps,

@@ -34,6 +34,9 @@ class Sb3MaskablePpo(Solver):
     """weight of the policy's entropy in the loss"""
     observation: Literal["paper", "full"] = "paper"
     """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
+    penalty: NonNegativeFloat | None = None
+    """what a violation of 1 takes off the rewards, in units of Q; by default what everything on the client has, |Q|;
+    without constraints it is no matter"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 
@@ -48,8 +51,8 @@ class Sb3MaskablePpo(Solver):
         from offbench.solvers._shared.sb3 import ProposingEnv, train, vectorized
         from offbench.solvers._shared.torch import device_for
 
-        env = vectorized(ProposingEnv, problem, self.observation, search, self.n_envs)
-        settings = self.model_dump(exclude={"net_arch", "observation", "device", "n_envs"})
+        env = vectorized(ProposingEnv, problem, self.observation, self.penalty, search, self.n_envs)
+        settings = self.model_dump(exclude={"net_arch", "observation", "penalty", "device", "n_envs"})
         train(
             lambda seed: MaskablePPO(
                 "MlpPolicy",

@@ -6,9 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.environment.observation import FACT, Observation, Observer
-from offbench.environment.outlook import book_all, completion_of, next_free, transfers
+from offbench.environment.outlook import (
+    CONSTRAINT,
+    alike,
+    book_all,
+    completion_of,
+    constraint_facts,
+    mark_weights,
+    next_free,
+    transfers,
+)  # fmt: skip
+from offbench.environment.penalty import penalty_of
 from offbench.errors import OffbenchError
 from offbench.evaluation.compiled import borrowed, compiled, keep
+from offbench.evaluation.constraints import hold
 from offbench.evaluation.kernel import PART, PARTS, TOTAL, TOTALS, score
 from offbench.evaluation.workspace import unpack
 from offbench.model.instance import load
@@ -20,7 +31,8 @@ from offbench.model.problem import SCALE, Floats, Ints, Problem
 _N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
 _NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 
-_STATE = ("servers", "decided", "objective", "completion")
+_STATE = ("servers", "decided", "objective", "violation", "used", "completion")
+_USED = slice(TOTAL.delay_s, TOTAL.cost_usd + 1)
 
 
 class Episodes:
@@ -29,6 +41,8 @@ class Episodes:
     Pinned subtasks, which have a single server allowed, are nobody's decision: an episode moves past them, and what
     they change is part of the reward of the decision before them; of the first decision, where none is before.
     Where nothing is free, every subtask is stepped through (`Problem.free`).
+
+    Rewards of an episode sum to ``-(Q + penalty * violation)``.
 
     Parameters
     ----------
@@ -40,10 +54,21 @@ class Episodes:
         How they are observed; in the paper's layout by default.
     index
         Which of the observer's problems this one is.
+    penalty
+        What a violation of 1 takes off the rewards (`penalty_of`).
     """
 
-    def __init__(self, problem: Problem, count: int, observer: Observer | None = None, index: int = 0) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        count: int,
+        observer: Observer | None = None,
+        index: int = 0,
+        penalty: float | None = None,
+    ) -> None:
         self.problem = problem
+        self.penalty = penalty_of(problem, penalty)
+        """what a violation of 1 takes off the rewards; 0 where nothing can be broken"""
         self.observer = observer or Observer([problem])
         self.servers: Ints = np.repeat(problem.allowed.argmax(axis=1)[None], count, axis=0)
         """the servers of each episode's decided subtasks, shape ``(count, n_subtasks)``"""
@@ -51,20 +76,22 @@ class Episodes:
         """how many subtasks are decided in each, pinned ones among them"""
         self.objective = np.zeros(count)
         """Q of the decided ones"""
+        self.violation = np.zeros(count)
+        """by how much the decided ones break constraints"""
+        self.used = np.zeros((count, 3))
+        """their delay, energy and cost in total"""
         self._first_state = int(self.observer.first_state[index])
         self.completion = np.zeros((count, problem.n_subtasks))
         self._following = np.full(problem.n_subtasks, problem.n_subtasks)
         self._following[problem.free[:-1]] = problem.free[1:]
-        parts = np.zeros((problem.n_subtasks, _N_PARTS))
+        parts, totals = np.zeros((problem.n_subtasks, _N_PARTS)), np.empty((1, _N_TOTALS))
         score(
-            *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]),
-            np.empty((1, _N_TOTALS)), parts,
+            *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]), totals, parts,
+            problem.constraints,
         )  # fmt: skip
-        self._first_completion = parts[:, PART.completion_s]
+        self._first_completion, self._first_used = parts[:, PART.completion_s], totals[0, _USED]
         self.reset()
-        self._task_end: Ints = np.repeat(problem.arrays.task_start[1:], np.diff(problem.arrays.task_start)).astype(
-            np.int64
-        )
+        self._alike = alike(problem.arrays)
 
     def __len__(self) -> int:
         return len(self.decided)
@@ -72,7 +99,8 @@ class Episodes:
     def reset(self, rows: NDArray[np.bool_] | slice = slice(None)) -> None:
         """Begin these episodes: nothing is decided but what is pinned."""
         self.decided[rows] = self.problem.free[0]
-        self.objective[rows] = 0
+        self.objective[rows] = self.violation[rows] = 0
+        self.used[rows] = self._first_used
         self.completion[rows] = self._first_completion
 
     def step(self, actions: Ints, active: NDArray[np.bool_] | None = None) -> tuple[Floats, NDArray[np.bool_]]:
@@ -100,7 +128,8 @@ class Episodes:
         rewards = np.zeros(len(self))
         fault = _step(
             *self.problem.packed, self.problem.allowed, self._following, np.asarray(actions, dtype=np.int64), active,
-            self.servers, self.decided, self.objective, rewards, self.completion,
+            self.penalty, self.servers, self.decided, self.objective, self.violation, self.used, self.completion,
+            rewards,
         )  # fmt: skip
         if fault >= 0:
             raise OffbenchError(self._explain(fault, int(actions[fault])))
@@ -117,14 +146,17 @@ class Episodes:
         return self.decided + self._first_state
 
     def masks(self) -> NDArray[np.bool_]:
-        """Return which servers the subtask at hand may run on, shape ``(count, n_servers)``; any at the end."""
+        """Return the places that the subtask at hand may have, shape ``(count, n_servers)`` (`Observer.masks`)."""
         return self.observer.masks(self.states)
 
     def dynamic(self) -> Observation:
         """Return the dynamic parts of the observations, shape ``(count, observer.dynamic)``."""
         found = np.empty((len(self), self.observer.dynamic), dtype=np.float32)
         full = self.observer.layout == "full"
-        _dynamic(*self.problem.packed, self._task_end, self.servers, self.decided, self.completion, full, found)
+        _dynamic(
+            *self.problem.packed, self.problem.task_of, self._alike, self.servers, self.decided, self.completion,
+            self.used, full, self.observer.constrained, found,
+        )  # fmt: skip
         return found
 
     def observe(self) -> Observation:
@@ -138,7 +170,8 @@ class Episodes:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         for name in _STATE:
-            getattr(self, name)[:] = state[name]
+            if name in state:  # those from before there were constraints lack some
+                getattr(self, name)[:] = state[name]
 
     def _explain(self, row: int, action: int) -> str:
         k = int(self.decided[row])
@@ -164,7 +197,10 @@ def warm_up() -> None:
 
 
 @compiled
-def _step(ints, floats, allowed, following, actions, active, servers, decided, objective, rewards, completion):
+def _step(
+    ints, floats, allowed, following, actions, active, penalty, servers, decided, objective, violation, used,
+    completion, rewards,
+):  # fmt: skip
     """Score every episode with one decision more; returns an episode with an action that can't be, or -1."""
     n, m = allowed.shape
     for row in range(decided.size):
@@ -179,26 +215,37 @@ def _step(ints, floats, allowed, following, actions, active, servers, decided, o
             continue
         servers[row, decided[row]] = actions[row]
         decided[row] = following[decided[row]]
-        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts)
+        # Without constraints as well: the violation is 0 then, and there is one step to compile, not two.
+        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts, True)
         rewards[row] = objective[row] - totals[0, TOTAL.objective]
+        rewards[row] -= penalty * (totals[0, TOTAL.violation] - violation[row])
         objective[row] = totals[0, TOTAL.objective]
+        violation[row] = totals[0, TOTAL.violation]
+        used[row, 0], used[row, 1] = totals[0, TOTAL.delay_s], totals[0, TOTAL.energy_j]
+        used[row, 2] = totals[0, TOTAL.cost_usd]
         for k in range(decided[row]):
             completion[row, k] = parts[k, PART.completion_s]
     return -1
 
 
 @compiled
-def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
+def _dynamic(
+    ints, floats, task_of, same_weights, servers, decided, completion, used, full, constrained, found
+):  # fmt: skip
     """Fill the dynamic part of each episode's observation."""
     p = unpack(ints, floats)
-    own = np.empty(p.slot_start[-1])
-    slot_free, task_end = borrowed(own), borrowed(task_end)
+    n, m, facts, more = p.gcycles.size, p.kind.size, len(FACT), len(CONSTRAINT)
+    own = (
+        np.empty(p.slot_start[-1]), np.empty(m, np.bool_), np.empty(p.memory_mb.size),
+        np.empty(p.memory_mb.size, np.uint32),
+    )  # fmt: skip
+    slot_free, there, held_mb, holds = borrowed(own)
+    task_of, same_weights, used = borrowed(task_of), borrowed(same_weights), borrowed(used)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
-    n, m, facts = p.gcycles.size, p.kind.size, len(FACT)
     work = p.gcycles.sum()
     for row in range(decided.size):
         k = decided[row]
-        is_first = k == 0 or (k < n and task_end[k - 1] == k)
+        is_first = k == 0 or (k < n and task_of[k] != task_of[k - 1])
         found[row, 0] = 1 + (p.client if is_first else servers[row, k - 1])
         if not full:
             continue
@@ -222,4 +269,22 @@ def _dynamic(ints, floats, task_end, servers, decided, completion, full, found):
             fact[FACT.transmission] = (ready - sent) / p.scale[SCALE.delay]
             fact[FACT.energy] = (energy + p.run_energy_j[k, s]) / p.scale[SCALE.energy]
             fact[FACT.cost] = (cost + p.run_usd[k, s]) / p.scale[SCALE.cost]
+        if not constrained:
+            continue
+        task = task_of[k]
+        latest = p.arrival_s[task]
+        for j in range(p.task_start[task], k):
+            latest = max(latest, completion[row, j])
+        hold(p, servers[row], k, held_mb, holds)
+        mark_weights(p, k, servers[row], same_weights, there)
+        for s in range(m):
+            ready, sent, energy, cost = transfers(p, k, s, servers[row], completion[row])
+            done = max(ready, next_free(p, k, s, slot_free)) + p.execution_s[k, s]
+            fact = features[facts * m + more * s : facts * m + more * (s + 1)]
+            constraint_facts(
+                p, task, k, s, there, held_mb, used[row], latest, done, energy + p.run_energy_j[k, s],
+                cost + p.run_usd[k, s], fact,
+            )  # fmt: skip
+        for indicator in range(3):
+            features[(facts + more) * m + indicator] = 1 - used[row, indicator] / p.limit[indicator]
     keep(own)

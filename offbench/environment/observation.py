@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.environment.outlook import CONSTRAINT
 from offbench.errors import OffbenchError, nearest
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Ints, Problem
+from offbench.model.problem import FEASIBLE, Ints, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -24,7 +25,7 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 class ServerFact(NamedTuple):
-    """Where the facts of a server stand in the full layout."""
+    """Where the facts of a place stand in the full layout."""
 
     placed: int = 0
     booked: int = 1
@@ -49,7 +50,10 @@ class Observer:
     `full` puts between the two, for each server: the count of subtasks on it, times servers over
     subtasks; the work booked on it, over all work; how long after the latest input is complete its next
     slot is free; and for the subtask at hand the execution time, transfer, energy and cost there. Times, energy
-    and cost are divided by the instance's scales.
+    and cost are divided by the instance's scales. Where there are constraints, `ConstraintFact` of each server
+    follows, and the shares left of the limits of delay, energy and cost.
+
+    Servers are places: the client is that of the task at hand. So no number grows with the clients.
 
     Parameters
     ----------
@@ -59,6 +63,8 @@ class Observer:
         `paper` or `full`.
     longest
         Subtasks that there is room for; those of the longest task by default.
+    constrained
+        Whether the full layout has what is about constraints; by default where one of the problems has any.
 
     Raises
     ------
@@ -66,7 +72,13 @@ class Observer:
         If there is no such layout, the problems differ in their servers, or a task is longer than *longest*.
     """
 
-    def __init__(self, problems: Sequence[Problem], layout: Layout = "paper", longest: int | None = None) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        layout: Layout = "paper",
+        longest: int | None = None,
+        constrained: bool | None = None,
+    ) -> None:
         if layout not in LAYOUTS:
             raise OffbenchError(f"observation: unknown layout '{layout}'{nearest(layout, list(LAYOUTS))}")
         servers = {problem.n_servers for problem in problems}
@@ -79,7 +91,8 @@ class Observer:
         self.layout: Layout = layout
         self.n_servers = servers.pop()
         self.longest = longest or most
-        self.dynamic = _dynamic(layout, self.n_servers)
+        self.constrained = any(problem.constrained for problem in problems) if constrained is None else constrained
+        self.dynamic = _dynamic(layout, self.n_servers, self.constrained)
         """numbers that depend on the actions"""
         self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
         """states of problem i, from none to all subtasks decided, stand at ``first_state[i]:first_state[i + 1]``"""
@@ -89,16 +102,16 @@ class Observer:
             end[end > 0] += first
         self._task_end = np.concatenate(ends)
         everywhere = np.ones((1, self.n_servers), dtype=np.bool_)
-        self._allowed = np.concatenate([part for problem in problems for part in (problem.allowed, everywhere)])
+        self._masks = np.concatenate([part for problem in problems for part in (possible(problem), everywhere)])
 
     @property
     def width(self) -> int:
         """Numbers in an observation."""
-        return width(self.layout, self.n_servers, self.longest)
+        return width(self.layout, self.n_servers, self.longest, self.constrained)
 
     def masks(self, states: Ints) -> NDArray[np.bool_]:
-        """Return which servers the subtask at hand may run on, shape ``(rows, n_servers)``; any at the end."""
-        return self._allowed[states]
+        """Return the places `possible` for the subtask at hand, shape ``(rows, n_servers)``; any at the end."""
+        return self._masks[states]
 
     def compose(self, dynamic: Observation, states: Ints, out: Observation | None = None) -> Observation:
         """Return observations from their dynamic parts and states, shape ``(rows, width)``."""
@@ -108,13 +121,28 @@ class Observer:
         return out
 
 
-def width(layout: Layout, n_servers: int, longest: int) -> int:
+def width(layout: Layout, n_servers: int, longest: int, constrained: bool = False) -> int:
     """Return how many numbers are in an observation with room for so many subtasks."""
-    return _dynamic(layout, n_servers) + 2 * longest
+    return _dynamic(layout, n_servers, constrained) + 2 * longest
 
 
-def _dynamic(layout: Layout, n_servers: int) -> int:
-    return 1 + (len(FACT) * n_servers if layout == "full" else 0)
+def _dynamic(layout: Layout, n_servers: int, constrained: bool) -> int:
+    if layout == "paper":
+        return 1
+    return 1 + len(FACT) * n_servers + (len(CONSTRAINT) * n_servers + 3 if constrained else 0)
+
+
+def possible(problem: Problem) -> NDArray[np.bool_]:
+    """Return where each subtask may run and its weights alone fit, shape ``(n_subtasks, n_servers)``.
+
+    What fits nowhere may stand wherever it is allowed, so that there always is a choice; no placement is feasible then.
+    """
+    a = problem.arrays
+    memory_mb = np.repeat(a.memory_mb[None, : problem.n_servers], problem.n_subtasks, axis=0)
+    memory_mb[:, a.client] = a.memory_mb[a.own_station]
+    fits = problem.allowed & (a.weights_mb[:, None] <= memory_mb * (1 + FEASIBLE))
+    found: NDArray[np.bool_] = np.where(fits.any(axis=1, keepdims=True), fits, problem.allowed)
+    return found
 
 
 def task_lengths(problem: Problem) -> Ints:

@@ -3,14 +3,44 @@
 *p* is the problem, *servers* (places, as in `Arrays`) and *completion* those of the subtasks decided so far.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
-from offbench.model.problem import LINK
+from offbench.model.problem import LINK, Arrays, Ints
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
+
+
+class ConstraintFact(NamedTuple):
+    """Where the facts of a place stand that are about constraints; shares of what is admitted, of no limit 0."""
+
+    memory_left: int = 0
+    """before the subtask is there; 1 without a limit, negative where it is exceeded already"""
+    memory_taken: int = 1
+    """by its weights; 0 where they lie there already"""
+    deadline_left: int = 2
+    """of its task when it is complete there; 1 without a deadline"""
+    delay_taken: int = 3
+    """of the limit of all delays"""
+    energy_taken: int = 4
+    cost_taken: int = 5
+    breaks: int = 6
+    """what all that adds to the violation"""
+
+
+CONSTRAINT = ConstraintFact()
+
+
+def alike(arrays: Arrays) -> Ints:
+    """Return where in ``weighed`` what has the same weights as each subtask stands, from and to, shape ``(n, 2)``."""
+    found = np.zeros((len(arrays.gcycles), 2), np.int64)
+    for column, side in enumerate(("left", "right")):
+        found[arrays.weighed, column] = np.searchsorted(arrays.weights_of, arrays.weights_of, side)
+    return found
 
 
 @inlined
@@ -71,3 +101,52 @@ def transfers(p, k, s, servers, completion):
         energy += p.link[table, origin, s, LINK.power_w] * transfer
         cost += p.input_gb[i] * p.link[table, origin, s, LINK.usd_per_gb]
     return ready, sent, energy, cost
+
+
+@inlined
+def mark_weights(p, k, servers, alike, there):
+    """Fill *there*: the places where what subtask *k* has to hold lies already."""
+    there[:] = False
+    for x in range(alike[k, 0], alike[k, 1]):
+        j = np.int64(p.weighed[x])
+        if j >= k:
+            continue
+        station = station_of(p, j, servers[j])
+        if station == p.own_station[k]:
+            there[p.client] = True
+        elif station < there.size and station != p.client:
+            there[station] = True
+
+
+@inlined
+def constraint_facts(p, task, k, s, there, held_mb, used, latest, done, energy, cost, fact):
+    """Fill *fact* (`CONSTRAINT`) for subtask *k* of a task at place *s*.
+
+    Parameters
+    ----------
+    there, held_mb
+        Where its weights are (`mark_weights`), and how much each station holds (`constraints.hold`).
+    used
+        Total delay, energy and cost so far.
+    latest, done
+        When the task's subtasks are complete, those before this one, and with it, s.
+    energy, cost
+        What this one adds, J and $.
+    """
+    station = station_of(p, k, s)
+    left = 1 - held_mb[station] / p.memory_mb[station]
+    taken = 0.0 if there[s] else p.weights_mb[k] / p.memory_mb[station]
+    fact[CONSTRAINT.memory_left] = left
+    fact[CONSTRAINT.memory_taken] = taken
+    breaks = max(0.0, taken - left) - max(0.0, -left)
+    before = (latest - p.arrival_s[task]) / p.deadline_s[task]
+    after = (max(latest, done) - p.arrival_s[task]) / p.deadline_s[task]
+    fact[CONSTRAINT.deadline_left] = 1 - after
+    breaks += max(0.0, after - 1) - max(0.0, before - 1)
+    adds = (max(0.0, done - latest), energy, cost)
+    for indicator in range(3):
+        before = used[indicator] / p.limit[indicator]
+        taken = adds[indicator] / p.limit[indicator]
+        fact[CONSTRAINT.delay_taken + indicator] = taken
+        breaks += max(0.0, before + taken - 1) - max(0.0, before - 1)
+    fact[CONSTRAINT.breaks] = breaks

@@ -30,14 +30,16 @@ class OffloadingVectorEnv(gymnasium.vector.VectorEnv[Observation, NDArray[np.int
         What is decided.
     num_envs
         How many episodes run at once.
-    observation
-        The layout, as in `OffloadingEnv`.
+    observation, penalty
+        As in `OffloadingEnv`.
     """
 
-    def __init__(self, problem: Problem, num_envs: int, observation: Layout = "paper") -> None:
+    def __init__(
+        self, problem: Problem, num_envs: int, observation: Layout = "paper", penalty: float | None = None
+    ) -> None:
         self.problem = problem
         self.num_envs = num_envs
-        self._episodes = Episodes(problem, num_envs, Observer([problem], observation))
+        self._episodes = Episodes(problem, num_envs, Observer([problem], observation), penalty=penalty)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
         self.single_observation_space = observation_space(self._episodes.observer)
         self.single_action_space = gymnasium.spaces.Discrete(problem.n_servers)
@@ -72,7 +74,7 @@ class OffloadingVectorEnv(gymnasium.vector.VectorEnv[Observation, NDArray[np.int
         return self._episodes.observe(), rewards, ended.copy(), np.zeros_like(ended), self._info()
 
     def action_masks(self) -> Mask:
-        """Return which servers the subtasks at hand may run on, shape ``(num_envs, n_servers)``."""
+        """Return which servers are open to the subtasks at hand, shape ``(num_envs, n_servers)``."""
         return self._episodes.masks()
 
     def _info(self) -> dict[str, Any]:
@@ -82,11 +84,17 @@ class OffloadingVectorEnv(gymnasium.vector.VectorEnv[Observation, NDArray[np.int
             "_action_mask": everywhere,
             "objective": self._episodes.objective.copy(),
             "_objective": everywhere,
+            "violation": self._episodes.violation.copy(),
+            "_violation": everywhere,
         }
 
 
 def make(
-    instance: Instance | str | Path, num_envs: int = 1, observation: Layout = "paper", **other: Any
+    instance: Instance | str | Path,
+    num_envs: int = 1,
+    observation: Layout = "paper",
+    penalty: float | None = None,
+    **other: Any,
 ) -> OffloadingVectorEnv:
     """Return the environment of an instance, or of a file or shipped name: what `gymnasium.make_vec` calls.
 
@@ -97,4 +105,4 @@ def make(
     """
     if unknown := other.keys() - {"render_mode"}:
         raise OffbenchError(f"environment: unknown argument {', '.join(sorted(unknown))}")
-    return OffloadingVectorEnv(problem_of(instance), num_envs, observation)
+    return OffloadingVectorEnv(problem_of(instance), num_envs, observation, penalty)

@@ -17,16 +17,7 @@ def violations(p, w, decided, totals):
     """Return by how much memories, deadlines and limits are exceeded, each as a share of what is admitted, added up."""
     memory = 0.0
     if p.weighed.size > 0:
-        for s in range(p.memory_mb.size):
-            w.held_mb[s] = 0.0
-            w.holds[s] = p.gcycles.size
-        for x in range(p.weighed.size):
-            k = np.int64(p.weighed[x])
-            if k < decided:
-                station = station_of(p, k, w.at[k])
-                if w.holds[station] != p.weights_of[x]:  # what is the same lies there once
-                    w.holds[station] = p.weights_of[x]
-                    w.held_mb[station] += p.weights_mb[k]
+        hold(p, w.at, decided, w.held_mb, w.holds)
         for s in range(p.memory_mb.size):
             memory += max(0.0, w.held_mb[s] / p.memory_mb[s] - 1)
     deadlines = 0.0
@@ -42,3 +33,18 @@ def violations(p, w, decided, totals):
     for indicator in range(p.limit.size):
         limits += max(0.0, totals[indicator] / p.limit[indicator] - 1)
     return memory, deadlines, limits
+
+
+@inlined
+def hold(p, at, decided, held_mb, holds):
+    """Fill *held_mb*: how much weight each station holds with the first *decided* subtasks *at* their places."""
+    for s in range(p.memory_mb.size):
+        held_mb[s] = 0.0
+        holds[s] = p.gcycles.size
+    for x in range(p.weighed.size):
+        k = np.int64(p.weighed[x])
+        if k < decided:
+            station = station_of(p, k, at[k])
+            if holds[station] != p.weights_of[x]:  # what is the same lies there once
+                holds[station] = p.weights_of[x]
+                held_mb[station] += p.weights_mb[k]

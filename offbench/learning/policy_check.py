@@ -7,7 +7,7 @@ import numpy as np
 
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import Instance
-from offbench.model.problem import P1, Ints, Problem
+from offbench.model.problem import FEASIBLE, P1, Ints, Problem
 from offbench.search.budget import GaveUp, Infeasible, SearchEnded
 from offbench.search.registry import find, names_with
 from offbench.search.search import Search
@@ -22,16 +22,24 @@ class Learnt:
     objective: float
     """of that"""
     baselines: dict[str, float]
-    """objectives of the solvers that call themselves one (`Solver.is_baseline`)"""
+    """objectives of the solvers that call themselves one (`Solver.is_baseline`), of feasible placements alone"""
     constant: bool
     """whether it chooses one server wherever that is allowed"""
+    violation: float = 0.0
+    """by how much what it chooses breaks constraints"""
 
     @property
     def warnings(self) -> list[str]:
         """Return what went wrong, in words."""
         found = ["the policy is one constant action"] if self.constant else []
-        better = [f"{name} ({q:.6g})" for name, q in self.baselines.items() if q < self.objective]
-        if better:
+        feasible = self.violation <= FEASIBLE
+        better = [f"{name} ({q:.6g})" for name, q in self.baselines.items() if q < self.objective or not feasible]
+        if not feasible:
+            found.append(
+                f"the policy, explored no further, breaks constraints (violation {self.violation:.3g})"
+                + (f", unlike {', '.join(better)}" if better else "")
+            )
+        elif better:
             found.append(
                 f"the policy, explored no further, has Q = {self.objective:.6g} and is beaten by {', '.join(better)}"
             )
@@ -43,7 +51,8 @@ def look_at(problem: Problem, servers: Ints) -> Learnt:
     constant = problem.n_servers > 1 and any(
         np.array_equal(servers, problem.everything_on(s)) for s in range(problem.n_servers)
     )
-    return Learnt(servers, evaluate(problem, servers).objective, _baselines(P1(problem.instance)), constant)
+    found = evaluate(problem, servers)
+    return Learnt(servers, found.objective, _baselines(P1(problem.instance)), constant, found.violation)
 
 
 def _baselines(problem: P1) -> dict[str, float]:
@@ -52,7 +61,7 @@ def _baselines(problem: P1) -> dict[str, float]:
         search = Search(problem)
         with suppress(GaveUp, Infeasible, SearchEnded):
             find(name)().solve(problem, search)
-        if search.incumbent is not None:
+        if search.violation == 0:
             found[name] = search.objective
     return found
 

@@ -23,14 +23,14 @@ class ProposingEnv(OffloadingEnv):
 
     Parameters
     ----------
-    problem, observation
+    problem, observation, penalty
         As in `OffloadingEnv`.
     search
         Gets the placements, and ends the training by its `SearchEnded`.
     """
 
-    def __init__(self, problem: P1, observation: Layout, search: Search) -> None:
-        super().__init__(problem, observation)
+    def __init__(self, problem: P1, observation: Layout, penalty: float | None, search: Search) -> None:
+        super().__init__(problem, observation, penalty)
         self._search = search
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -42,7 +42,7 @@ class ProposingEnv(OffloadingEnv):
 
 
 class UnmaskedEnv(ProposingEnv):
-    """The same for agents without masks: in place of a server that isn't allowed stands the first that is."""
+    """The same for agents without masks: in place of a server that is masked stands the first that isn't."""
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         mask = self.action_masks()
@@ -66,9 +66,11 @@ def train(make_model: Callable[[int], BaseAlgorithm], search: Search) -> None:
         model.learn(sys.maxsize)
 
 
-def vectorized(env: type[ProposingEnv], problem: P1, observation: Layout, search: Search, count: int) -> DummyVecEnv:
+def vectorized(
+    env: type[ProposingEnv], problem: P1, observation: Layout, penalty: float | None, search: Search, count: int
+) -> DummyVecEnv:
     """Return several environments as one."""
-    return DummyVecEnv([lambda: env(problem, observation, search)] * count)
+    return DummyVecEnv([lambda: env(problem, observation, penalty, search)] * count)
 
 
 @contextmanager

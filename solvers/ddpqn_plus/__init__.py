@@ -24,7 +24,8 @@ class DdpqnPlus(Trainable):
     a good placement met before (return, then explore), decide a few subtasks and follow it again; their last reward is
     what all the rest adds. The last of these subtasks tries every server, for nothing is left to estimate there.
     Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
-    Q-learning learns from all.
+    Q-learning learns from all. Where there are constraints the agent sees what is left of each, too, and the
+    placement that the windows are in is chosen by what is broken as long as anything is.
     """
 
     double: bool = True
@@ -76,6 +77,9 @@ class DdpqnPlus(Trainable):
     """transitions for each update"""
     copy_every: PositiveInt = 100
     """updates between copies of the network to the target network"""
+    penalty: NonNegativeFloat | None = None
+    """what a violation of 1 takes off the rewards, in units of Q; by default what everything on the client has, |Q|;
+    without constraints it is no matter"""
     loss: Literal["mse", "huber"] = "huber"
     """of an error: its square, or Huber's at 1"""
     omega: Probability = 0.6

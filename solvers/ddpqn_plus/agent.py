@@ -70,7 +70,9 @@ class Agent:
             self._turn += 1
             self._ended += settings.episodes
             self._diary.tell("episode", self._ended)
-            self._diary.tell("best Q", float(np.mean([each.search.objective for each in self._rounds])))
+            best = float(np.mean([each.search.objective for each in self._rounds]))
+            if best < np.inf:  # each has a feasible placement
+                self._diary.tell("best Q", best)
         if not settings.every:
             return
         self.replay.add(transitions)
@@ -140,7 +142,7 @@ def _learner(
     switches = Switches(settings.double, settings.dueling, settings.prioritized)
     learning = Learning(switches, settings.lr, settings.loss, settings.copy_every)
     if settings.shared:
-        shape = Shape(*settings.hidden, settings.dueling)
+        shape = Shape(*settings.hidden, settings.dueling, observer.constrained)
         return SharedLearner(shape, shape.draw(rng), learning)
     from offbench.solvers.dqn.fast_learner import FastLearner
     from offbench.solvers.dqn.network import seeded_network

@@ -50,13 +50,13 @@ class WindowedEpisodes:
         problem = search.problem
         self.reference = start(problem, search)
         """servers of what everything is measured by"""
-        self._facts = ProblemFeatures(problem, self.reference, settings.onward)
+        self._facts = ProblemFeatures(problem, self.reference, settings.onward, settings.penalty)
         self._first_state = int(observer.first_state[index])
-        self._episodes = Episodes(problem, settings.episodes)
+        self._episodes = Episodes(problem, settings.episodes, penalty=self._facts.penalty)
         self._steps = NStepQueue(settings.steps, settings.gamma)
         self.base: Ints = self.reference
         """servers of the placement that the windows are in"""
-        self._base_objective = search.objective
+        self._base_merit = self._merit_of_incumbent()
         self._base_order: Ints | None = None
         can_wait = not segments_of(problem).in_turn.all()
         self._order = Orders(problem) if can_wait and settings.reorder else None
@@ -68,7 +68,7 @@ class WindowedEpisodes:
         """free subtasks of a window"""
         self._whole = False
         self._tried: Floats | None = None
-        """objectives with each server for the windows' last subtasks, where they were tried"""
+        """Q and violation with each server for the windows' last subtasks, where they were tried"""
         self._done = 0
         self._moves = self._whole_moves = 0
 
@@ -122,10 +122,10 @@ class WindowedEpisodes:
         servers = self._episodes.servers[row]
         servers[np.arange(len(row)), self._episodes.decided[row]] = server
         orders = self._orders()
-        self._tried = np.full(masks.shape, np.inf)
-        self._tried[row, server] = self.search.propose_many(servers, None if orders is None else orders[row])
+        self._tried = np.full((2, *masks.shape), np.inf)
+        self._tried[:, row, server] = self.search.propose_violations(servers, None if orders is None else orders[row])
         heat = self._temperature * self._rng.gumbel(size=masks.shape)
-        drawn: Ints = (self._tried - heat).argmin(axis=1)
+        drawn: Ints = (self.search.problem.merit(*self._tried) - heat).argmin(axis=1)
         return drawn
 
     def step(self, actions: Ints) -> Transitions:
@@ -144,13 +144,14 @@ class WindowedEpisodes:
         if last:
             orders = self._orders()
             if self._tried is None:
-                objectives = self.search.propose_many(episodes.servers, orders)
+                objectives, violations = self.search.propose_violations(episodes.servers, orders)
             else:
-                objectives, self._tried = self._tried[np.arange(len(actions)), actions], None
+                (objectives, violations), self._tried = self._tried[:, np.arange(len(actions)), actions], None
             rewards += episodes.objective - objectives
+            rewards -= facts.penalty * (violations - episodes.violation)
             if self._whole:
                 self.search.policy = episodes.servers[0].copy()
-            self._move(orders, objectives)
+            self._move(orders, self.search.problem.merit(objectives, violations))
         if settings.baseline:
             rewards += facts.to_go[k] - (0 if last else settings.gamma * facts.to_go[episodes.decided])
         if settings.scaled:
@@ -159,21 +160,25 @@ class WindowedEpisodes:
         every = np.ones(len(actions), dtype=np.bool_)
         return self._steps.add(before, actions, rewards, (self._states(), self.observation), every & last, every)
 
-    def _move(self, orders: Ints | None, objectives: Floats) -> None:
+    def _merit_of_incumbent(self) -> float:
+        search = self.search
+        return float(search.problem.merit(np.array(search.objective), np.array(search.violation)))
+
+    def _move(self, orders: Ints | None, merits: Floats) -> None:
         """Choose the placement that the next windows are in: this one or any just met, as in a heat bath."""
         servers = self._episodes.servers
         if self._settings.merge:
-            merged, places = self._merged(objectives)
+            merged, places = self._merged(merits)
             servers = np.concatenate([servers, merged])
             if orders is not None:
                 orders = np.concatenate([orders, places.argsort(axis=1)])
-            tried = self.search.propose_many(merged, None if orders is None else orders[len(objectives) :])
-            objectives = np.concatenate([objectives, tried])
+            tried = self.search.propose_many(merged, None if orders is None else orders[len(merits) :])
+            merits = np.concatenate([merits, tried])
         if self._settings.keep:
-            objectives = np.append(objectives, self._base_objective)
-        row = int((objectives - self._temperature * self._rng.gumbel(size=len(objectives))).argmin())
+            merits = np.append(merits, self._base_merit)
+        row = int((merits - self._temperature * self._rng.gumbel(size=len(merits))).argmin())
         if row < len(servers):
-            self.base, self._base_objective = servers[row].copy(), float(objectives[row])
+            self.base, self._base_merit = servers[row].copy(), float(merits[row])
             self._base_order = None if orders is None else orders[row]
 
     @property
@@ -183,13 +188,13 @@ class WindowedEpisodes:
     def _orders(self) -> Ints | None:
         return None if self._places is None else self._places.argsort(axis=1)
 
-    def _merged(self, objectives: Floats) -> tuple[Ints, Floats]:
+    def _merged(self, merits: Floats) -> tuple[Ints, Floats]:
         """Return placements of windows that improve: the two best, and ever more of those that overlap none before."""
-        better = np.flatnonzero(objectives < self._base_objective)
+        better = np.flatnonzero(merits < self._base_merit)
         merged, taken = self.base.copy(), np.zeros(len(self.base), dtype=np.bool_)
         places = np.zeros(len(merged)) if self._order is None else self._order.place
         rows: tuple[list[Ints], list[Floats]] = [], []
-        for row in better[np.argsort(objectives[better], kind="stable")]:
+        for row in better[np.argsort(merits[better], kind="stable")]:
             window = self.search.problem.free[self.first[row] : self.first[row] + self.length]
             if taken[window].any():
                 continue
@@ -218,7 +223,7 @@ class WindowedEpisodes:
         assert self.search.incumbent is not None
         return {
             "best": [self.search.incumbent.servers, self.search.incumbent.order],
-            "base": [self.base.copy(), self._base_order, self._base_objective],
+            "base": [self.base.copy(), self._base_order, self._base_merit],
             "places": self._places,
             "episodes": self._episodes.state(),
             "steps": self._steps.state(),
@@ -229,7 +234,7 @@ class WindowedEpisodes:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self.search.propose(Placement(*state["best"]))
-        servers, order, self._base_objective = state["base"]
+        servers, order, self._base_merit = state["base"]
         self.base = np.asarray(servers)
         self._base_order = None if order is None else np.asarray(order)
         self._places = None if state["places"] is None else np.asarray(state["places"])

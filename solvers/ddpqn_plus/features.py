@@ -2,10 +2,12 @@
 
 Every fact is a share, a difference of counts, or a part of the objective over the instance's *unit*, the mean change
 that a subtask of the reference placement makes to Q. So they mean the same in instances of any size.
+
+Where instances have constraints there are more facts. Without constraints these are not there, and nothing else
+depends on them; so what is learnt without is what it was before there were any.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from math import copysign, log1p
 from typing import Any, NamedTuple
 
@@ -14,9 +16,22 @@ from numpy.typing import NDArray
 
 from offbench import P1, load
 from offbench.environment import Episodes
-from offbench.environment.outlook import book_all, next_free, source_of, transfers
+from offbench.environment.observation import possible
+from offbench.environment.outlook import (
+    CONSTRAINT,
+    alike,
+    book_all,
+    constraint_facts,
+    mark_weights,
+    next_free,
+    source_of,
+    transfers,
+)
+from offbench.environment.penalty import penalty_of
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
+from offbench.evaluation.constraints import hold
 from offbench.evaluation.coordination import h as coordination
+from offbench.evaluation.workspace import unpack
 from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
 
 # The type checker sees Python here; numba has its own types.
@@ -85,9 +100,37 @@ class _LayerAhead(NamedTuple):
     work: int = 1
 
 
-FACT, SUMMARY, LAYER = ServerFact(), Summary(), _LayerAhead()
+class Limits(NamedTuple):
+    """Where what is about constraints and not about a server stands, behind all else."""
+
+    delay_left: int = 0
+    """of the limits, as shares; 1 without one"""
+    energy_left: int = 1
+    cost_left: int = 2
+    energy_spare: int = 3
+    """less what all the rest needs at least"""
+    cost_spare: int = 4
+    weights_left: int = 5
+    """all weights from here on over all memory"""
+
+
+FACT, SUMMARY, LAYER, LIMIT = ServerFact(), Summary(), _LayerAhead(), Limits()
 SERVER = len(FACT)
 GLOBAL = len(SUMMARY) + len(LAYER) * AHEAD
+
+
+class Widths(NamedTuple):
+    """How many numbers an observation has."""
+
+    server: int = SERVER
+    """of each server"""
+    rest: int = GLOBAL
+    """of all else"""
+
+
+def widths(constrained: bool) -> Widths:
+    """Return the widths with or without what is about constraints."""
+    return Widths(SERVER + len(CONSTRAINT), GLOBAL + len(LIMIT)) if constrained else Widths()
 
 
 @inlined
@@ -96,13 +139,13 @@ def _squash(x):
 
 
 @compiled
-def onward_costs(arrays, allowed):
+def onward_costs(ints, floats, allowed):
     """Return what it costs later that a subtask's output is on each server, shape ``(subtasks, servers)``.
 
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
     """
     own = np.zeros(allowed.shape), np.empty(allowed.shape[1])
-    p, allowed = borrowed(arrays), borrowed(allowed)
+    p, allowed = unpack(ints, floats), borrowed(allowed)
     onward, here = borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
@@ -135,7 +178,32 @@ def onward_costs(arrays, allowed):
                 here[s] = best
             for s in range(m):
                 onward[source, s] += here[s]
+    keep(own)
     return own[0]
+
+
+@compiled
+def onward_times(ints, floats, allowed):
+    """Return how long a task takes at least once a subtask is complete at each place, shape ``(subtasks, places)``."""
+    own = np.zeros(allowed.shape)
+    p, allowed, onward = unpack(ints, floats), borrowed(allowed), borrowed(own)
+    n, m = allowed.shape
+    for k in range(n - 1, -1, -1):
+        table = p.links_of[k]
+        for i in range(p.input_start[k], p.input_start[k + 1]):
+            source = p.input_of[i]
+            if source >= n:
+                continue
+            for s in range(m):
+                least = np.inf
+                for d in range(m):
+                    if allowed[k, d]:
+                        link = p.link[table, s, d]
+                        sent = p.input_mb[i] / link[LINK.rate_mb_per_s] + link[LINK.latency_s]
+                        least = min(least, sent + p.execution_s[k, d] + onward[k, d])
+                onward[source, s] = max(onward[source, s], least)
+    keep(own)
+    return own
 
 
 class _Known(NamedTuple):
@@ -149,6 +217,13 @@ class _Known(NamedTuple):
     """of each place for each task, over the fastest"""
     price: Any
     """likewise, over the dearest"""
+    penalty: Any
+    """what a violation of 1 is worth, over the unit"""
+    alike: Any
+    onward_s: Any
+    """how long a task takes at least after each subtask at each place, as long as nothing queues"""
+    rest: Any
+    """energy and cost of each subtask and all after it, and their weights over all memory, at least"""
 
 
 class _Counts(NamedTuple):
@@ -165,28 +240,32 @@ class _Counts(NamedTuple):
 
 
 @compiled
-def _observe(arrays, allowed, known, most, servers, decided, completion, found):
+def _observe(ints, floats, allowed, known, most, width, servers, decided, completion, used, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
-    m = allowed.shape[1]
+    p, m = unpack(ints, floats), allowed.shape[1]
     counted = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
-    own = counted, np.empty(arrays.slot_start[-1]), np.empty(m)
-    counts, slot_free, at_hand = borrowed(own)
-    p, allowed, known = borrowed(arrays), borrowed(allowed), borrowed(known)
+    room = np.empty(m, np.bool_), np.empty(p.memory_mb.size), np.empty(p.memory_mb.size, np.uint32)
+    own = counted, np.empty(p.slot_start[-1]), np.empty(m), room, np.empty((m, len(CONSTRAINT)))
+    counts, slot_free, at_hand, room, limits = borrowed(own)
+    allowed, known = borrowed(allowed), borrowed(known)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
+    used = borrowed(used)
     for s in range(m):
         counts.servers[p.kind[s]] += 1
     for row in range(decided.size):
         found[row, :] = 0
         if decided[row] < allowed.shape[0]:
             _observe_one(
-                p, allowed, known, counts, slot_free, at_hand, most, servers[row], decided[row], completion[row],
-                found[row],
+                p, allowed, known, counts, slot_free, at_hand, room, limits, most, width, servers[row], decided[row],
+                completion[row], used[row], found[row],
             )  # fmt: skip
     keep(own)
 
 
 @inlined
-def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k, completion, found):
+def _observe_one(
+    p, allowed, known, counts, slot_free, at_hand, room, limits, most, width, servers, k, completion, used, found
+):  # fmt: skip
     """Observe one episode, at subtask *k*."""
     n, m = allowed.shape
     balance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance] / known.unit
@@ -202,6 +281,10 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
     for i in range(p.input_start[k], p.input_start[k + 1]):
         at_hand[source_of(p, i, servers)] += p.input_mb[i]
         into += p.input_mb[i]
+    there, held_mb, holds = room
+    if p.constrained:
+        hold(p, servers, k, held_mb, holds)
+        mark_weights(p, k, servers, known.alike, there)
     best_now, best_all = -np.inf, -np.inf
     for s in range(m):
         ready, sent, energy, cost = transfers(p, k, s, servers, completion)
@@ -219,7 +302,17 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
         change = _change_of_imbalance(p, s, counts)
         now = h - d_part - e_part - u_part - balance * (imbalance + change)
         later = known.onward[k, s] / known.unit
-        fact = found[s * SERVER : (s + 1) * SERVER]
+        if p.constrained:
+            constraint_facts(
+                p, task, k, s, there, held_mb, used, latest, done, energy + p.run_energy_j[k, s],
+                cost + p.run_usd[k, s], limits[s],
+            )  # fmt: skip
+            now -= known.penalty * limits[s, CONSTRAINT.breaks]
+            # What the rest of the task takes at least is gone, too.
+            left = limits[s, CONSTRAINT.deadline_left]
+            limits[s, CONSTRAINT.deadline_left] -= known.onward_s[k, s] / p.deadline_s[task]
+            later += known.penalty * (max(0.0, -limits[s, CONSTRAINT.deadline_left]) - max(0.0, -left))
+        fact = found[s * width.server : (s + 1) * width.server]
         fact[FACT.is_there] = 1
         fact[FACT.is_edge] = kind == 1
         fact[FACT.is_cloud] = kind == 2
@@ -244,12 +337,12 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
             best_now = max(best_now, now)
             best_all = max(best_all, now - later)
     for s in range(m):
-        fact = found[s * SERVER : (s + 1) * SERVER]
+        fact = found[s * width.server : (s + 1) * width.server]
         now, later = fact[FACT.now], fact[FACT.later]
         fact[FACT.now] = _squash(best_now - now)
         fact[FACT.later] = _squash(later)
         fact[FACT.in_all] = _squash(best_all - now + later)
-    summary = found[most * SERVER :]
+    summary = found[most * width.server :]
     task_end = p.task_start[task + 1]
     summary[SUMMARY.left] = (n - k) / n
     summary[SUMMARY.left_in_all] = log1p(n - k) / 5
@@ -266,6 +359,22 @@ def _observe_one(p, allowed, known, counts, slot_free, at_hand, most, servers, k
         layer = summary[len(SUMMARY) + len(LAYER) * j :]
         layer[LAYER.into] = known.ahead[k + j, LAYER.into]
         layer[LAYER.work] = known.ahead[k + j, LAYER.work]
+    if width.server == SERVER:
+        return
+    for s in range(m):
+        fact = found[s * width.server + SERVER : (s + 1) * width.server]
+        fact[:] = 0
+        fact[CONSTRAINT.memory_left] = fact[CONSTRAINT.deadline_left] = 1
+        if p.constrained:
+            for i in range(len(CONSTRAINT)):
+                fact[i] = _squash(limits[s, i])
+            fact[CONSTRAINT.breaks] = _squash(known.penalty * limits[s, CONSTRAINT.breaks])
+    rest = summary[GLOBAL:]
+    for indicator in range(3):
+        rest[LIMIT.delay_left + indicator] = _squash(1 - used[indicator] / p.limit[indicator])
+    for i in range(2):
+        rest[LIMIT.energy_spare + i] = _squash(1 - (used[1 + i] + known.rest[k, i]) / p.limit[1 + i])
+    rest[LIMIT.weights_left] = _squash(known.rest[k, 2])
 
 
 @inlined
@@ -310,20 +419,24 @@ class ServerObserver:
     ----------
     problems
         What is observed. An observation has room for the servers of the one that has most.
+    constrained
+        Whether it has what is about constraints; by default where one of the problems has any.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], constrained: bool | None = None) -> None:
         self.most = max(problem.n_servers for problem in problems)
-        self.dynamic = self.width = self.most * SERVER + GLOBAL
+        self.constrained = any(problem.constrained for problem in problems) if constrained is None else constrained
+        self.widths = widths(self.constrained)
+        self.dynamic = self.width = self.most * self.widths.server + self.widths.rest
         self.first_state = np.cumsum([0, *(problem.n_subtasks + 1 for problem in problems)])
         self._allowed = np.zeros((int(self.first_state[-1]), self.most), dtype=np.bool_)
         for first, problem in zip(self.first_state.tolist(), problems, strict=False):
             n, m = problem.allowed.shape
-            self._allowed[first : first + n, :m] = problem.allowed
+            self._allowed[first : first + n, :m] = possible(problem)
             self._allowed[first + n, :m] = True
 
     def masks(self, states: Ints) -> NDArray[np.bool_]:
-        """Return which servers the subtask at hand may run on, shape ``(rows, most)``; any at the end."""
+        """Return the places `possible` for the subtask at hand, shape ``(rows, most)``; any at the end."""
         return self._allowed[states]
 
     def compose(self, dynamic: Floats32, states: Ints, out: Floats32) -> Floats32:
@@ -343,48 +456,66 @@ class ProblemFeatures:
         Servers of the placement that everything is measured by.
     onward
         Whether the cost of what comes later is seen.
+    penalty
+        As in `Episodes`.
     """
 
-    def __init__(self, problem: Problem, reference: Ints, onward: bool = True) -> None:
+    def __init__(self, problem: Problem, reference: Ints, onward: bool = True, penalty: float | None = None) -> None:
         self.problem = problem
-        episode = Episodes(problem, 1)
-        changes = -np.concatenate([episode.step(reference[[k]])[0] for k in problem.free])
-        self.unit = float(np.abs(changes).sum() / problem.n_subtasks) or 1.0
+        self.penalty = penalty_of(problem, penalty)
+        """what a violation of 1 takes off the rewards"""
+        episode = Episodes(problem, 1, penalty=self.penalty)
+        changes, of_q = np.zeros((2, len(problem.free)))
+        for i, k in enumerate(problem.free):
+            before = episode.objective[0]
+            changes[i] = -episode.step(reference[[k]])[0][0]
+            of_q[i] = episode.objective[0] - before
+        self.unit = float(np.abs(of_q).sum() / problem.n_subtasks) or 1.0
         """change of Q that a subtask of the reference makes, on average"""
         self.to_go = np.zeros(problem.n_subtasks + 1)
-        """what the reference adds to Q from each free subtask on, pinned ones included"""
+        """what the reference takes off the rewards from each free subtask on, pinned ones included"""
         self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
-        costs = onward_costs(problem.arrays, problem.allowed) if onward else np.zeros(problem.allowed.shape)
+        costs = onward_costs(*problem.packed, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
         ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
-        self._known = _Known(task_of, ahead, costs, self.unit, _speeds(problem), _prices(problem))
+        self._known = _Known(
+            task_of, ahead, costs, self.unit, _speeds(problem), _prices(problem), self.penalty / self.unit,
+            alike(a), onward_times(*problem.packed, problem.allowed), _rest(problem),
+        )  # fmt: skip
 
     def observe(self, episodes: Episodes, observer: ServerObserver) -> Floats32:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
         found = np.empty((len(episodes), observer.width), dtype=np.float32)
         _observe(
-            self.problem.arrays, self.problem.allowed, self._known, observer.most, episodes.servers, episodes.decided,
-            episodes.completion, found,
+            *self.problem.packed, self.problem.allowed, self._known, observer.most, observer.widths, episodes.servers,
+            episodes.decided, episodes.completion, episodes.used, found,
         )  # fmt: skip
         return found
 
 
 def _speeds(problem: Problem) -> Floats:
-    """Return how fast each place is for each task, over the fastest: GHz, or by the seconds that all of it takes."""
-    a, instance = problem.arrays, problem.instance
-    speeds = np.array(
-        [
-            [s.compute_ghz for s in map(partial(instance.server_at, i), range(problem.n_servers))]
-            for i in range(problem.n_tasks)
-        ]
-    )
-    for i, task in enumerate(instance.tasks):
-        if any(layer.seconds is not None for layer in task.layers):
-            speeds[i] = 1 / np.maximum(1e-300, a.execution_s[problem.subtasks_of(i)].sum(axis=0))
-    return speeds / speeds.max(axis=1, keepdims=True)
+    """Return how fast each place is for each task, over the fastest: GHz; where seconds are measured, all it takes."""
+    instance, places = problem.instance, range(problem.n_servers)
+    if any(layer.seconds is not None for task in instance.tasks for layer in task.layers):
+        total_s = np.add.reduceat(problem.arrays.execution_s, problem.arrays.task_start[:-1].astype(np.int64))
+        speeds = 1 / np.maximum(1e-300, total_s)
+    else:
+        ghz = [[instance.server_at(i, s).compute_ghz for s in places] for i in range(problem.n_tasks)]
+        speeds = np.array(ghz)
+    over_fastest: Floats = speeds / speeds.max(axis=1, keepdims=True)
+    return over_fastest
+
+
+def _rest(problem: Problem) -> Floats:
+    """Return what each subtask and all after it need at least: energy, J; cost, $; weights over all memory."""
+    a = problem.arrays
+    least = [np.where(problem.allowed, each, np.inf).min(axis=1) for each in (a.run_energy_j, a.run_usd)]
+    needed = np.stack([*least, a.weights_mb / a.memory_mb.sum()], axis=1)
+    rest: Floats = needed[::-1].cumsum(axis=0)[::-1]
+    return rest
 
 
 def _prices(problem: Problem) -> Floats:
@@ -392,7 +523,8 @@ def _prices(problem: Problem) -> Floats:
     usd_per_s = problem.arrays.usd_per_h / 3600
     prices = usd_per_s / np.maximum(1e-300, usd_per_s.max(axis=1, keepdims=True))
     number = {c: row for row, c in enumerate(problem.instance.clients)}
-    return prices[[number[c] for c in problem.instance.client_of]]
+    of_tasks: Floats = prices[[number[c] for c in problem.instance.client_of]]
+    return of_tasks
 
 
 def warm_up() -> None:

@@ -9,7 +9,6 @@ from offbench.solvers.dqn.adam import Adam
 from offbench.solvers.dqn.batch import Batch, Learning
 
 from . import network
-from .features import GLOBAL, SERVER
 from .network import Shape
 
 Floats32 = NDArray[np.float32]
@@ -74,6 +73,7 @@ class SharedLearner:
 def values(shape: Shape, weights: Floats32, observations: Floats32) -> Floats32:
     """Return Q of every server, shape ``(rows, servers)``."""
     rows, width = observations.shape
-    found = np.empty((rows, (width - GLOBAL) // SERVER), dtype=np.float32)
+    server, rest = shape.widths
+    found = np.empty((rows, (width - rest) // server), dtype=np.float32)
     network.values(weights, *shape, observations, found)
     return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.compiled import compiled, inlined
 
-from .features import GLOBAL, SERVER
+from .features import GLOBAL, SERVER, Widths, widths
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
@@ -26,6 +26,8 @@ from .features import GLOBAL, SERVER
 FASTMATH = {"contract", "reassoc", "nsz"}
 
 Floats32 = NDArray[np.float32]
+
+_WIDER = widths(True)
 
 
 class Shape(NamedTuple):
@@ -37,6 +39,13 @@ class Shape(NamedTuple):
     """neurons of y, p and z"""
     dueling: bool
     """Q = value + advantage - mean(advantage); else Q = advantage + w"""
+    constrained: bool = False
+    """whether it sees what is about constraints"""
+
+    @property
+    def widths(self) -> Widths:
+        """Of its observations."""
+        return widths(self.constrained)
 
     @property
     def size(self) -> int:
@@ -46,11 +55,12 @@ class Shape(NamedTuple):
     def layers(self) -> list[tuple[int, ...]]:
         """Return the shapes of A, B, a, C, c, D, d, E, e, v, w, in the order of the flat weights."""
         h, k = self.first, self.second
-        return [(SERVER, h), (GLOBAL, h), (h,), (h, k), (k,), (k, k), (k,), (k, k), (k,), (k,), (1,)]
+        server, rest = self.widths
+        return [(server, h), (rest, h), (h,), (h, k), (k,), (k, k), (k,), (k, k), (k,), (k,), (1,)]
 
     def draw(self, rng: np.random.Generator) -> Floats32:
         """Return first weights, uniform within 1 / sqrt(inputs), as torch's linear layers begin."""
-        inputs = [SERVER + GLOBAL] * 3 + [self.first] * 2 + [self.second] * 6
+        inputs = [sum(self.widths)] * 3 + [self.first] * 2 + [self.second] * 6
         parts = [
             rng.uniform(-1, 1, int(np.prod(shape))) / np.sqrt(n) for shape, n in zip(self.layers(), inputs, strict=True)
         ]
@@ -58,9 +68,9 @@ class Shape(NamedTuple):
 
 
 @compiled(fastmath=FASTMATH)
-def values(weights, first, second, dueling, observations, found):
+def values(weights, first, second, dueling, constrained, observations, found):
     """Fill *found* with Q of every server, 0 where there is none, shape ``(rows, servers)``."""
-    parts = _unpack(weights, first, second)
+    parts = _unpack(weights, first, second, constrained)
     most = found.shape[1]
     x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
     z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
@@ -70,13 +80,14 @@ def values(weights, first, second, dueling, observations, found):
 
 @compiled(fastmath=FASTMATH)
 def learn(
-    weights, target, first, second, dueling, double, huber, observations, actions, rewards, discounts, allowed,
-    importance, gradient, errors,
+    weights, target, first, second, dueling, constrained, double, huber, observations, actions, rewards, discounts,
+    allowed, importance, gradient, errors,
 ):  # fmt: skip
     """Fill the gradient of the loss and the temporal-difference errors of a batch; return the loss."""
-    online, other = _unpack(weights, first, second), _unpack(target, first, second)
-    d_a, d_b, d_a0, d_c, d_c0, d_d, d_d0, d_e, d_e0, d_v, d_w = _unpack(gradient, first, second)
-    _, _, _, c, _, d, _, e, e0, v, _ = online
+    online, other = _unpack(weights, first, second, constrained), _unpack(target, first, second, constrained)
+    d_a, d_b, d_a0, d_c, d_c0, d_d, d_d0, d_e, d_e0, d_v, d_w = _unpack(gradient, first, second, constrained)
+    a, b, _, c, _, d, _, e, e0, v, _ = online
+    server, rest = a.shape[0], b.shape[0]
     n, most = allowed.shape
     x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
     z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
@@ -113,9 +124,9 @@ def learn(
                 d_v[j] += slope * p[j]
                 to_p[j] = slope * v[j]
         d_w[0] += slope
-        f, g = observations[row], observations[row, most * SERVER :]
+        f, g = observations[row], observations[row, most * server :]
         for s in range(most):
-            if f[s * SERVER] == 0:
+            if f[s * server] == 0:
                 continue
             part = (slope if s == action else np.float32(0)) - share
             if part == 0:
@@ -136,7 +147,7 @@ def learn(
             to_mean[i] = total / there
         all_x[:] = 0
         for s in range(most):
-            if f[s * SERVER] == 0:
+            if f[s * server] == 0:
                 continue
             part = (slope if s == action else np.float32(0)) - share
             for j in range(second):
@@ -155,13 +166,13 @@ def learn(
                     total += c[i, j] * to_y[j]
                 to_x[i] = total if x[s, i] > 0 else np.float32(0)
                 all_x[i] += to_x[i]
-            for i in range(SERVER):
-                fact = f[s * SERVER + i]
+            for i in range(server):
+                fact = f[s * server + i]
                 for j in range(first):
                     d_a[i, j] += fact * to_x[j]
         for j in range(first):
             d_a0[j] += all_x[j]
-        for i in range(GLOBAL):
+        for i in range(rest):
             for j in range(first):
                 d_b[i, j] += g[i] * all_x[j]
     return loss / n
@@ -179,14 +190,15 @@ def warm_up() -> None:
 
 
 @inlined(fastmath=FASTMATH)
-def _unpack(flat, h, k):
-    at_b = SERVER * h
-    at_c = at_b + GLOBAL * h + h
+def _unpack(flat, h, k, constrained):
+    server, rest = (_WIDER.server, _WIDER.rest) if constrained else (SERVER, GLOBAL)
+    at_b = server * h
+    at_c = at_b + rest * h + h
     at_d = at_c + h * k + k
     at_e = at_d + k * k + k
     at_e0 = at_e + k * k
     return (
-        flat[:at_b].reshape((SERVER, h)), flat[at_b : at_c - h].reshape((GLOBAL, h)), flat[at_c - h : at_c],
+        flat[:at_b].reshape((server, h)), flat[at_b : at_c - h].reshape((rest, h)), flat[at_c - h : at_c],
         flat[at_c : at_d - k].reshape((h, k)), flat[at_d - k : at_d],
         flat[at_d : at_e - k].reshape((k, k)), flat[at_e - k : at_e],
         flat[at_e:at_e0].reshape((k, k)), flat[at_e0 : at_e0 + k], flat[at_e0 + k : at_e0 + 2 * k],
@@ -199,24 +211,25 @@ def _forward(parts, dueling, observation, x, y, z, mean, p, q):
     """Fill the layers and *q*; return how many servers there are."""
     a, b, a0, c, c0, d, d0, e, e0, v, w = parts
     first, second = c.shape
+    server, rest = a.shape[0], b.shape[0]
     most = q.size
     base = np.empty(first, np.float32)
     for j in range(first):
         base[j] = a0[j]
-    for i in range(GLOBAL):
-        fact = observation[most * SERVER + i]
+    for i in range(rest):
+        fact = observation[most * server + i]
         for j in range(first):
             base[j] += fact * b[i, j]
     mean[:] = 0
     there = np.float32(0)
     for s in range(most):
-        if observation[s * SERVER] == 0:
+        if observation[s * server] == 0:
             continue
         there += 1
         for j in range(first):
             x[s, j] = base[j]
-        for i in range(SERVER):
-            fact = observation[s * SERVER + i]
+        for i in range(server):
+            fact = observation[s * server + i]
             for j in range(first):
                 x[s, j] += fact * a[i, j]
         for j in range(second):
@@ -244,7 +257,7 @@ def _forward(parts, dueling, observation, x, y, z, mean, p, q):
             level += p[j] * v[j]
     for s in range(most):
         q[s] = 0
-        if observation[s * SERVER] == 0:
+        if observation[s * server] == 0:
             continue
         for j in range(second):
             z[s, j] = p[j]
@@ -258,7 +271,7 @@ def _forward(parts, dueling, observation, x, y, z, mean, p, q):
     if dueling:
         level -= total / max(np.float32(1), there)
     for s in range(most):
-        if observation[s * SERVER] != 0:
+        if observation[s * server] != 0:
             q[s] += level
     return there
 

@@ -38,12 +38,12 @@ class SharedPolicy:
     def place(self, problem: P1, rollouts: int, rng: np.random.Generator) -> Ints:
         """Return placements, shape ``(rollouts, n_subtasks)``: the greedy one, then sampled ones."""
         facts = ProblemFeatures(problem, start(problem, Search(problem)))
-        observer = ServerObserver([problem])
-        episodes = Episodes(problem, rollouts)
+        observer = ServerObserver([problem], self.shape.constrained)
+        episodes = Episodes(problem, rollouts, penalty=facts.penalty)
         temperature = ladder(rollouts, 1.0)
-        for k in problem.free:
+        for _ in problem.free:
             q = values(self.shape, self.weights, facts.observe(episodes, observer))
-            episodes.step(draw(q, problem.allowed[[k] * rollouts], temperature, rng))
+            episodes.step(draw(q, episodes.masks(), temperature, rng))
         return episodes.servers
 
     def save(self, file: BinaryIO) -> None:
@@ -66,7 +66,7 @@ class SharedPolicy:
         kept = read(file)
         shape, weights = Shape(*kept["shape"]), np.ascontiguousarray(kept["weights"].numpy())
         # Compiled code believes the shape.
-        fits = [type(part) for part in shape] == [int, int, bool] and weights.dtype == np.float32
+        fits = [type(part) for part in shape] == [int, int, bool, bool] and weights.dtype == np.float32
         if not fits or not 0 < min(shape[:2]) <= max(shape[:2]) <= weights.size or weights.shape != (shape.size,):
             raise OffbenchError("can't be read: its weights are none of a network of its shape")
         if not np.isfinite(weights).all():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from offbench import P1, Search, Trainable
 from offbench.learning import paper_agent as paper
@@ -70,6 +70,9 @@ class Dqn(Trainable):
     """placements that the policy proposes after as many episodes as run at once (B of Eq. 28)"""
     observation: Literal["paper", "full"] = "paper"
     """what the agent sees: paper has the previous action, data and work; full the servers' states too"""
+    penalty: NonNegativeFloat | None = None
+    """what a violation of 1 takes off the rewards, in units of Q; by default what everything on the client has, |Q|;
+    without constraints it is no matter"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the networks are; auto takes cuda when torch finds it"""
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from offbench import P1
 from offbench.environment import Episodes, Observer
+from offbench.model.problem import FEASIBLE
 from offbench.search.metrics import Diary
 from offbench.solvers._shared.torch import device_for
 
@@ -91,14 +92,17 @@ class Agent:
         after = episodes.states, episodes.dynamic()
         self.replay.add(stage.steps.add(before, actions, rewards, after, ended, active))
         self.placed = episodes.servers[ended]
-        for objective in episodes.objective[ended].tolist():
+        for objective, violation in zip(episodes.objective[ended], episodes.violation[ended], strict=True):
             self._ended += 1
-            stage.best = min(stage.best, objective)
-            self._diary.tell("reward", -objective, self._ended)
+            if violation <= FEASIBLE:
+                stage.best = min(stage.best, float(objective))
+            self._diary.tell("reward", -float(objective + episodes.penalty * violation), self._ended)
         if len(self.placed):
             self._diary.tell("episode", self._ended)
             self._diary.tell("epsilon", 1 - self._settings.greedy)
-            self._diary.tell("best Q", float(np.mean([each.best for each in self._stages])))
+            best = float(np.mean([each.best for each in self._stages]))
+            if best < np.inf:
+                self._diary.tell("best Q", best)
             episodes.reset(ended)
 
     def act(self, episodes: Episodes) -> Ints:
@@ -124,7 +128,8 @@ class Agent:
     def candidates(self) -> Ints:
         """Return placements of the present policy for the first problem; nothing is learnt from them (Eq. 28)."""
         self._generation = self._ended
-        episodes = Episodes(self._stages[0].episodes.problem, self._settings.candidates, self.observer)
+        first = self._stages[0].episodes
+        episodes = Episodes(first.problem, self._settings.candidates, self.observer, penalty=first.penalty)
         return roll_out(self.learner.values, episodes, self._rng)
 
     @property
@@ -135,7 +140,7 @@ class Agent:
     @property
     def policy(self) -> QPolicy:
         """What has been learnt so far."""
-        return QPolicy(self.learner.network(), self.observer.layout, self.observer.longest)
+        return QPolicy(self.learner.network(), self.observer.layout, self.observer.longest, self.observer.constrained)
 
     def save(self, file: BinaryIO) -> None:
         """Write everything that it takes to go on, memory and random state included."""
@@ -164,7 +169,7 @@ class _ProblemEpisodes:
 
     def __init__(self, problem: P1, index: int, agent: Agent) -> None:
         count = agent._settings.episodes
-        self.episodes = Episodes(problem, count, agent.observer, index)
+        self.episodes = Episodes(problem, count, agent.observer, index, agent._settings.penalty)
         self.steps = NStepQueue(1, agent._settings.gamma)
         # Together they would all be at the same subtask, and what is learnt in a row all alike.
         self._starts: Ints = np.arange(count) * len(problem.free) // count

@@ -29,10 +29,12 @@ class QPolicy:
         What it observes.
     longest
         Subtasks of a task that an observation has room for.
+    constrained
+        Whether an observation has what is about constraints.
     """
 
-    def __init__(self, network: QNetwork, layout: Layout, longest: int) -> None:
-        self.network, self.layout, self.longest = network, layout, longest
+    def __init__(self, network: QNetwork, layout: Layout, longest: int, constrained: bool = False) -> None:
+        self.network, self.layout, self.longest, self.constrained = network, layout, longest, constrained
 
     def place(self, problem: P1, rollouts: int, rng: np.random.Generator) -> Ints:
         """Return placements, shape ``(rollouts, n_subtasks)``: the greedy one, then sampled ones.
@@ -44,7 +46,7 @@ class QPolicy:
         """
         if problem.n_servers != self.network.actions:
             raise OffbenchError(f"it was trained for {self.network.actions} servers, not for {problem.n_servers}")
-        observer = Observer([problem], self.layout, self.longest)
+        observer = Observer([problem], self.layout, self.longest, self.constrained)
         return roll_out(self._values, Episodes(problem, rollouts, observer), rng)
 
     @torch.inference_mode()
@@ -61,7 +63,7 @@ class QPolicy:
             "actions": network.actions,
             "dueling": network.dueling,
         }
-        layout = {"layout": self.layout, "longest": self.longest}
+        layout = {"layout": self.layout, "longest": self.longest, "constrained": self.constrained}
         write({"weights": network.state_dict(), "shape": shape, "observation": layout}, file)
 
     @classmethod
@@ -76,16 +78,17 @@ class QPolicy:
         kept = read(file)
         shape, weights = kept["shape"], kept["weights"]
         layout, longest = kept["observation"]["layout"], kept["observation"]["longest"]
-        if [type(part) for part in (longest, shape["dueling"])] != [int, bool]:
+        constrained = kept["observation"].get("constrained", False)  # older ones don't say
+        if [type(part) for part in (longest, shape["dueling"], constrained)] != [int, bool, bool]:
             raise OffbenchError("can't be read: its shape is none")
         with torch.device("meta"):  # takes no memory: what the file says is believed only where its weights fit
             network = QNetwork(shape["observation"], tuple(shape["hidden"]), shape["actions"], shape["dueling"])
         network.load_state_dict(weights, assign=True)
-        if network.first.in_features != width(layout, network.actions, longest):
+        if network.first.in_features != width(layout, network.actions, longest, constrained):
             raise OffbenchError("can't be read: its network is for other observations than it says")
         if not all(each.dtype == torch.float32 and bool(each.isfinite().all()) for each in network.parameters()):
             raise OffbenchError("can't be read: a weight isn't a finite number of 32 bits")
-        return cls(network, layout, longest)
+        return cls(network, layout, longest, constrained)
 
 
 def roll_out(values: Callable[[Floats32], Floats32], episodes: Episodes, rng: np.random.Generator) -> Ints:
@@ -95,10 +98,9 @@ def roll_out(values: Callable[[Floats32], Floats32], episodes: Episodes, rng: np
     first row at temperature 0, so greedily, the last one at the Q-values' standard deviation.
     """
     temperature = np.linspace(0, 1, len(episodes))[:, None]
-    problem = episodes.problem
     rewards_matter = episodes.observer.layout == "full"
-    for k in problem.free:
-        allowed = np.flatnonzero(problem.allowed[k])
+    for _ in episodes.problem.free:
+        allowed = np.flatnonzero(episodes.masks()[0])
         q = values(episodes.observe())[:, allowed]
         # The largest of values with Gumbel noise is a draw from their softmax.
         noise = rng.gumbel(size=q.shape) * q.std(axis=1, keepdims=True)

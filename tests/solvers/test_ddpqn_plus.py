@@ -170,7 +170,7 @@ def test_what_comes_later_is_the_best_of_all_ways_on_without_queues_and_balance(
     first = np.array([q[s].min() for s in range(3)])
     own = np.array([alone(problem, s) for s in range(3)])
     later = np.where(np.isfinite(first), first - own, 0)
-    onward = onward_costs(problem.arrays, problem.allowed)
+    onward = onward_costs(*problem.packed, problem.allowed)
     possible = problem.allowed[0]
     np.testing.assert_allclose(
         onward[0][possible] - onward[0][possible].min(), later[possible] - later[possible].min(), atol=1e-9

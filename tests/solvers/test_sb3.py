@@ -98,7 +98,7 @@ def test_first_allowed_server_stands_in_for_a_forbidden_one() -> None:
 
     problem = P1(ob.load("tiny-graphs"))
     search = Search(problem)
-    env = UnmaskedEnv(problem, "paper", search)
+    env = UnmaskedEnv(problem, "paper", None, search)
     env.reset()
     assert env.action_masks().tolist() == [True, True, False]
     _, forbidden, *_ = env.step(2)
