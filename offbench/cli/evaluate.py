@@ -15,7 +15,8 @@ def evaluate(
 ) -> None:
     """Score a placement.
 
-    Delay, energy, cost and objective stand beside those of everything on the client.
+    Delay, energy, cost and objective stand beside those of everything on the client. Of a placement that breaks
+    constraints it is told which, and by how much; that is an answer, and no error.
     """
     from offbench.cli.shared.console import load_evaluator, show, show_json
     from offbench.model.instance import load
@@ -25,6 +26,7 @@ def evaluate(
     given = load_placement(placement, facts)
     load_evaluator()
 
+    from offbench.evaluation.breaches import breaches, verdict
     from offbench.evaluation.client_only import client_only, elsewhere_note, marked
     from offbench.evaluation.evaluator import evaluate as score
     from offbench.model.problem import P1
@@ -32,14 +34,17 @@ def evaluate(
     problem = P1(facts)
     evaluation = score(problem, given)
     if json:
-        show_json(evaluation.to_dict(subtasks=True))
+        told = [use.to_dict() for use in breaches(facts, given, evaluation)]
+        show_json({**evaluation.to_dict(subtasks=True), "feasible": evaluation.feasible, "breaches": told})
         return
 
-    from offbench.runs.summary import comparison, whereabouts
+    from offbench.runs.summary import comparison
+    from offbench.runs.whereabouts import whereabouts
 
     note = elsewhere_note(facts)
     show(
         f"{placement} on {facts.name}",
+        *verdict(facts, given, evaluation),
         comparison({placement.stem: evaluation, marked("client-only", facts): client_only(problem)}),
         *([f"* {note}"] if note else []),
         whereabouts(facts, given, evaluation),

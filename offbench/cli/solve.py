@@ -68,7 +68,8 @@ def solve(
     """Run one solver on one instance.
 
     The best placement found is compared with everything on the client. Ctrl-C or SIGTERM ends the run;
-    the incumbent is printed and written all the same.
+    the incumbent is printed and written all the same. Where none found is feasible, that is the one that breaks
+    constraints least, and the exit code is 1.
     """
     from offbench.cli.shared.files import check_writable
 
@@ -103,7 +104,7 @@ def solve(
             _print(solution, json, quiet)
     if solution.stopped == "interrupted":
         raise typer.Exit(ending.exit_code)
-    if solution.placement is None:
+    if not solution.feasible:
         raise typer.Exit(FAILED)
 
 
@@ -183,6 +184,8 @@ def _write(solution: "Solution", output: Path, quiet: bool) -> None:
     from offbench.files.json import layout
 
     if solution.placement is not None:
+        if not solution.feasible:
+            say(f"{output}: what is written breaks constraints; nothing feasible was found")
         write(output, layout(solution.placement.to_file(solution.instance)) + "\n", quiet)
     else:
         say(f"{output}: not written, there is no placement")
@@ -190,7 +193,7 @@ def _write(solution: "Solution", output: Path, quiet: bool) -> None:
 
 def _print(solution: "Solution", json: bool, quiet: bool) -> None:
     from offbench.cli.shared.console import show, show_json
-    from offbench.runs.summary import summary
+    from offbench.runs.summary import in_a_line, summary
 
     if json:
         show_json(solution.to_dict())
@@ -198,3 +201,5 @@ def _print(solution: "Solution", json: bool, quiet: bool) -> None:
         say(str(summary(solution)))
     elif not json and not quiet:
         show(summary(solution))
+    elif not solution.feasible:
+        say(in_a_line(solution))

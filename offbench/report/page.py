@@ -20,7 +20,7 @@ from offbench.report.charts import charts
 from offbench.report.figures import critical_difference, figure
 from offbench.report.palette import server_colours, styles
 from offbench.report.schedule import Schedule, schedule
-from offbench.runs.summary import server_letters
+from offbench.runs.whereabouts import server_letters
 
 # Bars of all Gantt charts together, so that the file stays a few megabytes.
 _BARS_AT_MOST = 250_000

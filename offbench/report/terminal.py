@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from offbench.report.schedule import Schedule
-from offbench.runs.summary import server_letters
+from offbench.runs.whereabouts import server_letters
 
 
 def gantt_text(found: Schedule, width: int = 72) -> RenderableType:

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from offbench.evaluation.breaches import Use, breaches
 from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
@@ -40,9 +42,10 @@ class Finish:
 
     solver: str
     parameters: dict[str, Any]
-    objective_before: float
-    gain: float
-    """by how much the objective fell; 0 where nothing better was found"""
+    objective_before: float | None
+    """None where the placement was not feasible"""
+    gain: float | None
+    """by how much the objective fell; 0 where nothing better was found, None where it was not feasible before"""
     seconds: float
     evaluations: int
 
@@ -116,6 +119,18 @@ class SolutionFacts:
         return self.evaluation is not None and self.evaluation.feasible
 
     @property
+    def violation(self) -> float | None:
+        """By how much the placement breaks constraints, the least of this run: 0 if feasible, None without one."""
+        return None if self.evaluation is None else self.evaluation.violation
+
+    @cached_property
+    def breaches(self) -> list[Use]:
+        """What the placement breaks, the worst first; nothing if it is feasible, or without one."""
+        if self.placement is None or self.evaluation is None:
+            return []
+        return breaches(self.instance, self.placement, self.evaluation)
+
+    @property
     def gap(self) -> float | None:
         """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
         if not self.feasible or self.lower_bound == -math.inf:
@@ -125,8 +140,12 @@ class SolutionFacts:
 
     @property
     def best_known(self) -> float | None:
-        """The lowest objective known, this run's included; None where there is no reference."""
-        return min(self.reference.best_objective, self.objective) if self.reference is not None else None
+        """The lowest objective known, this run's included; None where there is no reference, or none is feasible."""
+        if self.reference is None:
+            return None
+        known = math.inf if self.reference.best_objective is None else self.reference.best_objective
+        best = min(known, self.objective)
+        return best if math.isfinite(best) else None
 
     @property
     def missed_improvement(self) -> float | None:
@@ -184,6 +203,9 @@ class SolutionFacts:
             "status": self.status,
             "stopped": self.stopped,
             "reason": self.reason or None,
+            "feasible": found,
+            "violation": self.violation,
+            "breaches": [use.to_dict() for use in self.breaches],
             "objective": self.objective if found else None,
             "lower_bound": self.lower_bound if math.isfinite(self.lower_bound) else None,
             "gap": self.gap,
@@ -246,7 +268,10 @@ class SolutionFacts:
         return pd.DataFrame([{**name, "server": server, **parts} for name, server, parts in rows])
 
     def __repr__(self) -> str:
-        return f"<Solution of '{self.instance.name}' by {self.solver}: {self.status}, Q = {self.objective:.6g}>"
+        found = f"Q = {self.objective:.6g}"
+        if not self.feasible:
+            found = "no placement" if self.violation is None else f"violation = {self.violation:.6g}"
+        return f"<Solution of '{self.instance.name}' by {self.solver}: {self.status}, {found}>"
 
 
 @dataclass(frozen=True)
@@ -264,7 +289,7 @@ class Stage:
     max_evaluations: int | None
     """the same in evaluations"""
     objective: float
-    """Q of the full graph, with modules still to come where the stage put them; infinite without a placement"""
+    """Q of the full graph, with modules still to come where the stage put them; infinite without a feasible placement"""
     tries: int = 1
     """how often it was begun, with more each time, because its budget ended without a placement"""
     stand_in: str = ""

@@ -24,7 +24,7 @@ from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Finish, Trained
 from offbench.search.budget import Budget, Clock, GaveUp, Infeasible, SearchEnded, SolverError
-from offbench.search.search import Search, TracePoint
+from offbench.search.search import Search
 from offbench.search.solver import Solver
 from offbench.search.watchdog import signal_behind, watchdog
 from offbench.versions import versions
@@ -294,18 +294,23 @@ def _solve_both(
     left_s = None if time_limit is None else time_limit - first.seconds
     left = None if most is None else most - first.evaluations
     nothing_left = (left_s is not None and left_s <= 0) or left == 0
-    if first.placement is None or first.stopped in ("interrupted", "target", "optimal") or nothing_left:
+    over = first.infeasible or first.stopped in ("interrupted", "target", "optimal")
+    if first.placement is None or over or nothing_left:
         return first
     second = solve(
         instance, p2, target=budget.target, placement=first.placement, time_limit=left_s, max_evaluations=left, **how
     )
-    better = second if second.objective < first.objective else first
-    gain = first.objective - better.objective
+    better = second if _is_better(second, first) else first
+    before = first.objective if first.feasible else None
     later = [
-        TracePoint(first.seconds + point.seconds, first.evaluations + point.evaluations, point.objective, bound)
+        point._replace(
+            seconds=first.seconds + point.seconds,
+            evaluations=first.evaluations + point.evaluations,
+            bound=first.lower_bound,  # one of P2 bounds nothing else
+        )
         for point in second.trace
         if point.objective < first.objective
-        for bound in [first.lower_bound]  # one of P2 bounds nothing else
+        or (not first.feasible and first.violation is not None and point.violation < first.violation)
     ]
     return replace(
         first,
@@ -315,8 +320,20 @@ def _solve_both(
         evaluations=first.evaluations + second.evaluations,
         trace=(*first.trace, *later),
         stopped="finished" if second.stopped == "optimal" else second.stopped,
-        p2=Finish(second.solver, second.parameters, first.objective, gain, second.seconds, second.evaluations),
-    )
+        p2=Finish(
+            second.solver, second.parameters, before, None if before is None else before - better.objective,
+            second.seconds, second.evaluations,
+        ),
+    )  # fmt: skip
+
+
+def _is_better(one: Solution, other: Solution) -> bool:
+    """Tell whether a solution is better than one that has a placement (MODEL.md section 4)."""
+    if one.violation is None or other.violation is None:
+        return False
+    if one.feasible or other.feasible:
+        return one.objective < other.objective
+    return one.violation < other.violation
 
 
 def _problem(instance: Instance, solver: Solver, placement: Placement | None) -> Problem:
@@ -343,7 +360,7 @@ def _confirmed(search: Search, problem: Problem, solver: str) -> Evaluation | No
         evaluation = evaluate(problem, search.incumbent)
     except InvalidPlacement as error:
         raise SolverError(f"solver '{solver}' changed its problem, or what its search keeps: {error}") from None
-    if not evaluation.feasible:
+    if not evaluation.feasible and evaluation.violation == search.violation:
         return evaluation
     if evaluation.objective != search.objective:
         raise SolverError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from math import inf
 from typing import TYPE_CHECKING
@@ -11,14 +11,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from offbench.evaluation.breaches import verdict
 from offbench.evaluation.client_only import elsewhere_note, marked
 from offbench.evaluation.gaps import contradict
 from offbench.files.escaping import in_terminal
+from offbench.runs.whereabouts import whereabouts
 
 if TYPE_CHECKING:
     from offbench.evaluation.evaluator import Evaluation
     from offbench.model.instance import Instance
-    from offbench.model.placement import Placement
     from offbench.runs.solution_facts import SolutionFacts
 
 _ROWS = (
@@ -30,38 +31,69 @@ _ROWS = (
     ("balance Z", "balance", ""),
     ("objective Q", "objective", ""),
 )
-_COLOURS = {"client": ("green",), "edge": ("cyan", "blue"), "cloud": ("magenta", "red")}
-_STRIPS_AT_MOST = 12
+_RATIOS = ("delay_s", "energy_j", "cost_usd", "score", "coordination", "balance")
+# Parts of the violation; shown where there is some.
+_VIOLATIONS = (
+    ("violation", "violation", ""),
+    ("of memories", "memory_violation", ""),
+    ("of deadlines", "deadline_violation", ""),
+    ("of limits", "limit_violation", ""),
+)
 
 
 def summary(solution: SolutionFacts) -> RenderableType:
     """Return what `offbench solve` prints."""
+    which = f"{solution.solver} on {solution.instance.name} ({solution.problem})"
     if solution.placement is None or solution.evaluation is None:
+        if solution.infeasible:
+            return Text(f"{which}: infeasible: {in_vain(solution)}: {solution.reason}")
         why = solution.reason or f"the run ended ({solution.stopped}) before the solver proposed one"
-        return Text(f"{solution.solver} on {solution.instance.name} ({solution.problem}): no placement: {why}")
+        return Text(f"{which}: no placement: {why}")
     head = Text.assemble(
         (solution.solver, "bold"), " in two steps" if solution.stages else "", " on ", (solution.instance.name, "bold"),
-        f" ({solution.problem}): {solution.status}, ended by {_ending(solution.stopped)} after "
+        f" ({solution.problem}): {_status(solution)}, ended by {_ending(solution.stopped)} after "
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
+    reason = f"{in_vain(solution)}: {solution.reason}" if solution.infeasible else solution.reason
+    feasible = (_bound(solution), _known(solution)) if solution.feasible else (reason,)
     lines = (
         _elsewhere(solution.instance),
-        solution.reason,
-        _bound(solution),
-        _known(solution),
+        solution.reason if solution.feasible else "",
+        *feasible,
         _trained(solution),
         _finish(solution),
     )
+    label = marked("client-only", solution.instance)
     return Group(
         head,
+        *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *stages(solution),
-        comparison(
-            {solution.solver: solution.evaluation, marked("client-only", solution.instance): solution.client_only}
-        ),
+        comparison({solution.solver: solution.evaluation, label: solution.client_only}),
         *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
+
+
+def in_a_line(solution: SolutionFacts) -> str:
+    """Say of a run without a feasible placement how it ended, and what breaks most."""
+    head = f"{solution.solver} on {solution.instance.name} ({solution.problem}): {solution.status}"
+    why = f"{in_vain(solution)}: {solution.reason}" if solution.infeasible else solution.reason
+    least = "" if solution.violation is None else f"least violation {solution.violation:.4g}"
+    worst = f"most: {solution.breaches[0]}" if solution.breaches else ""
+    return f"{head}: {'; '.join(filter(None, (why, least, worst)))}"
+
+
+def in_vain(solution: SolutionFacts) -> str:
+    """Say what is proven where nothing is feasible."""
+    which = "no placement" if solution.problem == "P1" else "no dispatch order for these servers"
+    return f"{which} keeps all constraints"
+
+
+def _status(solution: SolutionFacts) -> str:
+    if solution.feasible:
+        return solution.status
+    return f"{solution.status}: none found that keeps all constraints; this is the one that breaks them least"
 
 
 def _elsewhere(instance: Instance) -> str:
@@ -91,13 +123,17 @@ def stages(solution: SolutionFacts) -> Iterator[RenderableType]:
         bound = found.lower_bound
         table.add_row(
             stage.name, found.solver, f"{stage.free} of {found.instance.subtasks}", ", ".join(filter(None, budgets)),
-            f"{found.seconds:.2f}", f"{found.evaluations:,}", f"{found.objective:.6g}",
-            "none" if bound == -inf else f"{bound:.6g}", f"{stage.objective:.6g}",
+            f"{found.seconds:.2f}", f"{found.evaluations:,}", _q(found.objective),
+            "none" if bound == -inf else f"{bound:.6g}", _q(stage.objective),
         )  # fmt: skip
     yield table
     if len(solution.stages) > 1 and solution.stages[-1].solution.lower_bound > -inf:
         last = solution.stages[-1].solution
         yield f"what is pinned in the {solution.stages[-1].name} problem leaves no Q below {last.lower_bound:.6g}"
+
+
+def _q(objective: float) -> str:
+    return "not feasible" if objective == inf else f"{objective:.6g}"
 
 
 def _bound(solution: SolutionFacts) -> str:
@@ -149,12 +185,19 @@ def _finish(solution: SolutionFacts) -> str:
     p2 = solution.p2
     if p2 is None:
         return ""
+    by = f"dispatch order by {p2.solver} (P2)"
+    if p2.objective_before is None or p2.gain is None:
+        return f"{by}: {'feasible by that' if solution.feasible else 'still not feasible'}"
     after = p2.objective_before - p2.gain
-    return f"dispatch order by {p2.solver} (P2): Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
+    return f"{by}: Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
 def comparison(evaluations: dict[str, Evaluation]) -> Table:
-    """Return indicators as rows, placements as columns, and the change from the last to the first."""
+    """Return indicators as rows, placements as columns, and the change from the last to the first.
+
+    Of a placement that isn't feasible the objective is told, but compared with nothing; then the violation is a row,
+    and its parts.
+    """
     table = Table("indicator", title=None)
     for name in evaluations:
         table.add_column(name, justify="right")
@@ -162,75 +205,26 @@ def comparison(evaluations: dict[str, Evaluation]) -> Table:
     compare = len(evaluations) > 1
     if compare:
         table.add_column("change", justify="right")
-    for label, name, unit in _ROWS:
+    for label, name, unit in (*_ROWS, *_violations(evaluations.values())):
         values = [getattr(evaluation, name) for evaluation in evaluations.values()]
         cells = [f"{value:.6g}" for value in values]
         if compare:
             here, there = getattr(first, name), getattr(last, name)
             # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
-            ratio = f"{here / there - 1:+.1%}" if there > 0 and name != "objective" else f"{here - there:+.4g}"
-            cells.append(ratio)
+            ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
+            comparable = name != "objective" or (first.feasible and last.feasible)
+            cells.append(ratio if comparable else "not comparable")
         style = "bold" if name == "objective" else None
         table.add_row(f"{label} ({unit})" if unit else label, *cells, style=style)
     return table
 
 
-def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation) -> RenderableType:
-    """Return how much each server got, and a coloured strip of each task's layers."""
-    parts = evaluation.parts
-    counts = [int((placement.servers == s).sum()) for s in range(len(instance.servers))]
-    table = Table("server", "", "layers", "share", "busy s", "waiting s", title=None)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    letters = server_letters(instance)
-    for s, server in enumerate(instance.servers):
-        if counts[s] == 0:
-            continue
-        here = placement.servers == s
-        table.add_row(
-            Text(f"{letters[s][0]} {server.name}", style=letters[s][1]),
-            Text("█" * max(1, round(20 * counts[s] / max(counts))), style=letters[s][1]),
-            str(counts[s]),
-            f"{counts[s] / instance.subtasks:.0%}",
-            f"{parts[here, 1].sum():.4g}",
-            f"{parts[here, 3].sum():.4g}",
-        )
-    unused = [server.name for s, server in enumerate(instance.servers) if counts[s] == 0]
-    lines: list[RenderableType] = [table]
-    if unused:
-        lines.append(Text(f"not used: {', '.join(unused)}", style="dim"))
-    lines += _strips(instance, placement, letters)
-    return Group(*lines)
-
-
-def server_letters(instance: Instance) -> list[tuple[str, str]]:
-    """Return a character and a colour for each server: 0 client, 1-9 and a-z the others of its kind."""
-    seen = {"client": 0, "edge": 0, "cloud": 0}
-    symbols = {"client": "L", "edge": "123456789", "cloud": "abcdefghijklmnopqrstuvwxyz"}
-    letters = []
-    for server in instance.servers:
-        number = seen[server.kind]
-        seen[server.kind] += 1
-        alphabet, colours = symbols[server.kind], _COLOURS[server.kind]
-        symbol = alphabet[number] if number < len(alphabet) else "+"
-        letters.append((symbol, colours[number % len(colours)]))
-    return letters
-
-
-def _strips(instance: Instance, placement: Placement, letters: list[tuple[str, str]]) -> Iterator[RenderableType]:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    first = 0
-    for task in instance.tasks[:_STRIPS_AT_MOST]:
-        strip = Text()
-        for s in placement.servers[first : first + len(task.layers)]:
-            strip.append(*letters[s])
-        grid.add_row(Text(task.name), strip)
-        first += len(task.layers)
-    yield grid
-    if len(instance.tasks) > _STRIPS_AT_MOST:
-        yield Text(f"... and {len(instance.tasks) - _STRIPS_AT_MOST} tasks more", style="dim")
+def _violations(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, str]]:
+    """Return the rows of the violation, those that anything is in."""
+    found = list(evaluations)
+    if all(evaluation.feasible for evaluation in found):
+        return []
+    return [row for row in _VIOLATIONS if any(getattr(evaluation, row[1]) > 0 for evaluation in found)]
 
 
 def as_text(solution: SolutionFacts, width: int = 110) -> str:

@@ -79,7 +79,10 @@ def _search_state(search: "Search") -> tuple[float, str]:
 
 def _state(search: "Search") -> str:
     limit, most = search.budget.time_limit, search.budget.max_evaluations
-    best = f"best Q {search.objective:.6g}" if search.objective < math.inf else "no placement yet"
+    best = "no placement yet"
+    if search.violation < math.inf:
+        feasible = search.objective < math.inf
+        best = f"best Q {search.objective:.6g}" if feasible else f"none feasible, least violation {search.violation:.4g}"
     count = f"{search.evaluations:,}" + (f" of {most:,}" if most else "") + " evaluations"
     time = f"{search.seconds:.1f}" + (f" of {limit:g}" if limit else "") + " s"
     return ", ".join([best, count, time, *learning_state(search.diary)])
