@@ -220,6 +220,12 @@ class _Graph:
         for stand_in, inside in members.items():
             fork = self.inputs[stand_in][0]
             join = self.join[fork]
+            both = [kept[node] for node in (*inside, join) if node in kept]
+            if any(layer.seconds or layer.sources != layer.inputs for layer in both):
+                about = "measured seconds, or inputs with a size"
+                raise OffbenchError(
+                    f"{where}: the module {self._between(fork, join)} has {about}; it can't be one layer"
+                )
             ways = dict.fromkeys(inside, stand_in) | {fork: stand_in}
             through.setdefault(join, {}).update(ways)
             entering = [kept[node].output_mb for node in self.inputs[join] if node in ways and node > 0]
@@ -237,7 +243,7 @@ class _Graph:
             elif self.depth[node] <= depth:
                 sources = dict.fromkeys(through.get(node, {}).get(source, source) for source in self.inputs[node])
                 inputs = tuple(made.get(source, kept[source]).name for source in sources if source > 0)
-                layers.append(layer if inputs == layer.inputs else layer.model_copy(update={"inputs": inputs}))
+                layers.append(layer if inputs == layer.sources else layer.model_copy(update={"inputs": inputs}))
         return self.task.model_copy(update={"layers": tuple(layers)})
 
     def _allowed(self, inside: list[Layer], where: str, fork: int, join: int) -> tuple[str, ...] | None:
@@ -268,7 +274,10 @@ def _name(inside: list[str], taken: set[str]) -> str:
 def _edges(task: Task) -> tuple[list[Nodes], list[Nodes]]:
     """Return the inputs and the readers of each node."""
     number = {layer.name: node for node, layer in enumerate(task.layers, 1)}
-    inputs = [[], *([number[name] for name in layer.inputs] or [0] for layer in task.layers)]
+    inputs: list[Nodes] = [[]]
+    for layer in task.layers:
+        reads_own = len(layer.sources) < max(1, len(layer.inputs))
+        inputs.append([0] * reads_own + [number[name] for name in layer.sources])
     read = {source for sources in inputs for source in sources}
     inputs.append([node for node in number.values() if node not in read])
     readers: list[Nodes] = [[] for _ in inputs]

@@ -29,9 +29,11 @@ class CpSat(Solver):
         from offbench.bounds import SubtaskCosts
 
         from .pruning import Relaxed
+        from .start import construct
 
         import_module(f"{__name__}.engine")  # OR-Tools takes longer to import than a small problem to solve
         problem = P1(load("tiny-chains"))
+        construct(problem, Search(problem))
         Relaxed(problem, SubtaskCosts(problem), lambda: None)
 
     def solve(self, problem: Problem, search: Search) -> None:

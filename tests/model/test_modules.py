@@ -204,3 +204,23 @@ def test_modules_may_lie_as_deep_as_they_like() -> None:
     )
     assert repr(one.modules) == f"[({outer!r},)]"
     assert len(one.contract().tasks[0].layers) == 3
+
+
+def sized(*layers: dict[str, object]) -> Instance:
+    servers = [server("phone", "client"), server("edge", "edge", ghz=2)]
+    tasks = [task("t", *layers, input_mb=1)]
+    return parse(instance(servers, [link("client", "edge", 2)], tasks, format="offbench/2"))
+
+
+def test_inputs_with_sizes_are_edges_too() -> None:
+    join = {**layer("d", 1), "inputs": [{"layer": "b", "mb": 3}, "c"]}
+    fork = sized(layer("a", 1, 1), layer("b", 1, 1, ("a",)), layer("c", 1, 1, ("a",)), join)
+    assert Nesting(fork).depth.tolist() == [0, 1, 1, 0]
+    with pytest.raises(OffbenchError, match="between 'a' and 'd' has measured seconds, or inputs with a size"):
+        contract(fork)
+    # The task's input is read again behind the join: all lies between it and the end.
+    again = {**layer("d", 1), "inputs": ["b", "c", {"input_mb": 1}]}
+    parts = sized(layer("a", 1, 1), layer("b", 1, 1, ("a",)), layer("c", 1, 1, ("a",)), again, layer("e", 1, 1, ("d",)))
+    assert Nesting(parts).depth.tolist() == [1, 2, 2, 0, 0]
+    chain = sized(layer("a", 1, 1), {**layer("b", 1, 1), "inputs": [{"layer": "a", "mb": 3}]})
+    assert contract(chain).tasks == chain.tasks
