@@ -137,7 +137,7 @@ def changed_sums(p, w, segments, held, low, high, order, ordered, keep):
                         held.sums[b, 2] = here.cost_usd
                         held.sums[b, 3] = here.late
                 break
-    if p.arrival_s.size == 1:
+    if p.constrained and p.arrival_s.size == 1:
         late = max(0.0, delay / p.deadline_s[0] - 1)
     return Changed(total, delay, energy, cost, late)
 
