@@ -1,5 +1,6 @@
 """Watches for the known failure of agents that learn to offload: they collapse to one server."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,9 +21,9 @@ class Learnt:
     servers: Ints
     """what it chooses, shape ``(n_subtasks,)``"""
     objective: float
-    """of that"""
+    """of that; infinite where it isn't feasible"""
     baselines: dict[str, float]
-    """objectives of the solvers that call themselves one (`Solver.is_baseline`)"""
+    """objectives of the solvers that call themselves one (`Solver.is_baseline`) and are feasible"""
     constant: bool
     """whether it chooses one server wherever that is allowed"""
 
@@ -31,10 +32,11 @@ class Learnt:
         """Return what went wrong, in words."""
         found = ["the policy is one constant action"] if self.constant else []
         better = [f"{name} ({q:.6g})" for name, q in self.baselines.items() if q < self.objective]
+        has = f"has Q = {self.objective:.6g}" if self.objective < math.inf else "breaks constraints"
         if better:
-            found.append(
-                f"the policy, explored no further, has Q = {self.objective:.6g} and is beaten by {', '.join(better)}"
-            )
+            found.append(f"the policy, explored no further, {has} and is beaten by {', '.join(better)}")
+        elif self.objective == math.inf:
+            found.append(f"the policy, explored no further, {has}")
         return found
 
 
@@ -43,7 +45,9 @@ def look_at(problem: Problem, servers: Ints) -> Learnt:
     constant = problem.n_servers > 1 and any(
         np.array_equal(servers, problem.everything_on(s)) for s in range(problem.n_servers)
     )
-    return Learnt(servers, evaluate(problem, servers).objective, _baselines(P1(problem.instance)), constant)
+    evaluation = evaluate(problem, servers)
+    objective = evaluation.objective if evaluation.feasible else math.inf
+    return Learnt(servers, objective, _baselines(P1(problem.instance)), constant)
 
 
 def _baselines(problem: P1) -> dict[str, float]:
@@ -52,7 +56,7 @@ def _baselines(problem: P1) -> dict[str, float]:
         search = Search(problem)
         with suppress(GaveUp, Infeasible, SearchEnded):
             find(name)().solve(problem, search)
-        if search.incumbent is not None:
+        if search.objective < math.inf:
             found[name] = search.objective
     return found
 
