@@ -29,7 +29,8 @@ def results(rows: list[Row]) -> Iterator[Row]:
         bounds = {way: max(_bounds(here, way), default=None) for way in _COLOURS}
         known = references().instances.get(name)
         if known is not None:
-            reached.append(known.best_objective)
+            if known.best_objective is not None:
+                reached.append(known.best_objective)
             if known.best_bound is not None:
                 bounds["joint"] = max(known.best_bound, -math.inf if bounds["joint"] is None else bounds["joint"])
         client_only = next(row["client_only"] for row in here if "client_only" in row)

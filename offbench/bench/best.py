@@ -16,12 +16,12 @@ REFERENCE = "references.json"
 
 
 class Contradiction(Exception):  # noqa: N818 - a finding about the results
-    """A lower bound above a feasible objective of the same instance: one of the two is wrong."""
+    """A lower bound above a feasible objective of the same instance, or a proof that there is none: one is wrong."""
 
     def __init__(self, message: str, culprits: Sequence[str]) -> None:
         super().__init__(message)
         self.culprits = culprits
-        """what has the bound and what has the objective: keys of runs, or `REFERENCE`"""
+        """what has the bound or the proof, and what has the objective: keys of runs, or `REFERENCE`"""
 
 
 def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.DataFrame":
@@ -43,7 +43,8 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
     Raises
     ------
     Contradiction
-        If a bound lies above an objective; both are named.
+        If a bound lies above an objective, or a run proves infeasible what another one has a feasible placement of;
+        both are named.
     """
     import pandas as pd
 
@@ -51,13 +52,20 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
     for (instance, instance_hash), runs in table.groupby(["instance", "instance_hash"]):
         known = references.get(str(instance_hash))
         objectives, bounds = _numbers(runs, "objective"), _numbers(runs, "lower_bound")
-        if known is not None:
+        if known is not None and known.best_objective is not None and known.objective_from is not None:
             by = f"{REFERENCE} ({known.objective_from.by})"
             objectives = [_Told(known.best_objective, by, REFERENCE), *objectives]
         if known is not None and known.best_bound is not None and known.bound_from is not None:
             bounds = [_Told(known.best_bound, f"{REFERENCE} ({known.bound_from.by})", REFERENCE), *bounds]
         objective, objective_by, objective_of = min(objectives, default=_NOTHING, key=lambda told: told.value)
         bound, bound_by, bound_of = max(bounds, default=_NOTHING, key=lambda told: told.value)
+        in_vain = _in_vain(runs, known)
+        if in_vain is not None and not math.isnan(objective):
+            raise Contradiction(
+                f"{instance}: {in_vain.by} says that no placement is feasible, but {objective_by} has one: one of them "
+                "is wrong, and no statistic means anything",
+                [in_vain.of, objective_of],
+            )
         told = runs["client_only"].dropna()
         client_only = known.client_only if known is not None else told.iloc[0] if len(told) else math.nan
         size = 0.0 if math.isnan(client_only) else float(client_only)
@@ -96,6 +104,14 @@ def _numbers(runs: "pd.DataFrame", column: str) -> list[_Told]:
     ]
 
 
+def _in_vain(runs: "pd.DataFrame", known: Reference | None) -> _Told | None:
+    """Return who has proven that no placement is feasible, if somebody has."""
+    if known is not None and known.infeasible_from is not None:
+        return _Told(math.inf, f"{REFERENCE} ({known.infeasible_from.by})", REFERENCE)
+    runs = runs[runs["status"] == "infeasible"].assign(objective=math.inf)
+    return next(iter(_numbers(runs, "objective")), None)
+
+
 def with_gaps(table: "pd.DataFrame", known: "pd.DataFrame") -> "pd.DataFrame":
     """Return the table with each run's gaps as further columns (MODEL.md section 9).
 
@@ -111,7 +127,7 @@ def with_gaps(table: "pd.DataFrame", known: "pd.DataFrame") -> "pd.DataFrame":
     pandas.DataFrame
         With *to_optimum*, the missed improvement against a proven optimum, NaN where none is proven;
         *to_best_known*, the same against the best known value, proven or not; *to_bound*, against the best bound
-        (certified). Infinite where the run has no placement, NaN where there is nothing to compare with.
+        (certified). Infinite where the run has no feasible placement, NaN where there is nothing to compare with.
     """
     gaps: dict[str, list[float]] = {"to_optimum": [], "to_best_known": [], "to_bound": []}
     for instance, objective, status in zip(table["instance"], table["objective"], table["status"], strict=True):
@@ -139,7 +155,7 @@ def gap_traces(rows: "Sequence[Row]", known: "pd.DataFrame") -> dict[str, list[t
         best_known, client_only = bests[row.job.instance], clients[row.job.instance]
         if row.status in UNTRIED or not client_only > best_known:
             continue
-        objectives = [(seconds, q) for seconds, _, q, _ in row.trace if q is not None]
+        objectives = [(seconds, q) for seconds, _, q, *_ in row.trace if q is not None]
         gaps = [(seconds, _gap(missed_improvement, q, client_only, best_known)) for seconds, q in objectives]
         found[row.job.key] = [(seconds, max(0.0, gap)) for seconds, gap in gaps if not math.isnan(gap)]
     return found

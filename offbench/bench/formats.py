@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("terminal", "markdown", "latex", "csv")
 
-_SHARES = ("to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound")
+_SHARES = (
+    "feasible_share", "to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound",
+)  # fmt: skip
 # Columns that stand together in one cell: estimate, lower and upper end.
 _RANGES = {
     "objective": ("objective_least", "objective_largest"),
@@ -22,6 +24,7 @@ _RANGES = {
 }
 _HEADS = {
     "placed": "with placement",
+    "feasible_share": "share feasible",
     "objective": "median Q (least to largest)",
     "to_optimum": "gap to optimum",
     "to_best_known": "to best known",

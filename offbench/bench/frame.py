@@ -9,6 +9,7 @@ from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.errors import OffbenchError, nearest
+from offbench.evaluation.breaches import is_constrained
 from offbench.evaluation.client_only import elsewhere_note
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Results:
     """what a reader has to know: damaged files, rows left out"""
     elsewhere: tuple[str, ...] = ()
     """instances in which not everything may run on the client, from which gaps are counted"""
+    constrained: frozenset[str] = frozenset()
+    """names of instances with a memory, a deadline or a limit, which a placement can break"""
 
 
 def results(store: Store) -> Results:
@@ -70,7 +73,7 @@ def results(store: Store) -> Results:
         )
     table = frame(chosen)
     table["instance_hash"] = table["instance_hash"].map(store.hash_now)
-    return Results(table, made, tuple(notes), tuple(_elsewhere(store, made)))
+    return Results(table, made, tuple(notes), tuple(_elsewhere(store, made)), frozenset(_constrained(store, made)))
 
 
 def without(found: Results, names: Sequence[str]) -> Results:
@@ -103,10 +106,19 @@ def _elsewhere(store: Store, rows: Iterable[Row]) -> Iterator[str]:
             yield f"{name}: {note}"
 
 
+def _constrained(store: Store, rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the names of instances that have constraints."""
+    hashes = {row.job.instance: row.job.instance_hash for row in rows}
+    for name, hash_ in hashes.items():
+        if store.has_instance(hash_) and is_constrained(store.instance(hash_)):
+            yield name
+
+
 def frame(rows: Iterable[Row | Job]) -> "pd.DataFrame":
     """Return one line for each run, in the order of instance, solver, seed.
 
-    Missing numbers are NaN; a run that wasn't made has the status `PENDING`. Traces and placements stay in
+    *violation* is that of the best placement of a run; what else is told of placements is of feasible ones. Missing
+    numbers are NaN; a run that wasn't made has the status `PENDING`. Traces and placements stay in
     the files that *key* names.
     """
     import pandas as pd
@@ -118,31 +130,34 @@ def frame(rows: Iterable[Row | Job]) -> "pd.DataFrame":
 
 COLUMNS: dict[str, Any] = {
     "instance": "str", "solver": "str", "seed": "int64", "status": "str", "objective": "float64",
-    "lower_bound": "float64", "client_only": "float64", "seconds": "float64", "overshoot_s": "float64",
-    "evaluations": "float64", "delay_s": "float64", "energy_j": "float64", "cost_usd": "float64",
-    "makespan_s": "float64", "training_s": "float64", "inference_s": "float64", "trained": "str",
-    "cpu_s": "float64", "memory_mb": "float64", "time_limit_s": "float64", "max_evaluations": "float64",
-    "stopped": "str", "message": "str", "crowded": "bool", "host": "str", "cpu": "str", "load": "float64",
-    "commit": "str", "offbench": "str", "code": "str", "parameters": "str", "instance_hash": "str", "started": "str",
-    "key": "str",
+    "lower_bound": "float64", "feasible": "bool", "violation": "float64", "client_only": "float64",
+    "seconds": "float64", "overshoot_s": "float64", "evaluations": "float64", "delay_s": "float64",
+    "energy_j": "float64", "cost_usd": "float64", "makespan_s": "float64", "training_s": "float64",
+    "inference_s": "float64", "trained": "str", "cpu_s": "float64", "memory_mb": "float64",
+    "time_limit_s": "float64", "max_evaluations": "float64", "stopped": "str", "message": "str", "crowded": "bool",
+    "host": "str", "cpu": "str", "load": "float64", "commit": "str", "offbench": "str", "code": "str",
+    "parameters": "str", "instance_hash": "str", "started": "str", "key": "str",
 }  # fmt: skip
 _INDICATORS = ("delay_s", "energy_j", "cost_usd", "makespan_s")
 
 
 def _line(row: Row | Job) -> dict[str, Any]:
     if isinstance(row, Job):
-        return _job(row) | {"status": PENDING, "crowded": False} | dict.fromkeys(_TEXTS, "")
+        return _job(row) | {"status": PENDING, "crowded": False, "feasible": False} | dict.fromkeys(_TEXTS, "")
     machine = row.machine
     return {
         **_job(row.job),
         "status": row.status,
         "objective": row.objective,
+        "feasible": row.feasible,
+        "violation": 0.0 if row.feasible and row.violation is None else row.violation,
         "lower_bound": row.lower_bound,
         "client_only": row.client_only,
         "seconds": row.seconds,
         "overshoot_s": row.overshoot_s,
         "evaluations": row.evaluations,
-        **{name: row.indicators.get(name) for name in _INDICATORS},
+        # Of a placement that breaks constraints they say nothing that could be compared.
+        **{name: row.indicators.get(name) if row.feasible else None for name in _INDICATORS},
         **training(row),
         "cpu_s": row.cpu_s,
         "memory_mb": row.memory_mb,
@@ -189,6 +204,6 @@ def training(row: Row) -> dict[str, Any]:
 def traces(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
     """Return the seconds and objectives at which each run improved, by key."""
     return {
-        row.job.key: [(seconds, objective) for seconds, _, objective, _ in row.trace if objective is not None]
+        row.job.key: [(seconds, objective) for seconds, _, objective, *_ in row.trace if objective is not None]
         for row in rows
     }

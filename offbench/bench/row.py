@@ -5,13 +5,14 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from offbench.bench.answer import Answer, Curves, Found, Machine, Number, Point
+from offbench.bench.answer import LINE, Answer, Curves, Found, Machine, NonNegative, Number, Point
 from offbench.bench.job import Job
 from offbench.evaluation.gaps import contradict
 from offbench.files.json import one_line
 from offbench.files.plain import plain
 from offbench.model.instance import Fact
 from offbench.model.placement import PlacementFile
+from offbench.model.problem import FEASIBLE
 
 FORMAT: Literal["offbench-run/1"] = "offbench-run/1"
 
@@ -21,8 +22,8 @@ Status = Literal[
 MEANING: dict[str, str] = {
     "optimal": "a placement that meets the run's lower bound",
     "feasible": "a placement",
-    "timeout": "the run ended before a placement was found",
-    "infeasible": "the solver says that there is no placement",
+    "timeout": "the run ended before a feasible placement was found",
+    "infeasible": "proven, says the solver: no placement keeps all constraints",
     "refused": "the solver isn't for this instance, or can't work with these settings here",
     "error": "the solver failed",
     "killed": "ended from outside, for it didn't stop in time or its process was killed",
@@ -37,7 +38,7 @@ _CLOCK_S = 0.1  # by which two clocks may differ
 class Row(Fact):
     """A run's outcome.
 
-    A run without placement has no objective, and says why in *message*.
+    A run without a feasible placement has no objective, and says why in *message*.
     """
 
     model_config = ConfigDict(extra="ignore")  # a newer version's rows are no damaged ones
@@ -46,12 +47,14 @@ class Row(Fact):
     job: Job
     status: Status
     message: str = ""
-    """why there is no placement"""
+    """why there is no feasible placement, and what breaks most"""
     traceback: str = ""
     stopped: str = ""
     """what ended the search (`Solution.stopped`)"""
     objective: Number | None = None
     lower_bound: Number | None = None
+    violation: NonNegative | None = None
+    """by how much *placement* breaks constraints; null without one, and in rows of older versions, where none did"""
     client_only: Number | None = None
     indicators: dict[str, Number] = Field(default_factory=dict)
     """the placement's totals: delay_s, energy_j, cost_usd, ... (`Evaluation`)"""
@@ -65,8 +68,9 @@ class Row(Fact):
     """the most that its process had"""
     evaluations: int | None = None
     trace: tuple[Point, ...] = ()
-    """(seconds, evaluations, objective, bound) at each improvement"""
+    """(seconds, evaluations, objective, bound, violation) at each improvement"""
     placement: PlacementFile | None = None
+    """the best feasible one, or where none was found the one that breaks constraints least"""
     curves: Curves = Field(default_factory=dict)
     """of a solver that learns: loss over updates, reward over episodes (`Solution.to_dict`)"""
     not_finite: dict[str, int] = Field(default_factory=dict)
@@ -84,6 +88,8 @@ class Row(Fact):
             raise ValueError(
                 f"objective: a run that is {self.status} {'has one' if self.objective is None else 'has none'}"
             )
+        if self.violation is not None and (self.violation <= FEASIBLE) != (self.objective is not None):
+            raise ValueError(f"violation: a run that is {self.status} has one of {self.violation!r}")
         if (
             self.objective is not None
             and self.lower_bound is not None
@@ -91,6 +97,11 @@ class Row(Fact):
         ):
             raise ValueError(f"lower_bound: {self.lower_bound!r} lies above the objective {self.objective!r}")
         return self
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it found a feasible placement."""
+        return self.objective is not None
 
     @property
     def crowded(self) -> bool:
@@ -159,11 +170,11 @@ def _row(job: Job, answer: Answer, jobs: int) -> Row:
 
 def _facts(found: Found) -> dict[str, Any]:
     """Return what a solution adds to a row."""
-    same = ("stopped", "objective", "lower_bound", "seconds", "evaluations", "trace", "placement", "curves",
-            "not_finite", "policy")  # fmt: skip
+    same = ("stopped", "objective", "violation", "lower_bound", "seconds", "evaluations", "trace", "placement",
+            "curves", "not_finite", "policy")  # fmt: skip
     return {name: getattr(found, name) for name in same} | {
         "status": "timeout" if found.status == "no-placement" else found.status,
-        "message": found.reason or _ending(found),
+        "message": _message(found),
         "client_only": found.client_only.objective,
         "indicators": _numbers(found.evaluation or {}),
     }
@@ -174,9 +185,14 @@ def _require_possible_time(row: Row, waited_s: float | None) -> None:
         raise ValueError(f"its clock was changed: it shows {row.seconds:.6g} s, when {waited_s:.6g} s had passed")
 
 
-def _ending(found: Found) -> str:
-    """Tell why a run that ended by its budget has no placement."""
-    return f"the run ended ({found.stopped}) before one was found" if found.status == "no-placement" else ""
+def _message(found: Found) -> str:
+    """Tell why a run has no feasible placement, and what the best of the others breaks most."""
+    ending = f"the run ended ({found.stopped}) before one was found" if found.status == "no-placement" else ""
+    parts = [found.reason or ending]
+    if found.violation is not None and not found.feasible:
+        parts.append(f"least violation {found.violation:.4g}")
+        parts += [f"most: {worst.kind} of '{worst.name}', {worst.share:.0%} of it" for worst in found.breaches[:1]]
+    return plain("; ".join(filter(None, parts)), LINE)
 
 
 def _numbers(evaluation: dict[str, Any]) -> dict[str, float]:

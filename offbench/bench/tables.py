@@ -17,7 +17,7 @@ from offbench.evaluation.references import Reference
 if TYPE_CHECKING:
     import pandas as pd
 
-FAILURES = "a run without placement counts as an infinitely large gap"
+FAILURES = "a run without a feasible placement counts as an infinitely large gap, the worst in every ranking"
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def analyse(
     wide = blocks(compared, "to_best_known") if len(compared) else None
     ranking = friedman(wide) if wide is not None and wide.shape[1] > 1 else None
     found = [
-        _outcomes(table),
+        _outcomes(table, results.constrained),
         _known(known, results.elsewhere),
-        _gaps(table, results.elsewhere),
+        _gaps(table, results),
         _summary(table, compared, ranking),
     ]
     if wide is not None and ranking is not None:
@@ -93,14 +93,25 @@ def _compared(table: "pd.DataFrame") -> "pd.DataFrame":
     return table[table["solver"].isin(complete[complete].index)]
 
 
-def _outcomes(table: "pd.DataFrame") -> TitledTable:
+def _outcomes(table: "pd.DataFrame", constrained: frozenset[str]) -> TitledTable:
     counts = table.groupby(["solver", "status"]).size().unstack(fill_value=0)
     counts.insert(0, "runs", counts.sum(axis="columns"))
     over = table.groupby("solver")["overshoot_s"].max()
     frame = counts.assign(worst_overshoot_s=over, crowded=table.groupby("solver")["crowded"].sum()).reset_index()
     if not frame["crowded"].any():
         frame = frame.drop(columns="crowded")
-    return TitledTable("runs", "What became of the planned runs", frame)
+    if not constrained:
+        return TitledTable("runs", "What became of the planned runs", frame)
+    frame["feasible_share"] = frame["solver"].map(_feasible(table[table["instance"].isin(constrained)]))
+    note = "share feasible: of the runs on instances with constraints those that found a placement which keeps them"
+    return TitledTable("runs", "What became of the planned runs", frame, (note,))
+
+
+def _feasible(table: "pd.DataFrame") -> dict[str, float]:
+    """Return of each solver the share of its runs that found a feasible placement, of those that were made."""
+    tried = table[~table["status"].isin(UNTRIED)]
+    shares = tried.groupby("solver")["feasible"].mean()
+    return {str(solver): float(share) for solver, share in shares.items()}
 
 
 def _known(known: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
@@ -108,10 +119,10 @@ def _known(known: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
     return TitledTable("known", "The best that is known, by anybody", frame, elsewhere)
 
 
-def _gaps(table: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
+def _gaps(table: "pd.DataFrame", results: Results) -> TitledTable:
     import pandas as pd
 
-    lines = []
+    lines, constrained = [], results.constrained
     for (instance, solver), runs in table.groupby(["instance", "solver"]):
         placed = runs["objective"].notna()
         objective = runs["objective"].fillna(math.inf)
@@ -122,6 +133,7 @@ def _gaps(table: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
                 "solver": solver,
                 "runs": len(runs),
                 "placed": int(placed.sum()),
+                "feasible_share": _feasible(runs).get(str(solver), math.nan) if instance in constrained else math.nan,
                 "objective": objective.median() if placed.any() else math.nan,
                 "objective_least": objective.min() if placed.any() else math.nan,
                 "objective_largest": objective.max() if placed.any() else math.nan,
@@ -136,11 +148,13 @@ def _gaps(table: "pd.DataFrame", elsewhere: tuple[str, ...]) -> TitledTable:
         )
     frame = pd.DataFrame(lines)
     frame = frame.sort_values(["instance", "to_best_known", "solver"], ignore_index=True, na_position="last")
+    if not constrained:
+        frame = frame.drop(columns="feasible_share")
     notes = (
         f"medians over seeds; {FAILURES}",
         "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
         "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
-        *elsewhere,
+        *results.elsewhere,
     )
     return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from offbench.bounds.relaxation import Bounds
+    from offbench.evaluation.evaluator import Evaluation
     from offbench.evaluation.references import Reference
     from offbench.model.placement import Placement
     from offbench.model.problem import Problem
@@ -119,6 +120,7 @@ def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> d
         "bound": bound,
         "by": found.best.relaxation.name if found.best is not None else None,
         "seconds": sum(outcome.seconds for outcome in found.outcomes),
+        "constrained": problem.constrained,
         "placements": list(_placements(problem, given, reference, bound)),
         "client_only": {"elsewhere": elsewhere(problem.instance), "note": elsewhere_note(problem.instance)},
         "reference": None if reference is None else reference.model_dump(mode="json", exclude={"placement"}),
@@ -132,20 +134,24 @@ def _placements(
     from offbench.evaluation.client_only import client_only
     from offbench.evaluation.evaluator import evaluate
 
-    client = client_only(problem).objective
+    alone = client_only(problem)
+    client = alone.objective
     if given is not None:  # everything on the client is no placement of this P2
-        yield _gaps("the given placement", evaluate(problem, given).objective, client, bound) | {"certified": None}
+        yield _gaps("the given placement", evaluate(problem, given), client, bound) | {"certified": None}
         return
-    yield _gaps(_ON_CLIENT, client, client, bound)
-    if reference is not None:
+    yield _gaps(_ON_CLIENT, alone, client, bound)
+    if reference is not None and reference.best_objective is not None:
         yield _gaps("the best known placement", reference.best_objective, client, bound)
 
 
-def _gaps(what: str, objective: float, client: float, bound: float | None) -> dict[str, Any]:
+def _gaps(what: str, found: "Evaluation | float", client: float, bound: float | None) -> dict[str, Any]:
     from offbench.evaluation.gaps import absolute_gap, certified, contradict, relative_gap
 
+    objective, feasible = (found, True) if isinstance(found, float) else (found.objective, found.feasible)
     none = {"absolute_gap": None, "relative_gap": None, "certified": None, "contradicted": False}
-    if bound is None:
+    if not feasible:  # a bound says nothing of what breaks constraints
+        what = f"{what} (not feasible)"
+    if bound is None or not feasible:
         return {"what": what, "objective": objective, **none}
     return {
         "what": what,
@@ -170,13 +176,15 @@ def _tables(result: dict[str, Any]) -> "Iterator[Table | str]":
     if result["bound"] is None:
         return
     all_of = "placement" if result["problem"] == "P1" else "dispatch order of these servers"
+    if result["constrained"]:
+        all_of = f"feasible {all_of}"
     yield f"No {all_of} has an objective Q below {result['bound']:.9g}, by {result['by']}."
     table = Table("against it", "Q", "absolute gap", "relative gap", "certified")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in result["placements"]:
         numbers = (_number(row["objective"], ".9g"), _number(row["absolute_gap"], ".4g"))
-        marked = f"{row['what']}{'*' if row['what'] == _ON_CLIENT and result['client_only']['note'] else ''}"
+        marked = f"{row['what']}{'*' if row['what'].startswith(_ON_CLIENT) and result['client_only']['note'] else ''}"
         table.add_row(marked, *numbers, _number(row["relative_gap"], "z.2%"), _number(row["certified"], "z.2%"))
     yield table
     if result["problem"] == "P1":
@@ -190,6 +198,9 @@ def _known(result: dict[str, Any]) -> "Iterator[str]":
     """Tell what the references say of the best known placement."""
     reference = result["reference"]
     if reference is None:
+        return
+    if reference["objective_from"] is None:
+        yield "No feasible placement is known."
         return
     by = reference["objective_from"]["by"]
     if reference["proven"]:

@@ -59,6 +59,16 @@ class Use:
         return f"task '{name}' takes {used} s{late}, its deadline is {admitted} s ({percent})"
 
 
+def is_constrained(instance: Instance) -> bool:
+    """Tell whether an instance has a memory, a deadline or a limit, which a placement can break."""
+    limits = instance.limits
+    return (
+        any(server.memory_mb is not None for server in instance.servers)
+        or any(task.deadline_s is not None for task in instance.tasks)
+        or (limits is not None and any(getattr(limits, name) is not None for _, name, _ in _TOTALS))
+    )
+
+
 def uses(instance: Instance, placement: Placement, evaluation: Evaluation) -> list[Use]:
     """Return every memory, deadline and limit of an instance, and what a placement takes of it, most of it first.
 
@@ -107,7 +117,9 @@ def _counted(found: list[Use]) -> str:
     counts = Counter(use.kind for use in found)
     plurals: dict[Kind, str] = {"memory": "memories", "deadline": "deadlines", "limit": "limits"}
     return ", ".join(
-        f"{counts[kind]:,} {kind if counts[kind] == 1 else several}" for kind, several in plurals.items() if counts[kind]
+        f"{counts[kind]:,} {kind if counts[kind] == 1 else several}"
+        for kind, several in plurals.items()
+        if counts[kind]
     )
 
 

@@ -50,22 +50,24 @@ class Reference(Fact):
 
     hash: Hash
     """of the instance (`Instance.hash`)"""
-    best_objective: Number
-    """the least objective known, that of *placement*"""
+    best_objective: Number | None
+    """the least objective known of a feasible placement, that of *placement*; null if none is known"""
     best_bound: Number | None
     """the greatest lower bound known; null if there is none"""
     proven: bool
     """whether the two meet (`gaps.is_optimal`)"""
     client_only: Number
     """objective of everything on the client; what may not run there stands where it first may"""
-    objective_from: Origin
+    objective_from: Origin | None
     bound_from: Origin | None
-    placement: PlacementFile
+    placement: PlacementFile | None
+    infeasible_from: Origin | None = None
+    """who has proven that no placement is feasible, if somebody has"""
 
     @property
     def relative_gap(self) -> float | None:
         """Between objective and bound; None without a bound, or next to 0."""
-        if self.best_bound is None:
+        if self.best_bound is None or self.best_objective is None:
             return None
         gap = relative_gap(self.best_objective, self.best_bound, client_only=self.client_only)
         return gap if gap is None else max(0.0, gap)
@@ -73,7 +75,7 @@ class Reference(Fact):
     @property
     def certified(self) -> float | None:
         """Share of the possible improvement that is missed at most; None if undefined, or without a bound."""
-        if self.best_bound is None:
+        if self.best_bound is None or self.best_objective is None:
             return None
         return certified(self.best_objective, self.client_only, self.best_bound)
 
@@ -91,6 +93,9 @@ class References(Fact):
     def to_text(self) -> str:
         """Return the file's text, in the order of the names."""
         rows = dict(sorted(self.model_dump(mode="json")["instances"].items()))
+        for row in rows.values():
+            if row["infeasible_from"] is None:  # of nearly all
+                del row["infeasible_from"]
         return layout({"format": self.format, "instances": rows}) + "\n"
 
 
@@ -121,13 +126,25 @@ def lookup(instance: Instance) -> Reference | None:
     """Return what is known of an instance, recognised by its facts whatever its name; None if it isn't shipped."""
     shape = [len(task.layers) for task in instance.tasks]
     # Shapes first: hashing a large instance takes a while.
-    alike = [one for one in references().instances.values() if list(map(len, one.placement.servers)) == shape]
+    alike = [
+        one
+        for one in references().instances.values()
+        if one.placement is None or list(map(len, one.placement.servers)) == shape
+    ]
     wanted = instance.hash if alike else None
     return next((one for one in alike if one.hash == wanted), None)
 
 
 def placement_of(reference: Reference, instance: Instance) -> Placement:
-    """Return the reference's placement, checked against its instance."""
+    """Return the reference's placement, checked against its instance.
+
+    Raises
+    ------
+    OffbenchError
+        If it has none, or it doesn't fit.
+    """
+    if reference.placement is None:
+        raise OffbenchError(f"'{instance.name}': no feasible placement is known")
     return parse_placement(reference.placement.model_dump(), instance, "placement")
 
 
@@ -153,19 +170,20 @@ def faults_of(reference: Reference, instance: Instance) -> Iterator[str]:
     if reference.hash != instance.hash:
         yield f"hash: is {reference.hash[:12]}..., but the instance's is {instance.hash[:12]}...: it has changed"
     problem = P1(instance)
-    try:
-        objective = evaluate(problem, placement_of(reference, instance)).objective
-    except OffbenchError as error:
-        yield str(error)
-    else:
-        size = max(abs(objective), abs(reference.client_only))
-        yield from _differs("best_objective", reference.best_objective, "the placement's is", objective, size)
+    known = (reference.best_objective, reference.objective_from, reference.placement)
+    if any((each is None) != (reference.placement is None) for each in known):
+        yield "placement: comes with best_objective and objective_from"
+    if reference.placement is not None and reference.infeasible_from is not None:
+        yield "infeasible_from: but there is a placement"
+    yield from _faults_of_placement(reference, problem)
     found = client_only(problem).objective
     yield from _differs("client_only", reference.client_only, "everything on the client has", found, abs(found))
     if (reference.best_bound is None) != (reference.bound_from is None):
         yield "bound_from: comes with best_bound"
-    if reference.best_bound is not None and contradict(
-        reference.best_objective, reference.best_bound, client_only=reference.client_only
+    if (
+        reference.best_bound is not None
+        and reference.best_objective is not None
+        and contradict(reference.best_objective, reference.best_bound, client_only=reference.client_only)
     ):
         yield f"best_bound: {reference.best_bound!r} lies above best_objective {reference.best_objective!r}"
     if reference.proven != meets(reference.best_objective, reference.best_bound, reference.client_only):
@@ -174,9 +192,24 @@ def faults_of(reference: Reference, instance: Instance) -> Iterator[str]:
         yield f"proven: is {str(reference.proven).lower()}, but {why}"
 
 
-def meets(objective: float, bound: float | None, client_only: float) -> bool:
+def _faults_of_placement(reference: Reference, problem: P1) -> Iterator[str]:
+    if reference.placement is None or reference.best_objective is None:
+        return
+    try:
+        evaluation = evaluate(problem, placement_of(reference, problem.instance))
+    except OffbenchError as error:
+        yield str(error)
+        return
+    objective = evaluation.objective
+    size = max(abs(objective), abs(reference.client_only))
+    yield from _differs("best_objective", reference.best_objective, "the placement's is", objective, size)
+    if not evaluation.feasible:
+        yield f"placement: breaks constraints, by a violation of {evaluation.violation:.4g}"
+
+
+def meets(objective: float | None, bound: float | None, client_only: float) -> bool:
     """Tell whether there is a bound that proves the objective optimal."""
-    return bound is not None and is_optimal(objective, bound, client_only=client_only)
+    return objective is not None and bound is not None and is_optimal(objective, bound, client_only=client_only)
 
 
 def _differs(field: str, told: float, what: str, found: float, size: float) -> Iterator[str]:

@@ -105,7 +105,7 @@ def _measured(row: Row, instance: Instance) -> dict[str, Any]:
     from offbench.model.placement import parse_placement
     from offbench.model.problem import P1
 
-    if row.placement is None:
+    if row.placement is None or not row.feasible:
         return {}
     placement = parse_placement(row.placement.model_dump(), instance, row.job.key)
     found = evaluate(P1(instance), placement)

@@ -116,8 +116,12 @@ def bars(found: Schedule) -> dict[str, Any]:
 
 
 def _first_of_all(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Return the runs with a placement, the best of each solver first, and how many there is no room for."""
+    """Return the runs with a placement, the best of each solver first, and how many there is no room for.
+
+    Those that break constraints come last, the one that breaks least before the others.
+    """
     placed = [row for row in rows if row.placement is not None]
+    placed.sort(key=lambda row: row.violation or 0.0)
     placed.sort(key=lambda row: row.objective if row.objective is not None else math.inf)
     best = {(row.job.instance, row.job.solver): row.job.key for row in reversed(placed)}
     placed.sort(key=lambda row: best[row.job.instance, row.job.solver] != row.job.key)
@@ -135,11 +139,13 @@ def _run(row: Row, instance: Instance, gap: float) -> dict[str, Any]:
     assert row.placement is not None
     found = schedule(instance, parse_placement(row.placement.model_dump(), instance, row.job.key))
     evaluation = found.evaluation
-    if evaluation.objective != row.objective:
-        raise ValueError(f"run {row.job.key}: its row says {row.objective!r}, the evaluator {evaluation.objective!r}")
+    objective = evaluation.objective if evaluation.feasible else None
+    if objective != row.objective:
+        raise ValueError(f"run {row.job.key}: its row says {row.objective!r}, the evaluator {objective!r}")
     return {
-        "seed": row.job.seed, "q": row.objective, "gap": None if math.isnan(gap) else gap,
-        "delay": evaluation.delay_s, "energy": evaluation.energy_j, "cost": evaluation.cost_usd, **bars(found),
+        "seed": row.job.seed, "q": row.objective, "violation": evaluation.violation,
+        "gap": None if math.isnan(gap) else gap, "delay": evaluation.delay_s, "energy": evaluation.energy_j,
+        "cost": evaluation.cost_usd, **bars(found),
     }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ class SolutionFacts:
         facts: dict[str, Any] = {}
         if self.learnt is not None:
             facts |= {
-                "objective": self.learnt.objective,
+                "objective": self.learnt.objective if math.isfinite(self.learnt.objective) else None,
                 "shares": shares(self.instance, self.learnt.servers),
                 "baselines": self.learnt.baselines,
             }
@@ -289,7 +289,7 @@ class Stage:
     max_evaluations: int | None
     """the same in evaluations"""
     objective: float
-    """Q of the full graph, with modules still to come where the stage put them; infinite without a feasible placement"""
+    """Q of the full graph, with modules still to come where the stage put them; infinite where that isn't feasible"""
     tries: int = 1
     """how often it was begun, with more each time, because its budget ended without a placement"""
     stand_in: str = ""

@@ -55,11 +55,11 @@ def summary(solution: SolutionFacts) -> RenderableType:
         f"{solution.seconds:.2f} s and {solution.evaluations:,} evaluations, seed {solution.seed}",
     )  # fmt: skip
     reason = f"{in_vain(solution)}: {solution.reason}" if solution.infeasible else solution.reason
-    feasible = (_bound(solution), _known(solution)) if solution.feasible else (reason,)
+    found = (_bound(solution), _known(solution)) if solution.feasible else (reason, _known(solution))
     lines = (
         _elsewhere(solution.instance),
         solution.reason if solution.feasible else "",
-        *feasible,
+        *found,
         _trained(solution),
         _finish(solution),
     )
@@ -162,7 +162,7 @@ def _known(solution: SolutionFacts) -> str:
     """Tell how far the run is from what is known of the instance (MODEL.md section 9)."""
     parts = []
     reference = solution.reference
-    if reference is not None:
+    if reference is not None and reference.best_objective is not None:
         state = "proven optimal" if reference.proven else "not proven optimal"
         parts.append(f"best known Q: {reference.best_objective:.6g} ({state})")
         client_only = solution.client_only.objective

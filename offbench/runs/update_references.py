@@ -27,7 +27,7 @@ _ROUNDING = 1e-12
 
 
 def begin(instance: Instance, reference: Reference | None = None) -> Reference:
-    """Return where an update begins: the reference, or everything on the client without a usable one.
+    """Return where an update begins: the reference, or everything on the client without a usable one, if feasible.
 
     A reference whose hash is another than the instance's is of no use: the instance has changed.
 
@@ -42,19 +42,19 @@ def begin(instance: Instance, reference: Reference | None = None) -> Reference:
             raise OffbenchError(f"references: {instance.name}: {fault}; remove the entry to begin it anew")
         return reference
     problem = P1(instance)
-    placement = Placement(problem.everything_on(instance.client))
-    objective = evaluate(problem, placement).objective
+    placement = Placement(problem.everything_on(problem.arrays.client))
+    evaluation = evaluate(problem, placement)
+    words = f"everything on the client{', as far as allowed' * (elsewhere(instance) > 0)}"
+    feasible = evaluation.feasible
     return Reference(
         hash=instance.hash,
-        best_objective=objective,
+        best_objective=evaluation.objective if feasible else None,
         best_bound=None,
         proven=False,
-        client_only=objective,
-        objective_from=origin(
-            f"everything on the client{', as far as allowed' * (elsewhere(instance) > 0)}", "elsewhere"
-        ),
+        client_only=evaluation.objective,
+        objective_from=origin(words, "elsewhere") if feasible else None,
         bound_from=None,
-        placement=_as_file(placement, instance),
+        placement=_as_file(placement, instance) if feasible else None,
     )
 
 
@@ -76,15 +76,16 @@ def _as_file(placement: Placement, instance: Instance) -> PlacementFile:
 
 
 def with_placement(reference: Reference, instance: Instance, placement: Placement, by: Origin) -> Reference:
-    """Return the reference with *placement* if that is better, by the shared evaluator; else as it was.
+    """Return the reference with *placement* if that is feasible and better, by the shared evaluator; else as it was.
 
     Raises
     ------
     BoundError
-        If it lies below the best bound.
+        If it lies below the best bound, or there is a proof that none is feasible.
     """
-    objective = evaluate(P1(instance), placement).objective
-    if not objective < reference.best_objective - _rounding(reference, objective):
+    evaluation = evaluate(P1(instance), placement)
+    objective, known = evaluation.objective, reference.best_objective
+    if not evaluation.feasible or (known is not None and not objective < known - _rounding(reference, objective)):
         return reference
     return _agreeing(reference, best_objective=objective, objective_from=by, placement=_as_file(placement, instance))
 
@@ -102,6 +103,17 @@ def with_bound(reference: Reference, bound: float, by: Origin) -> Reference:
     return _agreeing(reference, best_bound=bound, bound_from=by)
 
 
+def with_proof(reference: Reference, by: Origin) -> Reference:
+    """Return the reference with the proof that no placement is feasible.
+
+    Raises
+    ------
+    BoundError
+        If it has one that is.
+    """
+    return _agreeing(reference, infeasible_from=reference.infeasible_from or by)
+
+
 def _rounding(reference: Reference, value: float) -> float:
     return _ROUNDING * max(abs(reference.client_only), abs(value))
 
@@ -109,12 +121,18 @@ def _rounding(reference: Reference, value: float) -> float:
 def _agreeing(reference: Reference, **changes: Any) -> Reference:
     changed = reference.model_copy(update=changes)
     objective, bound = changed.best_objective, changed.best_bound
-    if bound is not None and contradict(objective, bound, client_only=changed.client_only):
+    if objective is not None and changed.infeasible_from is not None:
+        raise BoundError(
+            f"{changed.infeasible_from} has proven that no placement is feasible, but {changed.objective_from} found "
+            f"one: one of them is wrong"
+        )
+    if objective is not None and bound is not None and contradict(objective, bound, client_only=changed.client_only):
         raise BoundError(
             f"the bound {bound!r} by {changed.bound_from} lies above the objective {objective!r} by "
             f"{changed.objective_from}: one of them is wrong"
         )
-    bound = bound if bound is None else min(bound, objective)
+    if bound is not None and objective is not None:
+        bound = min(bound, objective)
     return changed.model_copy(update={"best_bound": bound, "proven": meets(objective, bound, changed.client_only)})
 
 
@@ -131,12 +149,14 @@ def merge(old: Reference | None, new: Reference) -> Reference:
     if old is None or old.hash != new.hash:
         return new
     merged = old
-    if new.best_objective < old.best_objective:
+    if new.best_objective is not None and (old.best_objective is None or new.best_objective < old.best_objective):
         merged = _agreeing(
             merged, best_objective=new.best_objective, objective_from=new.objective_from, placement=new.placement
         )
     if new.best_bound is not None and new.bound_from is not None:
         merged = with_bound(merged, new.best_bound, new.bound_from)
+    if new.infeasible_from is not None:
+        merged = with_proof(merged, new.infeasible_from)
     return merged
 
 
@@ -215,7 +235,9 @@ def improve(
     solves = {name: configure(find(name), name, effort.parameters).solves for name in effort.solvers}
     for problem in ("P1", "P2"):
         for name in effort.solvers:
-            if reference.proven or problem not in solves[name]:
+            if _is_settled(reference) or problem not in solves[name]:
+                continue
+            if problem == "P2" and reference.placement is None:  # no servers to find an order for
                 continue
             run = f"{instance.name}: {name} ({problem})"
             on_run(run)
@@ -236,7 +258,7 @@ def improve(
                 continue
             if interrupted:
                 return Improved(reference, tuple(refusals), tuple(failures), interrupted=True)
-    if reference.proven or not effort.relaxations:
+    if _is_settled(reference) or not effort.relaxations:
         return Improved(reference, tuple(refusals), tuple(failures))
     on_run(f"{instance.name}: bounds")
     bounds = tightest(P1(instance), effort.relaxations, effort.time_limit)
@@ -247,6 +269,11 @@ def improve(
         except BoundError as error:
             raise BoundError(f"{instance.name}: {error}") from None
     return Improved(reference, tuple(refusals), tuple(failures), bounds.interrupted)
+
+
+def _is_settled(reference: Reference) -> bool:
+    """Tell whether nothing can be better: the optimum is known, or that there is none."""
+    return reference.proven or reference.infeasible_from is not None
 
 
 def _with_run(
@@ -267,8 +294,12 @@ def _with_run(
         placement=placement_of(reference, instance) if problem == "P2" else None,
         on_start=on_search,
     )
-    words = solution.solver if problem == "P1" else f"{solution.solver} on the servers of {reference.objective_from.by}"
+    words = solution.solver
+    if problem == "P2" and reference.objective_from is not None:
+        words = f"{solution.solver} on the servers of {reference.objective_from.by}"
     by = origin(words, "solver", solution.parameters, solution.seed)
+    if solution.infeasible and problem == "P1":
+        return with_proof(reference, by), False
     if solution.placement is not None:
         reference = with_placement(reference, instance, solution.placement, by)
     if problem == "P1" and solution.lower_bound > -math.inf:  # a bound for given servers bounds nothing else
@@ -283,13 +314,15 @@ def changes(old: Reference | None, new: Reference) -> list[str]:
         told.append("begun anew, for the instance has changed")
         old = None
     before = old.best_objective if old is not None else None
-    if new.best_objective != before:
+    if new.best_objective is not None and new.objective_from is not None and new.best_objective != before:
         told.append(f"best objective {_change(before, new.best_objective)} by {new.objective_from.by}")
     before = old.best_bound if old is not None else None
     if new.best_bound is not None and new.bound_from is not None and new.best_bound != before:
         told.append(f"best bound {_change(before, new.best_bound)} by {new.bound_from.by}")
     if new.proven and not (old is not None and old.proven):
         told.append("proven")
+    if new.infeasible_from is not None and (old is None or old.infeasible_from is None):
+        told.append(f"no placement is feasible, proven by {new.infeasible_from.by}")
     return told
 
 

@@ -55,8 +55,7 @@ def table(references: "Mapping[str, Reference]") -> "Table":
         bound, gap = reference.best_bound, reference.relative_gap
         table.add_row(
             name,
-            f"{reference.best_objective:.6g}",
-            reference.objective_from.by,
+            *_objective(reference),
             "none" if bound is None else f"{bound:.6g}",
             "" if reference.bound_from is None else reference.bound_from.by,
             "proven" if reference.proven else "" if gap is None else f"{gap:z.2%}",
@@ -65,8 +64,16 @@ def table(references: "Mapping[str, Reference]") -> "Table":
     return table
 
 
+def _objective(reference: "Reference") -> tuple[str, str]:
+    """Return the best objective and who found it, or who has proven that there is none."""
+    if reference.best_objective is not None and reference.objective_from is not None:
+        return f"{reference.best_objective:.6g}", reference.objective_from.by
+    proof = reference.infeasible_from
+    return ("none known", "") if proof is None else ("infeasible", proof.by)
+
+
 def _certified(reference: "Reference") -> str:
-    if reference.best_bound is None:
+    if reference.best_bound is None or reference.best_objective is None:
         return ""
     share = reference.certified
     return "nothing to gain" if share is None else f"{share:z.2%}"

@@ -82,7 +82,7 @@ def _state(search: "Search") -> str:
     best = "no placement yet"
     if search.violation < math.inf:
         feasible = search.objective < math.inf
-        best = f"best Q {search.objective:.6g}" if feasible else f"none feasible, least violation {search.violation:.4g}"
+        best = f"best Q {search.objective:.6g}" if feasible else f"not feasible yet, violation {search.violation:.4g}"
     count = f"{search.evaluations:,}" + (f" of {most:,}" if most else "") + " evaluations"
     time = f"{search.seconds:.1f}" + (f" of {limit:g}" if limit else "") + " s"
     return ", ".join([best, count, time, *learning_state(search.diary)])
