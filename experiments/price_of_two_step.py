@@ -11,8 +11,8 @@ aren't made again.
 
 Time: 40 minutes with one seed, 20 s a run.
 
-Outcome: beam, annealing and ddpqn-plus lose 1.4 to 7.6 % on googlenet, resnet and inception-nested; proven both steps,
-resnet still loses 3.5 %; greedy gains 6.6 to 28.4, ddpqn 7.4 to 19.0; in tens it goes either way.
+Outcome: beam, annealing and ddpqn-plus lose 1.4 to 7.6 % on googlenet, resnet and inception-nested; behind a proven
+first step resnet loses 2.7 % at least; greedy gains 6.6 to 28.4, ddpqn 12.7 to 19.0; in tens it goes either way.
 
 Each solver solves each instance both ways in the same time. A pair such as ``chain-exact+cp-sat`` names the solvers of
 both steps and has no joint run. Where the initial solution is proven optimal, the relaxations bound its secondary
