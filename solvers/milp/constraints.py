@@ -7,7 +7,6 @@ evaluator doesn't is excluded when it comes (`refinement`). What can't be exceed
 
 import math
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,6 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from offbench import Infeasible
 from offbench.model.problem import FEASIBLE, INDICATOR, Arrays, Problem
 from offbench.solvers.milp.choices import places
 from offbench.solvers.milp.inputs import transfer_j, transfer_usd
@@ -66,16 +64,14 @@ class Constraints:
         return sum(self.times.longest_delays_s) > float(self.problem.arrays.limit[INDICATOR.delay])
 
     @cached_property
-    def limited(self) -> dict[int, Floats]:
-        """Of energy and cost, where their total can exceed its limit: the least at each place."""
-        a = self.problem.arrays
-        found = {}
-        for indicator in (INDICATOR.energy, INDICATOR.cost):
-            if np.isfinite(a.limit[indicator]):
-                least, most = _spent(self.problem, indicator)
-                if most.max(axis=1).sum() > a.limit[indicator]:
-                    found[indicator] = least
-        return found
+    def limited(self) -> list[int]:
+        """Of energy and cost, those whose total can exceed its limit."""
+        limit = self.problem.arrays.limit
+        return [
+            indicator
+            for indicator in (INDICATOR.energy, INDICATOR.cost)
+            if np.isfinite(limit[indicator]) and _most(self.problem, indicator) > limit[indicator]
+        ]
 
     @property
     def time_counts(self) -> bool:
@@ -97,42 +93,6 @@ class Constraints:
         found: Floats = due_s + rounding
         return found
 
-    def reduced(self) -> Problem:
-        """Return the problem without places that no feasible placement has; itself, if there are none.
-
-        Raises
-        ------
-        Infeasible
-            If a subtask has no place left.
-        """
-        problem, who = self.problem, self.times
-        a = problem.arrays
-        allowed = problem.allowed.copy()
-
-        def forbid(places_: NDArray[np.bool_], what: str) -> None:
-            np.logical_and(allowed, ~places_, out=allowed)
-            without = np.flatnonzero(~allowed.any(axis=1))
-            if without.size:
-                raise Infeasible(f"{what}: {problem.subtask_name(int(without[0]))} has no server left")
-
-        if self.memories:
-            forbid(a.weights_mb[:, None] / a.memory_mb[stations(problem)] - 1 > FEASIBLE, "memory_mb is too small")
-        if self.time_counts:
-            ends_s = who.earliest_at_s + who.after_s[:, None]
-            forbid(ends_s > self.due_s[problem.task_of, None], "deadlines and limits.delay_s are too short")
-        for indicator, least in self.limited.items():
-            others = least.min(axis=1).sum() - least.min(axis=1)
-            total = (others[:, None] + least) * (1 - problem.n_subtasks * 4 * _EPS)
-            forbid(total > _SHARE * a.limit[indicator], f"limits.{_NAMES[indicator]} is too low")
-        if (allowed == problem.allowed).all():
-            return problem
-        fewer = copy(problem)
-        fewer.allowed = allowed
-        return fewer
-
-
-_NAMES = ("delay_s", "energy_j", "cost_usd")
-
 
 def run_of(a: Arrays, indicator: int) -> Floats:
     """Return what running takes of energy or cost, shape (subtasks, places)."""
@@ -144,23 +104,17 @@ def sent_of(indicator: int) -> Callable[..., Any]:
     return transfer_j if indicator == INDICATOR.energy else transfer_usd
 
 
-def _spent(problem: Problem, indicator: int) -> tuple[Floats, Floats]:
-    """Return the least and the most energy or cost of each subtask at each place.
-
-    Where it isn't allowed the least is infinite and the most 0; shape (subtasks, places).
-    """
-    a = problem.arrays
-    least = np.full((problem.n_subtasks, problem.n_servers), np.inf)
-    most = np.zeros_like(least)
+def _most(problem: Problem, indicator: int) -> float:
+    """Return what the total of energy or cost can't exceed."""
+    a, total = problem.arrays, 0.0
     for k in range(problem.n_subtasks):
         own = np.flatnonzero(problem.allowed[k])
         sent = [
-            sent_of(indicator)(a, k, i, np.array(places(problem, source))[:, None], own)
+            sent_of(indicator)(a, k, i, np.array(places(problem, source))[:, None], own).max(axis=0)
             for i, source in zip(problem.inputs_of(k), problem.sources_of(k), strict=True)
         ]
-        least[k, own] = run_of(a, indicator)[k, own] + sum(each.min(axis=0) for each in sent)
-        most[k, own] = run_of(a, indicator)[k, own] + sum(each.max(axis=0) for each in sent)
-    return least, most
+        total += float((run_of(a, indicator)[k, own] + sum(sent)).max())
+    return total
 
 
 def add_memories(model: pyo.ConcreteModel, constraints: Constraints) -> None:
@@ -200,7 +154,7 @@ def add_limits(model: pyo.ConcreteModel, constraints: Constraints, total: Callab
         share = shares_of(float(a.limit[indicator]))
         return total(run_of(a, indicator), sent_of(indicator), share) <= _SHARE + ROOM
 
-    model.limit = pyo.Constraint(list(constraints.limited), rule=limit)
+    model.limit = pyo.Constraint(constraints.limited, rule=limit)
 
 
 def shares_of(admitted: float) -> Callable[[Any], float]:

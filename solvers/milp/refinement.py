@@ -27,6 +27,7 @@ from pyomo.common.log import LoggingIntercept
 from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Evaluation, GaveUp, Infeasible, Placement, Search, evaluate
+from offbench.bounds import tightened
 from offbench.model.problem import FEASIBLE, INDICATOR, SCALE, WEIGHT, Problem
 from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import ROUNDING, choices
@@ -67,15 +68,12 @@ class Proof:
         search = self.search
         start, _ = search.propose_violations(greedy(search)[None])
         self.start = float(start[0])
+        self.problem = tightened(self.problem)
         a = self.problem.arrays
         who = times(self.problem)
         if not math.isfinite(who.horizon_s / float(a.scale[SCALE.delay])):
             raise GaveUp("times are beyond what numbers can hold")
         constraints = Constraints(self.problem, who)
-        while (fewer := constraints.reduced()) is not self.problem:
-            search.check()
-            self.problem, who = fewer, times(fewer)
-            constraints = Constraints(fewer, who)
         coordinated = a.weights[WEIGHT.coordination] > 0
         rows = []
         for k in range(self.problem.n_subtasks if coordinated else 0):

@@ -37,16 +37,10 @@ class Times:
     """least transfer and execution of each subtask after its critical input"""
     slowest_s: Floats
     """most of it"""
-    earliest_at_s: Floats
-    """completion of each subtask at each place at the earliest; infinite where it isn't allowed"""
+    earliest_s: Floats
+    """completion of each subtask at the earliest"""
     earliest_start_s: Floats
     """start of each subtask at the earliest"""
-
-    @cached_property
-    def earliest_s(self) -> Floats:
-        """Completion of each subtask at the earliest."""
-        earliest: Floats = self.earliest_at_s.min(axis=1)
-        return earliest
 
     @property
     def start_s(self) -> float:
@@ -132,9 +126,7 @@ class Times:
 def times(problem: Problem) -> Times:
     """Look at who can be where."""
     a, n = problem.arrays, problem.n_subtasks
-    fastest_s, slowest_s, earliest_start_s = np.zeros((3, n))
-    earliest_at_s = np.full((n, problem.n_servers), np.inf)
-    earliest_s = np.zeros(n)
+    fastest_s, slowest_s, earliest_s, earliest_start_s = np.zeros((4, n))
     for k in range(n):
         own = np.flatnonzero(problem.allowed[k])
         execution_s = a.execution_s[k, own]
@@ -148,15 +140,14 @@ def times(problem: Problem) -> Times:
             arrives_s.append(begun_s + sent_s.min(axis=0))
         fastest_s[k], slowest_s[k] = (execution_s + least_s).min(), (execution_s + most_s).max()
         ready_s = np.max(arrives_s, axis=0)
-        earliest_at_s[k, own] = ready_s + execution_s
-        earliest_start_s[k], earliest_s[k] = ready_s.min(), earliest_at_s[k].min()
+        earliest_start_s[k], earliest_s[k] = ready_s.min(), (ready_s + execution_s).min()
     related = [_related(problem, i) for i in range(problem.n_tasks)]
     pool = np.diff(a.slot_start).astype(np.int64)[stations(problem)]
     strangers = _strangers(problem, related)
     waits_on = problem.allowed & (strangers >= pool)
     return Times(
         problem, waits_on, _at_stations(problem, waits_on) > 0, strangers, pool, related, fastest_s, slowest_s,
-        earliest_at_s, earliest_start_s,
+        earliest_s, earliest_start_s,
     )  # fmt: skip
 
 

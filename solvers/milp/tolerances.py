@@ -24,9 +24,9 @@ each: with times in units of the latest one, and other rows divided by their lar
 `ROOM` beside that. A row of a memory, or of a limit of energy or cost, has shares of what is admitted; deadlines and
 the limit of delay are in the model's unit of time, as what they bound. So each feasible placement is such a point,
 those at the edge too, and where HiGHS finds the model infeasible no placement is feasible. Places ruled out beforehand
-break a constraint by the evaluator's own numbers, or by more than rounding. The other way round, a solution may exceed
-what is admitted: by what `ROOM` and tolerances are worth, or by 1e-9 several times. The evaluator says so, and it is
-excluded (`refinement`).
+(`offbench.bounds.tightened`) break a constraint by more than that, whatever the rest. The other way round, a solution
+may exceed what is admitted: by what `ROOM` and tolerances are worth, or by 1e-9 several times. The evaluator says so,
+and it is excluded (`refinement`).
 
 **Large numbers** are lowered. A transfer or execution that takes `LONGEST` times the latest time is in no feasible
 placement better than the incumbent, and still isn't when it takes no more than that; likewise a part that is `LONGEST`

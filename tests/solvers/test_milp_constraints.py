@@ -246,15 +246,6 @@ def test_what_cannot_be_exceeded_costs_nothing(tmp_path: Path, monkeypatch: pyte
     assert "memory" in Path("tight.lp").read_text()
 
 
-def test_deadline_before_which_a_layer_can_t_run_leaves_it_no_server() -> None:
-    data = two_phones()
-    data["tasks"][1]["deadline_s"] = 0.01
-    found = solve(parse(data), "milp", time_limit=60)
-    assert found.status == "infeasible"
-    assert "deadline" in found.reason
-    assert "tasks[1]" in found.reason
-
-
 def test_too_many_that_wait_for_one_another_are_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refinement, "_MOST_RIVALS", 15)  # a chain of two and a diamond: 2 * 2 * 4 and 2
     found = solve(parse(two_phones()), "milp", time_limit=60)
