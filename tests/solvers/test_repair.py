@@ -9,8 +9,10 @@ import pytest
 from experiments._shared.binding import binding_data
 from experiments._shared.tiny_format2 import tiny_data
 from offbench import P1, Placement, Search, evaluate
+from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import compiled
-from offbench.evaluation.held import hold, there, weights_of
+from offbench.evaluation.held_weights import there
+from offbench.evaluation.insertion import empty, put
 from offbench.evaluation.workspace import unpack
 from offbench.model.instance import parse
 from offbench.model.problem import FEASIBLE
@@ -73,13 +75,14 @@ def test_never_worse_and_mostly_feasible(ordered: bool) -> None:
 
 
 @compiled
-def _held(ints: Any, floats: Any, servers: Any, weights: Any) -> Any:
+def _put_all(ints: Any, floats: Any, servers: Any, made: Any) -> Any:
+    """Put every subtask on the first slot of its place, however late; return whose weights lie nowhere."""
     p = unpack(ints, floats)
-    for k in range(servers.size):
-        hold(p, weights, k, servers[k])
     missing = 0
     for k in range(servers.size):
-        missing += not there(p, weights, k, servers[k])
+        slot = np.int64(p.slot_start[station_of(p, k, servers[k])])
+        put(p, made, k, servers[k], slot, 1e6 * k)
+        missing += not there(p, made.cells, made.held, k, servers[k])
     return missing
 
 
@@ -88,8 +91,8 @@ def test_weights_held_one_by_one_are_those_of_the_placement(seed: int) -> None:
     problem = P1(parse(tiny_data(seed)))
     rng = np.random.default_rng(seed)
     servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
-    weights = weights_of(problem)
-    assert _held(*problem.packed, servers, weights) == 0
-    assert weights.held_mb == pytest.approx(held_mb(problem, servers))
-    full = np.maximum(0, weights.held_mb / problem.arrays.memory_mb - 1).sum()
+    made = empty(problem)
+    assert _put_all(*problem.packed, servers, made) == 0
+    assert made.held.mb == pytest.approx(held_mb(problem, servers))
+    full = np.maximum(0, made.held.mb / problem.arrays.memory_mb - 1).sum()
     assert full == pytest.approx(evaluate(problem, servers).memory_violation)
