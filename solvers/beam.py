@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from offbench import P1, Search, Solver, bounds
+from offbench import P1, Placement, Search, Solver, bounds
 from offbench.bounds import Guide, Program, SubtaskCosts, Window, flows, sweep, widest
 from offbench.solvers._shared.heat_bath import HeatBath, warm_up
 from offbench.solvers._shared.moves import move, swap
+from offbench.solvers._shared.repair import repair
 
 Servers = NDArray[np.int64]
 
@@ -34,7 +35,8 @@ class Beam(Solver):
     delay is spread over its paths. The end of each beam is evaluated, and improved by moving one
     subtask or swapping two as long as that helps. Then a few neighbours are placed at random and the
     same is done around them, again and again. If subtasks wait in the best placement by then, the last
-    third of the budget goes to its dispatch order together with its servers (`annealing`).
+    third of the budget goes to its dispatch order together with its servers (`annealing`). The bound knows nothing of
+    memories, deadlines and limits: a placement that keeps them comes from repair and from the descents.
     """
 
     width: int = Field(default=1_000, ge=1)
@@ -49,6 +51,9 @@ class Beam(Solver):
     def solve(self, problem: P1, search: Search) -> None:
         best = problem.everything_on(problem.arrays.client)
         objective = search.propose(best)
+        if problem.constrained:
+            best = repair(search, Placement(best)).servers
+            objective = search.propose(best)
         for servers in self._ends_of_beams(problem, search):
             improved, value = _descend(problem, search, servers, problem.free)
             if value < objective:

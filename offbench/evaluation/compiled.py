@@ -95,6 +95,10 @@ def _uncounted(context, builder, kind, value):
     return value
 
 
+# A cache was cut short, as when the machine went down, or it names a class that has another place since.
+_OF_NO_USE = EOFError, UnpicklingError, ImportError, AttributeError
+
+
 class _Kept(FunctionCache):
     """Numba's cache, but nothing breaks where it can't be read or written, and it sees changes in inlined functions."""
 
@@ -103,7 +107,7 @@ class _Kept(FunctionCache):
             return super().load_overload(sig, target_context)
         except OSError:
             return None
-        except (EOFError, UnpicklingError):  # cut short, as when the machine went down
+        except _OF_NO_USE:
             with suppress(OSError):
                 self.flush()
             return None
@@ -111,7 +115,7 @@ class _Kept(FunctionCache):
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
-        except (OSError, EOFError, UnpicklingError):
+        except (OSError, *_OF_NO_USE):
             _tell()
 
     def _index_key(self, sig, codegen):

@@ -83,6 +83,23 @@ def carry(p, cells, held, k, old, new):
 
 
 @inlined
+def there(p, cells, held, k, s):
+    """Tell whether the weights of subtask *k* need no more room at a place: they lie there, or it has none."""
+    if p.weighed.size == 0 or cells.first[k] < 0:
+        return True
+    return held.count[cells.own[k] if s == p.client else cells.first[k] + s] > 0
+
+
+@inlined
+def fits(p, cells, held, k, s):
+    """Tell whether a place has room for the weights of subtask *k*."""
+    if there(p, cells, held, k, s):
+        return True
+    station = station_of(p, k, s)
+    return held.mb[station] + p.weights_mb[k] <= p.memory_mb[station]
+
+
+@inlined
 def excess_of(p, held, station):
     """Return by how much of its memory a station holds too much."""
     return max(0.0, held.mb[station] / p.memory_mb[station] - 1)

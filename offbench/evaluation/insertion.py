@@ -9,7 +9,7 @@ import numpy as np
 
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
-from offbench.evaluation.held import Weights, hold, weights_of
+from offbench.evaluation.held_weights import Cells, HeldWeights, carry, cells_of
 from offbench.model.placement import Placement
 from offbench.model.problem import LINK, Floats, Ints, Problem
 
@@ -51,7 +51,8 @@ class Schedule(NamedTuple):
     end_s: Floats
     """of each source"""
     gaps: Gaps
-    weights: Weights
+    cells: Cells
+    held: HeldWeights
 
 
 def empty(problem: Problem) -> Schedule:
@@ -70,7 +71,9 @@ def empty(problem: Problem) -> Schedule:
         least_s=np.where(problem.allowed, a.execution_s, np.inf).min(axis=0),
     )
     servers = np.full(n + problem.n_tasks, a.client)
-    return Schedule(servers, np.zeros(n), np.concatenate((np.zeros(n), a.arrival_s)), gaps, weights_of(problem))
+    cells = cells_of(problem)
+    held = HeldWeights(np.zeros(int(cells.number[0]), np.int32), np.zeros(problem.n_stations))
+    return Schedule(servers, np.zeros(n), np.concatenate((np.zeros(n), a.arrival_s)), gaps, cells, held)
 
 
 def placement_of(made: Schedule, booked: Ints) -> Placement:
@@ -117,7 +120,8 @@ def put(p, made, k, s, slot, start_s):
     end_s = start_s + p.execution_s[k, s]
     made.servers[k], made.start_s[k], made.end_s[k] = s, start_s, end_s
     take(made.gaps, slot, start_s, end_s, made.gaps.least_s[s])
-    hold(p, made.weights, k, s)
+    if p.weighed.size > 0:
+        carry(p, made.cells, made.held, k, p.kind.size, s)
 
 
 @inlined

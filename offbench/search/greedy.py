@@ -5,7 +5,7 @@ import numpy as np
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import borrowed, compiled, inlined
 from offbench.evaluation.coordination import h
-from offbench.evaluation.held import there
+from offbench.evaluation.held_weights import there
 from offbench.evaluation.insertion import empty, find_slot, placement_of, put
 from offbench.evaluation.kernel import score_of
 from offbench.evaluation.workspace import unpack
@@ -125,9 +125,9 @@ def _put(
                 )  # fmt: skip
             took_s = max(latest[i], start_s + p.execution_s[k, s] - p.arrival_s[i])
             memory, late = sums[4], sums[5]
-            if not there(p, made.weights, k, s):
+            if not there(p, made.cells, made.held, k, s):
                 station = station_of(p, k, s)
-                held_mb, memory_mb = made.weights.held_mb[station], p.memory_mb[station]
+                held_mb, memory_mb = made.held.mb[station], p.memory_mb[station]
                 memory += max(0.0, (held_mb + p.weights_mb[k]) / memory_mb - 1) - max(0.0, held_mb / memory_mb - 1)
             if p.deadline_s[i] < np.inf:
                 late += max(0.0, took_s / p.deadline_s[i] - 1) - max(0.0, latest[i] / p.deadline_s[i] - 1)

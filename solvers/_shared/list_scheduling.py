@@ -6,7 +6,7 @@ import numpy as np
 
 from offbench import P1, Placement, load
 from offbench.evaluation.compiled import borrowed, compiled
-from offbench.evaluation.held import fits
+from offbench.evaluation.held_weights import fits
 from offbench.evaluation.insertion import Schedule, arrive_at, empty, find_slot, placement_of, put
 from offbench.evaluation.workspace import unpack
 from offbench.model.problem import Floats, Ints, Problem
@@ -69,7 +69,7 @@ def _put(ints, floats, allowed, order, to_go_s, made):
                 continue
             slot, start_s = find_slot(p, made, k, s, arrive_at(p, made, k, s))
             value_s = start_s + p.execution_s[k, s] + to_go_s[k % to_go_s.shape[0], s]
-            room = fits(p, made.weights, k, s)
+            room = fits(p, made.cells, made.held, k, s)
             if best < 0 or (room and not best_fits) or (room == best_fits and value_s < best_s):
                 best, best_slot, best_start_s, best_s, best_fits = s, slot, start_s, value_s, room
         put(p, made, k, best, best_slot, best_start_s)

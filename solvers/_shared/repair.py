@@ -54,13 +54,15 @@ def repair(search: Search, placement: Placement) -> Placement:
         rows = _moved(problem, servers, blamed, search.rng)
         objectives, violations = _propose(search, rows, order)
         mended = violation - violations
+        if violations.min() < least:
+            best, least = rows[int(violations.argmin())], float(violations.min())
         if mended.max() > 1e-12 * violation:
             kept = violations <= FEASIBLE
             if not kept.any():
                 kept = mended >= _ENOUGH * mended.max()
             chosen = int(np.where(kept, objectives, np.inf).argmin())
             servers, violation = rows[chosen], float(violations[chosen])
-            if violation < least:
+            if violation <= FEASIBLE:
                 best, least = servers, violation
             continue
         if kicks == _KICKS:

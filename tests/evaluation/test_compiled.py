@@ -131,6 +131,15 @@ def test_a_cache_cut_short(folder: Path, tmp_path: Path, kind: str, left: int) -
     assert {file: file.stat().st_size for file in kept} == whole
 
 
+def test_a_cache_of_classes_that_have_another_place_since(folder: Path, tmp_path: Path) -> None:
+    """As after an update: what a function took stood in a file that is no more."""
+    script = str(folder / "uses.py")
+    assert run(script, home=tmp_path) == ("3 1\n", [])
+    for file in folder.rglob("*.nbi"):
+        file.write_bytes(b"cno_such_module\nNoSuchClass\n.")  # a pickle of that class
+    assert run(script, home=tmp_path) == ("3 1\n", [])
+
+
 def test_a_cache_that_may_not_be_read(folder: Path, tmp_path: Path) -> None:
     script = str(folder / "uses.py")
     run(script, home=tmp_path)

@@ -6,9 +6,11 @@ import handmade
 import numpy as np
 import pytest
 from hypothesis import assume, given
+from hypothesis import strategies as st
 from strategies import instances
 
 import offbench.search.greedy as greedy_module
+from experiments._shared.tiny_format2 import tiny_data
 from offbench import P1, Budget, Search, SearchEnded, evaluate, load, solve
 from offbench.evaluation.insertion import Schedule, empty
 from offbench.model.instance import parse
@@ -65,7 +67,7 @@ def test_of_a_large_instance_the_choice_is_the_same_where_nobody_waits(made: dic
         assert merits[placement.servers[k]] <= merits.min() + 1e-6 * (1 + abs(merits.min()))
 
 
-@given(instances())
+@given(st.one_of(instances(), st.integers(0, 199).map(tiny_data)))
 def test_booked_in_its_order_nothing_is_later_than_meant(made: dict[str, Any]) -> None:
     problem = P1(parse(made))
     meant: list[Schedule] = []

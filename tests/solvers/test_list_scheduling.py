@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import instances
 
+from experiments._shared.tiny_format2 import tiny_data
 from offbench import P1, Placement, evaluate, solve
 from offbench.evaluation.insertion import Schedule, empty
 from offbench.model.instance import parse
@@ -59,7 +60,7 @@ def test_ranks_and_makespan_of_hefts_paper() -> None:
     assert placement.servers.tolist() == [2, 0, 2, 1, 2, 1, 2, 0, 1, 1]
 
 
-@given(instances(max_tasks=2))
+@given(st.one_of(instances(max_tasks=2), st.integers(0, 199).map(tiny_data)))
 def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
     problem = P1(parse(made))
     a = problem.arrays
@@ -87,7 +88,7 @@ def test_optimistic_costs_by_their_definition(made: dict[str, Any]) -> None:
     assert optimistic_costs(problem) == pytest.approx(np.array(expected))
 
 
-@given(instances())
+@given(st.one_of(instances(), st.integers(0, 199).map(tiny_data)))
 @pytest.mark.parametrize("construct", [heft, peft])
 def test_booked_in_the_dispatch_order_nothing_is_later(
     construct: Callable[[Problem], Placement], made: dict[str, Any]
