@@ -5,6 +5,8 @@ the last one stands for its end, where all layers that nobody reads come togethe
 with the task, or that never meet, lie in a module too.
 """
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.errors import OffbenchError
-from offbench.model.instance import Instance, Layer, Task
+from offbench.model.instance import Input, Instance, Layer, LayerOutput, Server, Task, TaskInput
 from offbench.model.problem import P1, Ints
 
 Nodes = list[int]
@@ -92,9 +94,10 @@ class Nesting:
     def contract(self, depth: int = 0) -> Instance:
         """Return the problem in which each module at *depth* or deeper is one layer, with the full problem's scales.
 
-        Its layer has the sum of the cycles, reads one copy of the fork's output, and gives the join
-        everything that enters it from the module, what comes from the fork directly included. It may
-        run where all of the module's layers may.
+        Its layer has the sum of the cycles, and where some are measured the sum of the seconds on each server; it
+        reads one copy of the fork's output, and gives the join everything that enters it from the module, what comes
+        from the fork directly included. It holds all of the module's weights, those of one id once, and may run
+        where all of its layers may.
 
         Raises
         ------
@@ -102,7 +105,12 @@ class Nesting:
             If there is no such server.
         """
         places = [f"tasks[{i}] of instance '{self.instance.name}'" for i in range(len(self._graphs))]
-        tasks = tuple(graph.contract(depth, place) for graph, place in zip(self._graphs, places, strict=True))
+        servers = self.instance.servers
+        remote = [server for server in servers if server.kind != "client"]
+        tasks = tuple(
+            graph.contract(depth, place, [servers[own], *remote])
+            for graph, place, own in zip(self._graphs, places, self.instance.client_of, strict=True)
+        )
         return self.instance.model_copy(update={"tasks": tasks, "scales": self._scales})
 
     @cached_property
@@ -133,17 +141,17 @@ def pin(instance: Instance, servers: Ints, pinned: NDArray[np.bool_]) -> Instanc
     instance
         The instance; its scales stay what they are, for `allowed` doesn't count there.
     servers
-        Server index of each subtask, shape ``(subtasks,)``.
+        Place of each subtask as in a placement, shape ``(subtasks,)``.
     pinned
         Which subtasks are tied, same shape.
     """
-    names = [server.name for server in instance.servers]
     chosen = iter(zip(servers.tolist(), pinned.tolist(), strict=True))
     tasks = []
-    for task in instance.tasks:
+    for i, task in enumerate(instance.tasks):
+        names = instance.names_of(i)
         layers = (
-            layer.model_copy(update={"allowed": (names[server],)}) if tied else layer
-            for layer, (server, tied) in zip(task.layers, chosen, strict=False)
+            layer.model_copy(update={"allowed": (names[place],)}) if tied else layer
+            for layer, (place, tied) in zip(task.layers, chosen, strict=False)
         )
         tasks.append(task.model_copy(update={"layers": tuple(layers)}))
     return instance.model_copy(update={"tasks": tuple(tasks)})
@@ -154,7 +162,8 @@ class _Graph:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.inputs, self.readers = _edges(task)
+        self._number = {layer.name: node for node, layer in enumerate(task.layers, 1)}
+        self.inputs, self.readers = self._edges()
         end = len(self.inputs) - 1
         dominator = _dominators(self.inputs)
         # The same from the end, with nodes counted from there.
@@ -175,6 +184,17 @@ class _Graph:
                 fork = self.enclosing[fork]
             self.enclosing[node] = fork
             self.depth[node] = 0 if fork < 0 else self.depth[fork] + 1
+
+    def _edges(self) -> tuple[list[Nodes], list[Nodes]]:
+        """Return the inputs and the readers of each node."""
+        inputs = [[], *(list(dict.fromkeys(map(self._node, layer.inputs))) or [0] for layer in self.task.layers)]
+        read = {source for sources in inputs for source in sources}
+        inputs.append([node for node in self._number.values() if node not in read])
+        readers: list[Nodes] = [[] for _ in inputs]
+        for node, sources in enumerate(inputs):
+            for source in sources:
+                readers[source].append(node)
+        return inputs, readers
 
     def modules(self) -> tuple[Module, ...]:
         """Return the outermost modules."""
@@ -206,8 +226,8 @@ class _Graph:
                 found.append(node)
         return found
 
-    def contract(self, depth: int, where: str) -> Task:
-        """Return the task in which each module at *depth* is one layer."""
+    def contract(self, depth: int, where: str, servers: Sequence[Server]) -> Task:
+        """Return the task in which each module at *depth* is one layer; *servers* are those that it may use."""
         stands_for = self.stand_ins(depth)
         members: dict[int, Nodes] = {}
         for node, stand_in in enumerate(stands_for):
@@ -220,31 +240,48 @@ class _Graph:
         for stand_in, inside in members.items():
             fork = self.inputs[stand_in][0]
             join = self.join[fork]
-            both = [kept[node] for node in (*inside, join) if node in kept]
-            if any(layer.seconds or layer.sources != layer.inputs for layer in both):
-                about = "measured seconds, or inputs with a size"
-                raise OffbenchError(
-                    f"{where}: the module {self._between(fork, join)} has {about}; it can't be one layer"
-                )
             ways = dict.fromkeys(inside, stand_in) | {fork: stand_in}
             through.setdefault(join, {}).update(ways)
-            entering = [kept[node].output_mb for node in self.inputs[join] if node in ways and node > 0]
+            entering = [mb for node, mb in self._entries(kept[join]) if node in ways] if join in kept else []
+            hidden = [kept[node] for node in inside]
+            work = [layer.gcycles for layer in hidden]
+            weights_mb, weights_id = _weights(hidden)
             made[stand_in] = Layer(
-                name=_name([kept[node].name for node in inside], names),
-                gcycles=sum(kept[node].gcycles for node in inside),
-                output_mb=sum(entering) if join in kept else 0.0,
+                name=_name([layer.name for layer in hidden], names),
+                gcycles=None if None in work else sum(each for each in work if each is not None),
+                seconds=_seconds(hidden, servers),
+                output_mb=sum(entering, 0.0),
                 inputs=(kept[fork].name,) if fork else (),
-                allowed=self._allowed([kept[node] for node in inside], where, fork, join),
+                allowed=self._allowed(hidden, where, fork, join),
+                weights_mb=weights_mb,
+                weights_id=weights_id,
             )
         layers = []
         for node, layer in kept.items():
             if node in made:
                 layers.append(made[node])
             elif self.depth[node] <= depth:
-                sources = dict.fromkeys(through.get(node, {}).get(source, source) for source in self.inputs[node])
-                inputs = tuple(made.get(source, kept[source]).name for source in sources if source > 0)
-                layers.append(layer if inputs == layer.sources else layer.model_copy(update={"inputs": inputs}))
+                becomes = {source: made[into].name for source, into in through.get(node, {}).items()}
+                read = dict.fromkeys(becomes.get(self._node(each), each) for each in layer.inputs)
+                layers.append(layer.model_copy(update={"inputs": tuple(read)}) if becomes else layer)
         return self.task.model_copy(update={"layers": tuple(layers)})
+
+    def _node(self, entry: Input) -> int:
+        """Return which node an entry of a layer's inputs means."""
+        if isinstance(entry, TaskInput):
+            return 0
+        return self._number[entry.layer if isinstance(entry, LayerOutput) else entry]
+
+    def _entries(self, layer: Layer) -> list[tuple[int, float]]:
+        """Return the node that each input of a layer is from, and its size in MB."""
+        found = []
+        for each in layer.inputs:
+            node = self._node(each)
+            if isinstance(each, TaskInput):
+                found.append((node, each.input_mb))
+            else:
+                found.append((node, each.mb if isinstance(each, LayerOutput) else self.task.layers[node - 1].output_mb))
+        return found or [(0, self.task.input_mb)]
 
     def _allowed(self, inside: list[Layer], where: str, fork: int, join: int) -> tuple[str, ...] | None:
         tied = [layer for layer in inside if layer.allowed is not None]
@@ -271,20 +308,33 @@ def _name(inside: list[str], taken: set[str]) -> str:
     return name
 
 
-def _edges(task: Task) -> tuple[list[Nodes], list[Nodes]]:
-    """Return the inputs and the readers of each node."""
-    number = {layer.name: node for node, layer in enumerate(task.layers, 1)}
-    inputs: list[Nodes] = [[]]
-    for layer in task.layers:
-        reads_own = len(layer.sources) < max(1, len(layer.inputs))
-        inputs.append([0] * reads_own + [number[name] for name in layer.sources])
-    read = {source for sources in inputs for source in sources}
-    inputs.append([node for node in number.values() if node not in read])
-    readers: list[Nodes] = [[] for _ in inputs]
-    for node, sources in enumerate(inputs):
-        for source in sources:
-            readers[source].append(node)
-    return inputs, readers
+def _seconds(layers: Sequence[Layer], servers: Sequence[Server]) -> dict[str, float] | None:
+    """Return how long layers take one after the other on each server; None where none of them is measured."""
+    if all(layer.seconds is None for layer in layers):
+        return None
+    return {server.name: sum(_time_s(layer, server) for layer in layers) for server in servers}
+
+
+def _time_s(layer: Layer, server: Server) -> float:
+    measured = layer.seconds or {}
+    for name in (server.name, server.kind):
+        if name in measured:
+            return measured[name]
+    assert layer.gcycles is not None
+    return layer.gcycles / server.compute_ghz
+
+
+def _weights(layers: Sequence[Layer]) -> tuple[float, str | None]:
+    """Return the size of all weights of layers, those of one id once, and an id that the same layers elsewhere have.
+
+    Where it is shared in part alone with what is outside, that part counts twice: never too little is held.
+    """
+    sizes = {layer.weights_id: layer.weights_mb for layer in layers if layer.weights_mb > 0 and layer.weights_id}
+    own = [layer.weights_mb for layer in layers if layer.weights_mb > 0 and not layer.weights_id]
+    total = math.fsum([*sizes.values(), *own])
+    if own or not sizes:
+        return total, None
+    return total, next(iter(sizes)) if len(sizes) == 1 else json.dumps(sorted(sizes))
 
 
 def _dominators(inputs: Sequence[Nodes]) -> Nodes:

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from offbench.bounds import infeasibility
 from offbench.errors import OffbenchError
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of
 from offbench.evaluation.references import lookup
 from offbench.model.instance import Instance
 from offbench.model.modules import Nesting, pin
 from offbench.model.placement import Placement
-from offbench.model.problem import P1, Ints
+from offbench.model.problem import FEASIBLE, P1, Ints
 from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Stage
@@ -51,7 +53,8 @@ def solve_two_step(
     Solvers are imported before the budget is dealt. Of what is then left, each stage gets the share that the
     subtasks it places are of those that it and the stages after it place, but at least a fifth of an equal share. A
     stage whose budget ends without a placement begins again with up to twice as much, as long as that leaves the
-    stages to come as much again; if the initial problem's does so in vain, the greedy's placement stands in for it.
+    stages to come as much again; if the initial problem's does so in vain, or no placement of it is feasible, the
+    greedy's placement stands in for it. Where a stage finds none that is feasible the one that breaks least goes on.
 
     Parameters
     ----------
@@ -91,6 +94,7 @@ def solve_two_step(
     if secondary is not None:
         later = chosen(secondary, parameters if secondary == solver else None, role="secondary")
     warm_up()
+    infeasibility.warm_up(instance)
     run = _Stages(instance, steps, budget, seed, on_start, on_stage)
     run.go(first, later)
     return run.solution(first)
@@ -111,7 +115,8 @@ class _Stages:
         """evaluations"""
         self._trace: list[TracePoint] = []
         self._stages: list[Stage] = []
-        self._stopped = ""
+        self._stopped = self._reason = ""
+        self._infeasible = False
 
     def go(self, first: Chosen, later: Chosen | None) -> None:
         """Run the stages until the last one, or what ends the run."""
@@ -122,6 +127,10 @@ class _Stages:
             secondary = solver if later is None else later.made_within(clock, limit, name)
         except SearchEnded:
             self._stopped = "time-limit"
+            return
+        why = infeasibility.why_infeasible(self._full.problem)
+        if why is not None:
+            self._reason, self._stopped, self._infeasible = why, "finished", True
             return
         for step in self._steps:
             self._stage(step, secondary if step.depth else solver)
@@ -145,7 +154,8 @@ class _Stages:
             self._stopped = "interrupted"
             return
         placement, stand_in = found.placement, ""
-        if placement is None and self._full.incumbent is None and not step.is_last and _starved(found):
+        given_up = _starved(found) or found.infeasible  # the full problem may be feasible all the same
+        if placement is None and self._full.incumbent is None and not step.is_last and given_up:
             placement, stand_in = self._stand_in(problem)
         objective = math.inf
         if placement is not None:
@@ -184,7 +194,7 @@ class _Stages:
             on_start=self._on_start,
         )
         if step.is_last:
-            self._trace += _better(found.trace, self._full.objective, begun_s, self._used)
+            self._trace += _better(found.trace, self._full, begun_s, self._used)
         self._used += found.evaluations
         return found
 
@@ -196,17 +206,19 @@ class _Stages:
         search = Search(P1(problem), Budget(None if math.isinf(left_s) else left_s / 2))
         with suppress(SearchEnded):
             return Placement(greedy(search)), "greedy"
-        return Placement(search.problem.everything_on(problem.client)), "client-only"
+        return Placement(search.problem.everything_on(search.problem.arrays.client)), "client-only"
 
     def _take(self, step: "_StageProblem", found: Placement) -> float:
         """Score what a stage found as a placement of the full graph; what comes next is pinned to it."""
         placement = step.in_full(found)
         self._servers = placement.servers
-        objective = self._full.propose(placement)
+        before, full = self._full.incumbent, self._full
+        orders = None if placement.order is None else placement.order[None]
+        (objective,), (violation,) = full.propose_violations(placement.servers[None], orders)
         self._used += 1
-        if not step.is_last and objective == self._full.objective:
-            self._trace.append(TracePoint(self._full.seconds, self._used, objective, -math.inf))
-        return objective
+        if not step.is_last and full.incumbent is not before:
+            self._trace.append(TracePoint(full.seconds, self._used, full.objective, -math.inf, full.violation))
+        return float(objective) if violation <= FEASIBLE else math.inf
 
     @property
     def _left_s(self) -> float:
@@ -259,10 +271,10 @@ class _Stages:
             parameters=first.parameters if initial is None else initial.parameters,
             seed=self._seed,
             stopped="finished" if stopped == "optimal" and not chain else stopped,
-            reason="" if initial is None else initial.reason,
+            reason=self._reason or ("" if initial is None else initial.reason),
             placement=full.incumbent,
             evaluation=None if full.incumbent is None else evaluate(full.problem, full.incumbent),
-            client_only=evaluate(full.problem, full.problem.everything_on(self._instance.client)),
+            client_only=client_only(full.problem),
             lower_bound=initial.lower_bound if initial is not None and chain else -math.inf,
             seconds=full.seconds,
             evaluations=self._used,
@@ -270,6 +282,7 @@ class _Stages:
             versions=versions(),
             reference=lookup(self._instance),
             stages=tuple(stages),
+            infeasible=self._infeasible or (initial is not None and chain and initial.infeasible),
         )
 
 
@@ -333,7 +346,11 @@ def _shifted(trace: tuple[TracePoint, ...], seconds: float, evaluations: int) ->
     ]
 
 
-def _better(trace: tuple[TracePoint, ...], than: float, begun_s: float, evaluations: int) -> list[TracePoint]:
+def _better(trace: tuple[TracePoint, ...], than: Search, begun_s: float, evaluations: int) -> list[TracePoint]:
     """Return the points of a stage's trace that are better than what was there, on the run's clock."""
-    better = tuple(point._replace(bound=-math.inf) for point in trace if point.objective < than)
+    better = tuple(
+        point._replace(bound=-math.inf)
+        for point in trace
+        if point.objective < than.objective or point.violation < than.violation
+    )
     return _shifted(better, begun_s, evaluations)

@@ -113,8 +113,15 @@ def test_several_threads_and_crowds_are_told(tmp_path: Path) -> None:
 STATUSES = ("timeout", "infeasible", "refused", "error", "killed", "not-installed")
 
 
+def test_proof_that_none_is_feasible_contradicts_a_feasible_placement() -> None:
+    with pytest.raises(Contradiction, match="no placement is feasible, but fine, seed 0") as caught:
+        analysed(row(solver="wrong", objective=None, status="infeasible"), row(solver="fine"))
+    assert len(caught.value.culprits) == 2
+
+
 def test_no_status_vanishes() -> None:
-    rows = [row(solver=status, objective=None, status=status) for status in STATUSES]
+    rows = [row(solver=status, objective=None, status=status) for status in STATUSES if status != "infeasible"]
+    rows.append(row("in-vain", "infeasible", objective=None, status="infeasible"))
     found = analysed(*rows, row(solver="fine"), job(solver="pending"))
     counted = block(found, "runs").frame.set_index("solver")
     assert counted["runs"].sum() == len(STATUSES) + 2
@@ -123,7 +130,7 @@ def test_no_status_vanishes() -> None:
     outcomes = block(found, "gaps").frame.set_index("solver")["outcome"].to_dict()
     assert outcomes == {**{status: status for status in (*STATUSES, "pending")}, "fine": "feasible"}
     summary = block(found, "summary")
-    assert set(summary.frame["solver"]) == {"timeout", "infeasible", "error", "killed", "fine"}
+    assert set(summary.frame["solver"]) == {"timeout", "error", "killed", "fine"}
     assert any("left out" in note and "not-installed, pending, refused" in note for note in summary.notes)
     assert any("infinitely large" in note for note in summary.notes)
 

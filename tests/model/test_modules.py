@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from itertools import pairwise
 
 import networkx as nx
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offbench.errors import OffbenchError
-from offbench.model.instance import Instance, load, parse
+from offbench.evaluation.evaluator import evaluate
+from offbench.model.instance import Instance, Layer, load, parse
 from offbench.model.modules import Module, Nesting, contract, pin
 from offbench.model.problem import P1
 
@@ -42,10 +44,14 @@ def test_shipped_graphs_become_chains(name: str, layers: int) -> None:
     chain = contract(full).tasks[0].layers
     assert len(chain) == layers
     assert all(each.inputs == (before.name,) for before, each in pairwise(chain))
-    assert sum(each.gcycles for each in chain) == pytest.approx(sum(each.gcycles for each in full.tasks[0].layers))
+    assert cycles(chain) == pytest.approx(cycles(full.tasks[0].layers))
 
 
-def names(coarse: Instance) -> list[tuple[str, float, float, tuple[str, ...]]]:
+def cycles(layers: Sequence[Layer]) -> float:
+    return sum(each.gcycles or 0 for each in layers)
+
+
+def names(coarse: Instance) -> list[tuple[object, ...]]:
     return [(each.name, each.gcycles, each.output_mb, each.inputs) for each in coarse.tasks[0].layers]
 
 
@@ -167,7 +173,7 @@ def test_contracted_graph_is_a_chain_and_every_depth_is_an_instance(inputs: Inpu
     nesting = Nesting(full)
     for depth in range(nesting.deepest + 1):
         coarse = parse(nesting.contract(depth).model_dump(mode="json"))
-        assert sum(each.gcycles for each in coarse.tasks[0].layers) == sum(range(len(inputs) + 1))
+        assert cycles(coarse.tasks[0].layers) == sum(range(len(inputs) + 1))
         assert nesting.part_of(depth).max() == len(coarse.tasks[0].layers) - 1
     layers = nesting.contract().tasks[0].layers
     assert all(each.inputs == (before.name,) for before, each in pairwise(layers))
@@ -206,21 +212,88 @@ def test_modules_may_lie_as_deep_as_they_like() -> None:
     assert len(one.contract().tasks[0].layers) == 3
 
 
-def sized(*layers: dict[str, object]) -> Instance:
-    servers = [server("phone", "client"), server("edge", "edge", ghz=2)]
-    tasks = [task("t", *layers, input_mb=1)]
-    return parse(instance(servers, [link("client", "edge", 2)], tasks, format="offbench/2"))
+# Format 2
 
 
-def test_inputs_with_sizes_are_edges_too() -> None:
-    join = {**layer("d", 1), "inputs": [{"layer": "b", "mb": 3}, "c"]}
-    fork = sized(layer("a", 1, 1), layer("b", 1, 1, ("a",)), layer("c", 1, 1, ("a",)), join)
-    assert Nesting(fork).depth.tolist() == [0, 1, 1, 0]
-    with pytest.raises(OffbenchError, match="between 'a' and 'd' has measured seconds, or inputs with a size"):
-        contract(fork)
-    # The task's input is read again behind the join: all lies between it and the end.
-    again = {**layer("d", 1), "inputs": ["b", "c", {"input_mb": 1}]}
-    parts = sized(layer("a", 1, 1), layer("b", 1, 1, ("a",)), layer("c", 1, 1, ("a",)), again, layer("e", 1, 1, ("d",)))
-    assert Nesting(parts).depth.tolist() == [1, 2, 2, 0, 0]
-    chain = sized(layer("a", 1, 1), {**layer("b", 1, 1), "inputs": [{"layer": "a", "mb": 3}]})
-    assert contract(chain).tasks == chain.tasks
+def made_2(*layers: dict[str, object], memory_mb: float | None = None) -> Instance:
+    """Return two phones, an edge and a cloud, a task of each phone."""
+    servers = [
+        server("phone-1", "client"), {**server("edge", "edge", ghz=2), "memory_mb": memory_mb},
+        server("phone-2", "client", ghz=4), server("cloud", "cloud", ghz=8),
+    ]  # fmt: skip
+    links = [link("client", "edge", 2), link("client", "cloud", 1), link("edge", "cloud", 4)]
+    tasks = [{**task(f"t{i}", *layers, input_mb=1), "client": f"phone-{i}", "deadline_s": 9} for i in (1, 2)]
+    return parse(instance(servers, links, tasks, weights=DELAY_ALONE, format="offbench/2"))
+
+
+def without_cycles(name: str, output_mb: float, inputs: list[object], **more: object) -> dict[str, object]:
+    return {"name": name, "output_mb": output_mb, "inputs": inputs, **more}
+
+
+def test_measured_seconds_are_summed_on_each_server() -> None:
+    """Branch b is measured everywhere, c on the edge alone: 3 + 4/1 s on phone-1, 3 + 4/4 on phone-2, 1 + 4/8, 5.5."""
+    b = {"seconds": {"client": 3, "edge": 5, "cloud": 1}}
+    full = made_2(
+        layer("a", 1, 2), without_cycles("b", 0.5, ["a"], **b),
+        {**layer("c", 4, 1, ("a",)), "seconds": {"edge": 0.5}}, layer("d", 6, 0, ("b", "c")),
+    )  # fmt: skip
+    coarse = contract(full)
+    first, second = (task.layers[1] for task in coarse.tasks)
+    assert first.seconds == {"phone-1": 7, "edge": 5.5, "cloud": 1.5} and first.gcycles is None
+    assert second.seconds == {"phone-2": 4, "edge": 5.5, "cloud": 1.5}
+    assert [(each.client, each.deadline_s) for each in coarse.tasks] == [("phone-1", 9), ("phone-2", 9)]
+    parse(coarse.model_dump(mode="json", by_alias=True))  # the rules hold
+    assert P1(coarse).arrays.execution_s[1].tolist() == [7, 5.5, 1.5]
+
+
+def test_weights_of_one_id_are_held_once_also_by_another_task() -> None:
+    """5 MB of b and c, which share them, and 2 of d: 7 MB in each task, and the same ones."""
+    full = made_2(
+        layer("a", 1, 2), *({**layer(name, 1, 1, ("a",)), "weights_mb": 5, "weights_id": "shared"} for name in "bc"),
+        {**layer("d", 1, 1, ("a",)), "weights_mb": 2, "weights_id": "d"}, layer("e", 6, 0, ("b", "c", "d")),
+        memory_mb=7,
+    )  # fmt: skip
+    first, second = (task.layers[1] for task in contract(full).tasks)
+    assert first.weights_mb == second.weights_mb == 7 and first.weights_id == second.weights_id is not None
+    problem = P1(contract(full))
+    everything = evaluate(problem, problem.everything_on(1))
+    assert everything.memory_violation == 0
+    assert evaluate(P1(full), P1(full).everything_on(1)).memory_violation == 0
+
+
+def test_branch_that_reads_the_task_s_input_is_another_way_in() -> None:
+    """Layer c, between the fork a and the join d, reads a part of the input: all from the input on is one module."""
+    full = made_2(
+        layer("a", 1, 2), layer("b", 1, 0.5, ("a",)), without_cycles("c", 1, ["a", {"input_mb": 0.25}], gcycles=1),
+        layer("d", 6, 0, ("b", "c")),
+    )  # fmt: skip
+    module = Nesting(full).modules[0][0]
+    assert (module.fork, module.join, module.inside) == (None, 3, [0, 1, 2])
+    assert [(each.name, each.inputs) for each in contract(full).tasks[0].layers] == [("a..c", ()), ("d", ("a..c",))]
+
+
+def test_join_that_reads_the_task_s_input_gets_that_part_through_the_module() -> None:
+    """What enters d: 0.5 MB that it gets of b, whose output is 2, and 0.25 MB of the input."""
+    full = made_2(
+        layer("a", 1, 2), layer("b", 1, 2, ("a",)),
+        without_cycles("d", 1, [{"layer": "b", "mb": 0.5}, {"input_mb": 0.25}], gcycles=1),
+    )  # fmt: skip
+    layers = contract(full).tasks[0].layers
+    assert [(each.name, each.output_mb, each.inputs) for each in layers] == [("a..b", 0.75, ()), ("d", 1, ("a..b",))]
+
+
+def test_sizes_of_readers_outside_modules_stay() -> None:
+    full = made_2(
+        layer("a", 1, 2), without_cycles("b", 1, [{"layer": "a", "mb": 0.5}], gcycles=1), layer("c", 1, 1, ("b",)),
+        layer("d", 1, 1, ("b",)), layer("e", 6, 0, ("c", "d")),
+    )  # fmt: skip
+    coarse = contract(full).tasks[0].layers
+    assert [each.name for each in coarse] == ["a", "b", "c..d", "e"]
+    assert coarse[1] == full.tasks[0].layers[1]
+
+
+def test_pinned_to_the_client_means_each_task_s_own() -> None:
+    full = made_2(layer("a", 1, 2), layer("b", 1, 1, ("a",)))
+    pinned = pin(full, np.array([0, 1, 0, 2]), np.ones(4, dtype=bool))
+    allowed = [[each.allowed for each in task.layers] for task in pinned.tasks]
+    assert allowed == [[("phone-1",), ("edge",)], [("phone-2",), ("cloud",)]]

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import plain
 import psutil
 import pytest
@@ -17,14 +19,17 @@ from typer.testing import CliRunner
 
 from offbench import P1, P2, load
 from offbench.cli import app
+from offbench.evaluation.evaluator import totals_of_many
+from offbench.evaluation.kernel import TOTAL
 from offbench.model.instance import Instance
+from offbench.model.problem import FEASIBLE
 from offbench.runs.conformance import Crew, Fault, Verdict, checks, conformance, findings, instances, limits
 from offbench.runs.conformance.optimum import optimum
 from offbench.runs.conformance.verdict import Refused
 
 HEAD = """import os, random, signal, subprocess, sys, time
 import numpy as np
-from offbench import Infeasible, Solver
+from offbench import GaveUp, Infeasible, Solver
 
 class Mine(Solver):
     "A solver of a test."
@@ -79,7 +84,9 @@ def outcome(crew: Crew, solver: str, title: str) -> Fault | Refused | None:
 def test_an_honest_solver_passes(mine: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LARGE_TIME_LIMIT_S", 60.0)  # for machines that are busy
     verdicts = list(conformance(mine(GOOD)))
-    assert {verdict.outcome for verdict in verdicts} == {"passed"}
+    refused = {verdict.check for verdict in verdicts if verdict.outcome == "refused"}
+    assert {verdict.outcome for verdict in verdicts} == {"passed", "refused"}
+    assert refused == {"constraints that bind", "constraints that no placement keeps", "weights of 0"}
     assert verdicts[0].check == "import" and verdicts[-1].check == "nothing left behind"
     assert len(verdicts) == len(checks()) + 2
 
@@ -262,13 +269,38 @@ def test_a_solver_that_outlives_ctrl_c(mine: Write, crew: Crew, monkeypatch: pyt
 
 
 def test_a_reason_and_too_little_time_are_honest_answers(mine: Write, crew: Crew) -> None:
-    solver = mine("if problem.n_subtasks != 4: raise Infeasible('four, please')\n" + GOOD)
+    solver = mine("if problem.n_subtasks != 4: raise GaveUp('four, please')\n" + GOOD)
     refusal = outcome(crew, solver, "one subtask")
     assert isinstance(refusal, Refused) and str(refusal) == "four, please"
     assert outcome(crew, solver, "one chain") is None
     solver = mine("while problem.n_subtasks > 1000: pass\n" + GOOD)
     refusal = outcome(crew, solver, f"{instances.LARGE} subtasks in {limits.LARGE_TIME_LIMIT_S:g} s")
     assert isinstance(refusal, Refused) and "time-limit" in str(refusal)
+
+
+def test_who_says_that_none_is_feasible_must_be_right(mine: Write, crew: Crew) -> None:
+    liar = mine("raise Infeasible('none keeps all')")
+    for check in ("one chain", "constraints that bind"):
+        fault = outcome(crew, liar, check)
+        assert isinstance(fault, Fault) and fault.what == "said that no placement is feasible, but one is"
+    assert outcome(crew, liar, "constraints that no placement keeps") is None
+
+
+def test_who_finds_none_that_is_feasible_has_none(mine: Write, crew: Crew) -> None:
+    on_clients = mine("search.propose(problem.everything_on(problem.arrays.client))")
+    assert outcome(crew, on_clients, "two phones, measured layers") is None
+    for check in ("constraints that bind", "constraints that no placement keeps"):
+        refusal = outcome(crew, on_clients, check)
+        assert isinstance(refusal, Refused) and "no placement that keeps all constraints" in str(refusal)
+
+
+def test_constraints_of_the_instances_bind() -> None:
+    for make, least, most in ((instances.binding, 0.01, 0.1), (instances.infeasible, 0, 0)):
+        problem = P1(make())
+        rows = np.array(list(product(range(problem.n_servers), repeat=problem.n_subtasks)))
+        share = (totals_of_many(problem, rows)[:, TOTAL.violation] <= FEASIBLE).mean()
+        assert least <= share <= most
+        assert math.isfinite(optimum(problem) or 0) == (most > 0)
 
 
 @pytest.mark.parametrize("make", [instances.one_chain, instances.one_graph, lambda: load("tiny-chains")])
@@ -359,6 +391,6 @@ def test_ctrl_c_ends_it_and_all_that_it_began(number: signal.Signals, code: int,
 
 
 def test_who_refuses_everything_solves_nothing(mine: Write) -> None:
-    verdicts = list(conformance(mine("raise Infeasible('not today')")))
+    verdicts = list(conformance(mine("raise GaveUp('not today')")))
     assert {verdict.outcome for verdict in verdicts} >= {"refused", "failed"}
     assert [str(found) for found in findings(verdicts)] == ["refused every problem that it was given"]

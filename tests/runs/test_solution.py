@@ -46,7 +46,7 @@ def found() -> Solution:
     return solve(parse(handmade.phone()), "srpt", placement=servers, seed=5)
 
 
-def infeasible() -> Solution:
+def given_up() -> Solution:
     """Return a solution without a placement, for a reason."""
     data = handmade.phone()
     del data["servers"][1:3]
@@ -124,7 +124,7 @@ def test_gaps_where_little_is_known() -> None:
     assert (no_bound.best_known, no_bound.certified) == (0.1, None)
     nothing_to_gain = run(reference=known(5, 5))
     assert (nothing_to_gain.best_known, nothing_to_gain.missed_improvement) == (nothing_to_gain.objective, 0)
-    assert (infeasible().missed_improvement, infeasible().certified) == (None, None)
+    assert (given_up().missed_improvement, given_up().certified) == (None, None)
 
 
 def test_run_of_p1_knows_its_reference_and_one_of_p2_has_none() -> None:
@@ -153,9 +153,9 @@ def test_summary_tells_no_more_than_is_known() -> None:
     assert "certified" in run(lower_bound=0.1).summary()
 
 
-def test_infeasible_solution_as_json() -> None:
-    data = strictly(infeasible())
-    assert (data["status"], data["stopped"]) == ("infeasible", "finished")
+def test_solution_of_a_solver_that_gives_up_as_json() -> None:
+    data = strictly(given_up())
+    assert (data["status"], data["stopped"]) == ("no-placement", "finished")
     assert data["reason"] == "the instance has no edge server"
     assert (data["objective"], data["evaluation"], data["placement"], data["gap"]) == (None, None, None, None)
 
@@ -182,7 +182,7 @@ def test_frame_has_a_row_for_each_subtask() -> None:
 
 def test_frame_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no placement"):
-        infeasible().to_frame()
+        given_up().to_frame()
 
 
 def test_summary_shows_as_itself_and_tells_the_numbers() -> None:
@@ -195,7 +195,7 @@ def test_summary_shows_as_itself_and_tells_the_numbers() -> None:
 
 
 def test_summary_tells_why_there_is_no_placement() -> None:
-    assert "the instance has no edge server" in infeasible().summary()
+    assert "the instance has no edge server" in given_up().summary()
 
 
 def test_summary_of_many_servers_and_tasks_is_shown() -> None:
@@ -205,7 +205,7 @@ def test_summary_of_many_servers_and_tasks_is_shown() -> None:
     assert "8 tasks more" in solve(instance, "random", max_evaluations=10).summary()
 
 
-@pytest.mark.parametrize("solution", [found, infeasible])
+@pytest.mark.parametrize("solution", [found, given_up])
 def test_html_tells_the_same(solution: Callable[[], Solution]) -> None:
     html = solution()._repr_html_()
     assert html.startswith("<pre")
@@ -226,7 +226,7 @@ def test_impossible_solutions_are_refused() -> None:
 
 
 def test_objective_of_nothing_is_infinite() -> None:
-    assert infeasible().objective == math.inf
+    assert given_up().objective == math.inf
 
 
 DIVERGING = """

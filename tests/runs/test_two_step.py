@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plain
 import pytest
-from handmade import PAPER_WEIGHTS, instance, layer, link, server, task
+from handmade import DELAY_ALONE, PAPER_WEIGHTS, instance, layer, link, server, task
 
 from experiments._shared.brute_force import best
 from experiments._shared.enumeration import ENUMERATE
@@ -241,10 +241,58 @@ def test_interrupted_run_keeps_what_the_stages_before_found() -> None:
 def test_solver_without_a_placement_says_why() -> None:
     instance = parse({**type_1().model_dump(mode="json", exclude_none=True)})
     solution = solve_two_step(instance, "best-cloud")
-    assert (solution.status, solution.reason) == ("infeasible", "the instance has no cloud server")
+    assert (solution.status, solution.reason) == ("no-placement", "the instance has no cloud server")
 
 
 def test_same_seed_gives_the_same_placement() -> None:
     one, other = (solve_two_step("googlenet", "random", seed=3, max_evaluations=300) for _ in range(2))
     assert one.placement is not None and other.placement is not None
     assert one.placement.servers.tolist() == other.placement.servers.tolist()
+
+
+# Format 2
+
+
+def two_phones(deadline_s: float, memory_mb: float) -> Instance:
+    """Return a fork and a join of two phones that share an edge; the branches weigh 3 MB each, all else nothing."""
+    servers = [
+        server("phone-1", "client"), server("phone-2", "client", ghz=2),
+        {**server("edge", "edge", ghz=8, pool=2), "memory_mb": memory_mb},
+    ]  # fmt: skip
+    layers = [
+        layer("fork", 1, 1),
+        *({**layer(name, 4, 0.5, ("fork",)), "weights_mb": 3, "weights_id": name} for name in ("b", "c")),
+        layer("join", 1, 0, ("b", "c")),
+    ]
+    tasks = [
+        {**task(f"t{i}", *layers, input_mb=1), "client": f"phone-{i}", "deadline_s": deadline_s}
+        for i in (1, 2)
+    ]  # fmt: skip
+    links = [link("client", "edge", 4)]
+    return parse(instance(servers, links, tasks, weights=DELAY_ALONE, format="offbench/2"))
+
+
+def test_two_steps_keep_constraints_of_several_clients() -> None:
+    """Both branches of a task in the edge's 6 MB or on its phone, as one layer; all on phone-1 takes 10 s."""
+    full = two_phones(deadline_s=9, memory_mb=6)
+    found = solve_two_step(full, "annealing", max_evaluations=2000, seed=1)
+    assert found.placement is not None and found.status == "feasible"
+    evaluation = evaluate(P1(full), found.placement)
+    assert evaluation.feasible and evaluation.objective == found.objective
+    assert found.client_only.delay_s == 10 + 5
+    assert [stage.name for stage in found.stages] == ["initial", "secondary"]
+
+
+def test_module_that_fits_nowhere_as_one_layer_is_placed_by_the_second_step() -> None:
+    """On the phone a task takes 10 s and 5 s; the edge holds one branch alone, which makes 10 s less than 9."""
+    full = two_phones(deadline_s=7, memory_mb=3)
+    found = solve_two_step(full, "annealing", max_evaluations=2000, seed=1)
+    assert found.placement is not None and found.feasible
+    assert found.stages[0].solution.status in ("infeasible", "no-placement")
+    assert found.trace[-1].objective == found.objective and found.trace[-1].violation == 0
+
+
+def test_what_is_infeasible_for_the_full_graph_is_told_before_any_stage() -> None:
+    found = solve_two_step(two_phones(deadline_s=0.1, memory_mb=6), "greedy")
+    assert (found.status, found.stages, found.placement) == ("infeasible", (), None)
+    assert "deadline" in found.reason

@@ -40,11 +40,12 @@ class Ran(Answer):
 
     stopped: str
     reason: str
+    infeasible: bool
     servers: list[int] | None
     order: list[int] | None
     objective: float
     lower_bound: float
     seconds: float
     evaluations: int
-    trace: list[tuple[float, int, float, float]]
-    """seconds, evaluations, objective, bound"""
+    trace: list[tuple[float, int, float, float, float]]
+    """seconds, evaluations, objective, bound, violation"""

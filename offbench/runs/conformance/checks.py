@@ -51,6 +51,10 @@ def checks() -> list[Check]:
         "one server": lambda: instances.one_chain(edges=0, clouds=0),
         "no edges": lambda: instances.one_chain(edges=0),
         "no clouds": lambda: instances.one_chain(clouds=0),
+        "two phones, measured layers": instances.phones,
+        "constraints that bind": instances.binding,
+        "constraints that no placement keeps": instances.infeasible,
+        "weights of 0": instances.nothing_weighs,
     }
     tiny = [lambda: load("tiny-graphs"), instances.one_chain]
     medium = [instances.queues, lambda: load("vgg19")]

@@ -131,6 +131,7 @@ def _facts(solution: "Solution") -> dict[str, Any]:
     return {
         "stopped": solution.stopped,
         "reason": solution.reason[:_LONGEST],
+        "infeasible": solution.infeasible,
         "servers": None if placement is None else placement.servers.tolist(),
         "order": order,
         "objective": solution.objective,

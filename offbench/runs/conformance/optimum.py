@@ -1,13 +1,14 @@
-"""The proven optimum of a small problem: all servers, in all dispatch orders."""
+"""The proven optimum of a small problem over feasible placements: all servers, in all dispatch orders."""
 
 import math
 from collections.abc import Iterator
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 
-from offbench.evaluation.evaluator import evaluate_many
-from offbench.model.problem import Ints, Problem
+from offbench.evaluation.evaluator import totals_of_many
+from offbench.evaluation.kernel import TOTAL
+from offbench.model.problem import FEASIBLE, Floats, Ints, Problem
 
 MOST_SUBTASKS = 8
 MOST_SERVERS = 10_000
@@ -15,7 +16,7 @@ MOST_SERVERS = 10_000
 
 
 def optimum(problem: Problem) -> float | None:
-    """Return the least objective there is.
+    """Return the least objective there is of a feasible placement.
 
     Parameters
     ----------
@@ -25,16 +26,20 @@ def optimum(problem: Problem) -> float | None:
     Returns
     -------
     float or None
-        None where there are too many placements.
+        Infinite where no placement is feasible; None where there are too many placements.
     """
     choices = [np.flatnonzero(row) for row in problem.allowed]
     count = math.prod(len(choice) for choice in choices)
     if len(choices) > MOST_SUBTASKS or count > MOST_SERVERS:
         return None
     servers = np.array(list(product(*choices)), dtype=np.int64)
-    first_come = float(evaluate_many(problem, servers).min())
-    in_order = (float(evaluate_many(problem, servers, np.tile(o, (count, 1))).min()) for o in dispatch_orders(problem))
-    return min(first_come, *in_order)
+    orders = (np.tile(order, (count, 1)) for order in dispatch_orders(problem))
+    return min(_least(totals_of_many(problem, servers, order)) for order in chain([None], orders))
+
+
+def _least(totals: Floats) -> float:
+    feasible = totals[:, TOTAL.violation] <= FEASIBLE
+    return float(totals[feasible, TOTAL.objective].min(initial=math.inf))
 
 
 def dispatch_orders(problem: Problem) -> Iterator[Ints]:
@@ -46,6 +51,6 @@ def dispatch_orders(problem: Problem) -> Iterator[Ints]:
         first = len(graph)
         numbers = {layer.name: first + j for j, layer in enumerate(task.layers)}
         graph.add_nodes_from(numbers.values())
-        graph.add_edges_from((numbers[name], numbers[layer.name]) for layer in task.layers for name in layer.inputs)
+        graph.add_edges_from((numbers[name], numbers[layer.name]) for layer in task.layers for name in layer.sources)
     for order in all_topological_sorts(graph):
         yield np.array(order, dtype=np.int64)

@@ -1,5 +1,6 @@
 """One run of a solver, held against what is true of every run."""
 
+import json
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -11,10 +12,10 @@ import numpy as np
 
 from offbench.errors import OffbenchError
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.evaluator import evaluate
+from offbench.evaluation.evaluator import Evaluation, evaluate
 from offbench.evaluation.gaps import contradict, is_optimal
 from offbench.evaluation.references import lookup
-from offbench.model.instance import Instance
+from offbench.model.instance import Instance, parse
 from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.conformance import limits
@@ -69,15 +70,24 @@ class Run:
 
     stopped: str
     reason: str
+    infeasible: bool
+    """whether it says that no placement is feasible"""
     placement: Placement | None
+    """the best feasible one, or as long as none is the one that breaks least"""
     objective: float
+    """infinite without a feasible one"""
     lower_bound: float
     seconds: float
     evaluations: int
-    trace: list[tuple[float, int, float, float]]
-    """seconds, evaluations, objective, bound"""
+    trace: list[tuple[float, int, float, float, float]]
+    """seconds, evaluations, objective, bound, violation"""
     waited_s: float
     """from its start to its answer, by our own clock"""
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it found a feasible placement."""
+        return math.isfinite(self.objective)
 
 
 def attempt(worker: Worker, solver: str, trial: Trial) -> Run | None:
@@ -125,14 +135,16 @@ def required(run: Run | None) -> Run | None:
     Raises
     ------
     Refused
-        If it has no placement, and says why or had too little time.
+        If it has no feasible placement, and says why, or tried in vain.
     Fault
-        If it has none without a reason.
+        If it has proposed none, without a reason.
     """
-    if run is not None and run.placement is None:
+    if run is not None and run.placement is None and not run.infeasible:
         if not run.reason and run.stopped == "finished":
-            raise Fault("ended without a placement and without a reason; raise offbench.Infeasible with one")
+            raise Fault("ended without a placement and without a reason; raise offbench.GaveUp with one")
         raise Refused(run.reason or f"no placement within its {run.stopped}")
+    if run is not None and not run.feasible and not run.infeasible:
+        raise Refused(run.reason or f"proposed no placement that keeps all constraints, and ended ({run.stopped})")
     return run
 
 
@@ -152,10 +164,11 @@ def _is_sound(run: Run) -> None:
     """Check that the trace only gets better, and ends in what was found."""
     for before, after in pairwise(run.trace):
         forwards = before[0] <= after[0] and before[1] <= after[1]
-        if not forwards or not before[2] >= after[2] or not before[3] <= after[3]:
-            raise Fault("its trace isn't one: time and evaluations only rise, the objective only falls")
+        falls = before[2] >= after[2] and before[4] >= after[4]
+        if not forwards or not falls or not before[3] <= after[3]:
+            raise Fault("its trace isn't one: time and evaluations only rise, objective and violation only fall")
     if run.trace:
-        seconds, evaluations, objective, bound = run.trace[-1]
+        seconds, evaluations, objective, bound, _ = run.trace[-1]
         late = seconds > run.seconds or evaluations > run.evaluations
         if late or objective != run.objective or math.isnan(bound):
             raise Fault("its trace ends in something else than what it found")
@@ -168,20 +181,23 @@ def _is_what_it_says(problem: Problem, given: Placement | None, run: Run) -> Non
     if given is not None and not np.array_equal(run.placement.servers, given.servers):
         raise Fault("changed the servers that were given")
     try:
-        objective = evaluate(problem, run.placement).objective
+        evaluation = evaluate(problem, run.placement)
     except OffbenchError as error:
         raise Fault(str(error)) from None
+    objective = evaluation.objective if evaluation.feasible else math.inf
     if objective != run.objective:
         raise Fault("reported an objective that isn't its placement's", f"{run.objective!r} for {objective!r}")
 
 
 def _claims_nothing_false(problem: Problem, run: Run) -> None:
     least, best, client = _proven(problem), _feasible(problem), client_only(problem).objective
+    if run.infeasible and math.isfinite(best):
+        raise Fault("said that no placement is feasible, but one is", f"Q = {best:.6g} is possible")
     if least is not None and contradict(run.objective, least, client_only=client):
         raise Fault(
             "found an objective below the proven optimum; an evaluator is wrong", f"{run.objective} for {least}"
         )
-    claimed = run.placement is not None and is_optimal(run.objective, run.lower_bound, client_only=client)
+    claimed = run.feasible and is_optimal(run.objective, run.lower_bound, client_only=client)
     if claimed and not is_optimal(run.objective, best, client_only=client):
         raise Fault("called a placement optimal that isn't", f"Q = {run.objective:.6g}, but {best:.6g} is possible")
     if math.isnan(run.lower_bound) or contradict(best, run.lower_bound, client_only=client):
@@ -192,22 +208,28 @@ def _claims_nothing_false(problem: Problem, run: Run) -> None:
 
 
 def _proven(problem: Problem) -> float | None:
-    """Return the proven optimum of a small problem; None of a larger one."""
-    return _optimum(problem.instance, tuple(problem.servers.tolist()) if isinstance(problem, P2) else None)
+    """Return the proven optimum of a small problem, infinite where none is feasible; None of a larger one."""
+    return _optimum(problem.instance.to_text(), tuple(problem.servers.tolist()) if isinstance(problem, P2) else None)
 
 
 @cache
-def _optimum(instance: Instance, servers: tuple[int, ...] | None) -> float | None:
+def _optimum(text: str, servers: tuple[int, ...] | None) -> float | None:
+    instance = parse(json.loads(text))
     return optimum(P1(instance) if servers is None else P2(instance, servers))
 
 
 def _feasible(problem: Problem) -> float:
-    """Return the lowest objective that is known to be possible."""
+    """Return the lowest objective that is known to be possible; infinite where none is."""
     least = _proven(problem)
     if least is not None:
         return least
     if isinstance(problem, P2):
-        return evaluate(problem, problem.servers).objective
+        return _objective(evaluate(problem, problem.servers))
     reference = lookup(problem.instance)
-    alone = evaluate(problem, problem.everything_on(problem.arrays.client)).objective
-    return alone if reference is None else min(alone, reference.best_objective)
+    alone = _objective(client_only(problem))
+    known = None if reference is None else reference.best_objective
+    return alone if known is None else min(alone, known)
+
+
+def _objective(evaluation: Evaluation) -> float:
+    return evaluation.objective if evaluation.feasible else math.inf
