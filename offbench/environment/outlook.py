@@ -38,8 +38,8 @@ CONSTRAINT = ConstraintFact()
 def alike(arrays: Arrays) -> Ints:
     """Return where in ``weighed`` what has the same weights as each subtask stands, from and to, shape ``(n, 2)``."""
     found = np.zeros((len(arrays.gcycles), 2), np.int64)
-    for column, side in enumerate(("left", "right")):
-        found[arrays.weighed, column] = np.searchsorted(arrays.weights_of, arrays.weights_of, side)
+    for column, which in enumerate((arrays.weights_of, arrays.weights_of + 1)):
+        found[arrays.weighed, column] = np.searchsorted(arrays.weights_of, which)
     return found
 
 

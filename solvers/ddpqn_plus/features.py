@@ -364,7 +364,7 @@ def _observe_one(
     for s in range(m):
         fact = found[s * width.server + SERVER : (s + 1) * width.server]
         fact[:] = 0
-        fact[CONSTRAINT.memory_left] = fact[CONSTRAINT.deadline_left] = 1
+        fact[CONSTRAINT.memory_left] = fact[CONSTRAINT.deadline_left] = _squash(1.0)
         if p.constrained:
             for i in range(len(CONSTRAINT)):
                 fact[i] = _squash(limits[s, i])

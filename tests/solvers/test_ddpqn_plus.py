@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from experiments._shared.drawn import perturbed
 from offbench import P1, Placement, Search, evaluate, load, solve
-from offbench.environment import Episodes
+from offbench.environment import Episodes, Observer
 from offbench.evaluation.evaluator import prefix_objectives
 from offbench.model.instance import Instance
 from offbench.model.problem import WEIGHT
@@ -22,7 +22,17 @@ from offbench.search.metrics import Diary
 from offbench.solvers.ddpqn_plus import DdpqnPlus
 from offbench.solvers.ddpqn_plus.agent import Agent
 from offbench.solvers.ddpqn_plus.episodes import WindowedEpisodes
-from offbench.solvers.ddpqn_plus.features import GLOBAL, SERVER, ProblemFeatures, ServerObserver, onward_costs
+from offbench.solvers.ddpqn_plus.features import (
+    FACT,
+    GLOBAL,
+    LIMIT,
+    SERVER,
+    ProblemFeatures,
+    ServerObserver,
+    Widths,
+    onward_costs,
+    onward_times,
+)
 from offbench.solvers.ddpqn_plus.learner import SharedLearner, values
 from offbench.solvers.ddpqn_plus.network import Shape
 from offbench.solvers.ddpqn_plus.orders import Orders
@@ -32,6 +42,7 @@ from offbench.solvers.dqn.reference_learner import ReferenceLearner
 
 SMALL: dict[str, Any] = {"episodes": 8, "batch": 16, "memory": 512, "hidden": (6, 5)}
 MOST, ROWS = 4, 24
+NARROW = Widths()
 
 
 class Shared(nn.Module):
@@ -39,14 +50,15 @@ class Shared(nn.Module):
 
     def __init__(self, shape: Shape, weights: np.ndarray) -> None:
         super().__init__()
-        self.dueling = shape.dueling
+        self.dueling, self.widths = shape.dueling, shape.widths
         sizes = [int(np.prod(each)) for each in shape.layers()]
         parts = torch.split(torch.from_numpy(weights.copy()), sizes)
         self.parts = nn.ParameterList(part.view(size) for part, size in zip(parts, shape.layers(), strict=True))
 
     def forward(self, observation: Tensor) -> Tensor:
         a, b, a0, c, c0, d, d0, e, e0, v, w = self.parts
-        f, g = observation[..., :-GLOBAL].reshape(len(observation), -1, SERVER), observation[..., -GLOBAL:]
+        server_, rest = self.widths
+        f, g = observation[..., :-rest].reshape(len(observation), -1, server_), observation[..., -rest:]
         there = f[..., 0]
         number = there.sum(-1, keepdim=True)
         x = torch.relu(f @ a + (g @ b)[..., None, :] + a0)
@@ -61,10 +73,10 @@ class Shared(nn.Module):
         return q
 
 
-def observations(rng: np.random.Generator, rows: int) -> np.ndarray:
+def observations(rng: np.random.Generator, rows: int, seen: Widths = NARROW) -> np.ndarray:
     """Return observations of 2 to MOST servers, as anything but the first fact may be."""
-    drawn = rng.normal(size=(rows, MOST * SERVER + GLOBAL)).astype(np.float32)
-    facts = drawn[:, : MOST * SERVER].reshape(rows, MOST, SERVER)
+    drawn = rng.normal(size=(rows, MOST * seen.server + seen.rest)).astype(np.float32)
+    facts = drawn[:, : MOST * seen.server].reshape(rows, MOST, seen.server)
     there = np.arange(MOST) < rng.integers(2, MOST + 1, size=rows)[:, None]
     facts[..., 0] = 1
     facts[~there] = 0
@@ -75,12 +87,13 @@ def flat(network: Shared) -> np.ndarray:
     return torch.cat([part.detach().reshape(-1) for part in network.parts]).numpy()
 
 
+@pytest.mark.parametrize("constrained", [False, True])
 @pytest.mark.parametrize("dueling", [False, True])
-def test_the_compiled_network_is_the_one_of_its_docstring(dueling: bool) -> None:
+def test_the_compiled_network_is_the_one_of_its_docstring(dueling: bool, constrained: bool) -> None:
     rng = np.random.default_rng(1)
-    shape = Shape(6, 5, dueling)
+    shape = Shape(6, 5, dueling, constrained)
     weights = shape.draw(rng)
-    seen = observations(rng, 50)
+    seen = observations(rng, 50, shape.widths)
     with torch.no_grad():
         expected = Shared(shape, weights)(torch.from_numpy(seen)).numpy()
     np.testing.assert_allclose(values(shape, weights, seen), expected, atol=1e-6)
@@ -97,17 +110,19 @@ LOSSES: list[Literal["mse", "huber"]] = ["mse", "huber"]
     ],
     ids=str,
 )
-def test_forty_updates_follow_autograd(learning: Learning) -> None:
+@pytest.mark.parametrize("constrained", [False, True])
+def test_forty_updates_follow_autograd(learning: Learning, constrained: bool) -> None:
     rng = np.random.default_rng(2)
-    shape = Shape(6, 5, learning.switches.dueling)
+    shape = Shape(6, 5, learning.switches.dueling, constrained)
+    server_, rest = shape.widths
     weights = shape.draw(rng)
     fast = SharedLearner(shape, weights, learning)
     network = Shared(shape, weights)
     slow = ReferenceLearner(network, learning, torch.device("cpu"))
     for _ in range(40):
-        batch = Batch.empty(ROWS, MOST * SERVER + GLOBAL, MOST)
-        batch.observations[:] = observations(rng, 2 * ROWS)
-        there = batch.observations[:, : MOST * SERVER : SERVER] > 0
+        batch = Batch.empty(ROWS, MOST * server_ + rest, MOST)
+        batch.observations[:] = observations(rng, 2 * ROWS, shape.widths)
+        there = batch.observations[:, : MOST * server_ : server_] > 0
         batch.actions = np.array([rng.choice(np.flatnonzero(row)) for row in there[:ROWS]])
         batch.rewards = rng.normal(scale=2, size=ROWS).astype(np.float32)
         batch.discounts = np.where(rng.random(ROWS) < 0.2, 0, 0.9).astype(np.float32)
@@ -256,6 +271,125 @@ def test_rewards_of_a_window_by_hand(baseline: bool, free: list[int]) -> None:
                 reward, discount = got[free[first[row] + i]]
                 assert reward == pytest.approx(expected[i], rel=1e-4, abs=1e-6)
                 assert discount == (0 if i + 2 >= length else gamma**2)
+
+
+@pytest.mark.parametrize("name", ["board", "phones"])
+def test_undiscounted_returns_are_less_by_the_penalty_of_what_is_broken(name: str) -> None:
+    data = load(name).model_dump(mode="json", exclude_none=True)
+    for each in data["tasks"]:
+        each["deadline_s"] = each.get("deadline_s", 1.0) / 4
+    problem, rng = P1(Instance.model_validate(data)), np.random.default_rng(15)
+    rounds = rounds_of(problem, longest=0, steps=1000, penalty=3.0)
+    rounds.begin()
+    while rounds.under_way:
+        transitions = rounds.step(randomly(rounds.masks(), rng))
+    found = [evaluate(problem, row) for row in rounds.placements]
+    assert max(each.violation for each in found) > 0.01
+    np.testing.assert_allclose(
+        transitions.reward[transitions.state == problem.free[0]],
+        [-(each.objective + 3 * each.violation) for each in found],
+        rtol=1e-5,
+    )
+
+
+def test_windows_are_in_what_breaks_least_as_long_as_anything_is_broken() -> None:
+    problem, rng = P1(load("board")), np.random.default_rng(16)
+    rounds = rounds_of(problem, longest=4, whole=0, merge=True, heat=0, episodes=16)
+    rounds.base = problem.everything_on(0)  # 73 MB too much for the board
+    rounds._base_merit = float(problem.merit(*np.array([[q] for q in of(problem, rounds.base)]))[0])
+    violations = [of(problem, rounds.base)[1]]
+    while violations[-1] > 0 and len(violations) < 200:
+        rounds.begin()
+        while rounds.under_way:
+            actions = rounds.exact_actions()
+            rounds.step(randomly(rounds.masks(), rng) if actions is None else actions)
+        violations.append(of(problem, rounds.base)[1])
+    assert violations[0] > violations[-1] == 0
+    assert violations == sorted(violations, reverse=True)
+
+
+def of(problem: P1, servers: np.ndarray) -> tuple[float, float]:
+    found = evaluate(problem, servers)
+    return found.objective, found.violation
+
+
+def test_what_is_about_constraints_stands_behind_the_rest_and_changes_none_of_it() -> None:
+    problem = P1(load("tiny-graphs"))
+    episodes = Episodes(problem, 1)
+    facts = ProblemFeatures(problem, problem.everything_on(0))
+    narrow, wide = ServerObserver([problem]), ServerObserver([problem, P1(load("camera"))])
+    assert (narrow.widths.server, narrow.widths.rest) == (SERVER, GLOBAL)
+    for k in range(problem.n_subtasks):
+        small, large = facts.observe(episodes, narrow)[0], facts.observe(episodes, wide)[0]
+        servers = large[: 3 * wide.widths.server].reshape(3, -1)
+        rest = large[3 * wide.widths.server :]
+        assert (servers[:, :SERVER].ravel() == small[:-GLOBAL]).all()
+        assert (rest[:GLOBAL] == small[-GLOBAL:]).all()
+        log2 = float(np.float32(np.log(2)))  # what a whole share is when it is squashed
+        assert servers[:, SERVER:].tolist() == [[log2, 0, log2, 0, 0, 0, 0]] * 3
+        assert rest[GLOBAL:].tolist() == [*[log2] * 5, 0]
+        episodes.step(np.array([int(problem.allowed[k].argmax())]))
+
+
+def unsquashed(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.sign(values) * np.expm1(np.abs(values))
+    return found
+
+
+@pytest.mark.parametrize("name", ["camera", "phones", "board", "split"])
+def test_what_is_about_constraints_is_what_the_full_layout_says_less_the_least_time_to_come(name: str) -> None:
+    problem, rng = P1(load(name)), np.random.default_rng(17)
+    a, m = problem.arrays, problem.n_servers
+    onward_s = onward_times(*problem.packed, problem.allowed)
+    full = Episodes(problem, 1, Observer([problem], "full"))
+    facts, observer = ProblemFeatures(problem, problem.everything_on(0), penalty=2.0), ServerObserver([problem])
+    for _ in range(problem.n_subtasks):
+        k = int(full.decided[0])
+        right = full.observe()[0, 1 + 7 * m :][: 7 * m + 3]
+        servers = right[: 7 * m].reshape(m, 7).astype(np.float64)
+        servers[:, 2] -= onward_s[k] / a.deadline_s[problem.task_of[k]]
+        servers[:, 6] *= 2 / facts.unit
+        seen = facts.observe(full, observer)[0]
+        got = seen[: m * observer.widths.server].reshape(m, -1)[:, SERVER:]
+        np.testing.assert_allclose(unsquashed(got), servers, rtol=1e-4, atol=1e-4)
+        rest = unsquashed(seen[m * observer.widths.server + GLOBAL :])
+        np.testing.assert_allclose(rest[: LIMIT.energy_spare], right[7 * m :], rtol=1e-4, atol=1e-4)
+        full.step(np.array([rng.choice(np.flatnonzero(problem.allowed[k]))]))
+
+
+def test_a_place_that_breaks_constraints_looks_worse() -> None:
+    # Everything but memory is the same at both edges.
+    data = instance(
+        [server("phone", "client"), *(server(f"edge-{i}", "edge", ghz=4) for i in (1, 2))],
+        [link("client", "edge"), link("edge", "edge")],
+        [task("t", {**layer("a", 4), "weights_mb": 3}, {**layer("b", 4, inputs=("a",)), "weights_mb": 3})],
+        weights=DELAY_ALONE,
+        format="offbench/2",
+    )
+    data["servers"][1]["memory_mb"] = 4
+    problem = P1(Instance.model_validate(data))
+    episodes = Episodes(problem, 1)
+    facts, observer = ProblemFeatures(problem, np.array([0, 0]), penalty=5.0), ServerObserver([problem])
+    episodes.step(np.array([1]))
+    seen = facts.observe(episodes, observer)[0][: 3 * observer.widths.server].reshape(3, -1)
+    now = unsquashed(seen[:, FACT.now])
+    # Twice 3 MB in 4: a violation of a half. A server's own change is what parts them else, 0 s of transfer.
+    assert now[1] - now[2] == pytest.approx(5 * 0.5 / facts.unit, rel=1e-4)
+
+
+def test_least_times_to_come_are_those_of_the_fastest_ways_on() -> None:
+    problem = chain()
+    onward_s = onward_times(*problem.packed, problem.allowed)
+    wide = {**DELAY_ALONE}
+    fast = P1(Instance.model_validate({**problem.instance.model_dump(mode="json", exclude_none=True), "weights": wide}))
+    for s in np.flatnonzero(problem.allowed[0]):
+        delays = [
+            evaluate(fast, (s, d, e)).delay_s
+            for d in np.flatnonzero(problem.allowed[1])
+            for e in np.flatnonzero(problem.allowed[2])
+        ]
+        first = evaluate(fast, (s, 0, 0)).subtasks[0]["completion_s"]
+        assert onward_s[0, s] == pytest.approx(min(delays) - first)
 
 
 def to_decisions(problem: P1, servers: np.ndarray) -> np.ndarray:
