@@ -221,7 +221,7 @@ def _measured(layer: Layer, client: Server, name: str) -> Layer:
     """
     if layer.seconds is None:
         return layer
-    kept = {kind: s for kind, s in layer.seconds.items() if kind in KINDS and kind != client.name}
+    kept: dict[str, float] = {kind: s for kind, s in layer.seconds.items() if kind in KINDS and kind != client.name}
     if client.name in layer.seconds:
         kept[name] = layer.seconds[client.name]
     return layer.model_copy(update={"seconds": kept or None})
