@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from offbench.errors import OffbenchError
-from offbench.model.instance import Coordination, Instance, Kind, Link, Server, Task, Weights
+from offbench.model.instance import KINDS, Coordination, Instance, Kind, Layer, Link, Server, Task, Weights
 
 ENVIRONMENT_SOURCE = (
     "environment and weights: Xue, Wu, Peng, Wolter, DDPQN: An Efficient DNN Offloading Strategy in "
@@ -117,8 +117,12 @@ def compose(
     weights: Weights = PAPER_WEIGHTS,
     coordination: Coordination | None = None,
     source: str = "",
+    own_clients: bool = False,
 ) -> Instance:
-    """Compose an instance in the paper's environment.
+    """Compose an instance in the paper's environment, of format 1 where that can say it all.
+
+    A network of format 2 brings its client along, for which its layers are measured, and of other seconds keeps those
+    of kinds of server; its other servers and its links are left.
 
     Parameters
     ----------
@@ -134,6 +138,8 @@ def compose(
         Of the objective; the paper's if absent.
     source
         Where the numbers come from, beside the networks' own sources.
+    own_clients
+        Whether each task has a client of its own; else those of alike clients share one.
 
     Raises
     ------
@@ -151,23 +157,71 @@ def compose(
     chosen = [networks[i % len(networks)] for i in range(len(arrival_s))]
     names = [network.name for network in chosen]
     several = len(set(names)) < len(names)
+    paper_client, *remote = paper_servers(edges, clouds)
+    clients = _Clients({server.name for server in remote}, own_clients and len(chosen) > 1)
+    theirs = [paper_client if network.format == "offbench/1" else _client_of(network) for network in chosen]
+    of_task = [clients.one_more(client, several=len(set(theirs)) > 1) for client in theirs]
+    format_2 = len(clients.made) > 1 or any(network.format == "offbench/2" for network in chosen)
     tasks = tuple(
         Task(
             name=f"{network.name}-{names[: i + 1].count(network.name)}" if several else network.name,
+            client=of_task[i] if len(clients.made) > 1 else None,
             arrival_s=arrival_s[i],
+            deadline_s=network.tasks[0].deadline_s,
             input_mb=network.tasks[0].input_mb,
-            layers=network.tasks[0].layers,
+            layers=tuple(_measured(layer, _client_of(network), of_task[i]) for layer in network.tasks[0].layers),
         )
         for i, network in enumerate(chosen)
     )
     sources = list(dict.fromkeys(network.source.split("; environment")[0] for network in networks))
     return Instance(
-        format="offbench/1",
+        format="offbench/2" if format_2 else "offbench/1",
         name=name,
         source="; ".join(part for part in (*sources, source, ENVIRONMENT_SOURCE) if part),
-        servers=paper_servers(edges, clouds),
+        servers=(*clients.made, *remote),
         links=paper_links(),
         tasks=tasks,
         weights=weights,
         coordination=coordination or Coordination(),
     )
+
+
+class _Clients:
+    """The clients of an instance that is composed, each with a name of its own."""
+
+    def __init__(self, taken: set[str], own: bool) -> None:
+        self._taken, self._own = taken, own
+        self._shared: dict[Server, str] = {}
+        self.made: list[Server] = []
+
+    def one_more(self, client: Server, several: bool) -> str:
+        """Return the name of the client of one more task; *several*: whether there are others than this one."""
+        if not self._own and client in self._shared:
+            return self._shared[client]
+        # Where there are several none may have the name of their kind.
+        numbered = self._own or (several and client.name in KINDS)
+        name, number = f"{client.name}-1" if numbered else client.name, 1
+        while name in self._taken:
+            number += 1
+            name = f"{client.name}-{number}"
+        self._taken.add(name)
+        self._shared[client] = name
+        self.made.append(client.model_copy(update={"name": name}))
+        return name
+
+
+def _client_of(network: Instance) -> Server:
+    return network.servers[network.client_of[0]]
+
+
+def _measured(layer: Layer, client: Server, name: str) -> Layer:
+    """Return a layer with the seconds that mean something elsewhere: those of its client, now called *name*, and kinds.
+
+    A server that has a kind's name is no kind.
+    """
+    if layer.seconds is None:
+        return layer
+    kept: dict[str, float] = {kind: s for kind, s in layer.seconds.items() if kind in KINDS and kind != client.name}
+    if client.name in layer.seconds:
+        kept[name] = layer.seconds[client.name]
+    return layer.model_copy(update={"seconds": kept or None})

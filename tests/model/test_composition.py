@@ -6,7 +6,7 @@ import pytest
 
 from offbench import OffbenchError, load
 from offbench.model.composition import arrivals, compose, paper_servers
-from offbench.model.instance import Coordination, Weights, parse
+from offbench.model.instance import Coordination, Instance, Weights, parse
 
 
 def test_tasks_arrive_at_once_by_default() -> None:
@@ -106,3 +106,49 @@ def test_no_networks_or_no_tasks_are_refused() -> None:
         compose("made", [], [0.0])
     with pytest.raises(OffbenchError):
         compose("made", [load("alexnet")], [])
+
+
+# Format 2
+
+
+def camera() -> Instance:
+    """Return a network of format 2: two clients, a task of the second, whose time is stated by name and by kind."""
+    servers = [
+        handmade.server("watch", "client"),
+        {**handmade.server("camera", "client", ghz=3, power=5), "idle_power_w": 1, "memory_mb": 50},
+        handmade.server("box", "edge"),
+    ]
+    measured = {**handmade.layer("a", 0, 1), "seconds": {"camera": 0.5, "box": 0.1, "edge": 0.2, "cloud": 0.05}}
+    del measured["gcycles"]
+    tasks = [{**handmade.task("t", measured, handmade.layer("b", 2, 0, ("a",))), "client": "camera", "deadline_s": 3}]
+    links = [handmade.link("client", "edge")]
+    return parse(handmade.instance(servers, links, tasks, format="offbench/2", name="seen"))
+
+
+def test_network_of_format_2_brings_its_client_and_what_is_measured_elsewhere() -> None:
+    made = compose("made", [camera()], [0, 1], edges=2, clouds=1)
+    assert made.format == "offbench/2" and made.servers[0].name == "camera"
+    assert made.servers[0].memory_mb == 50 and len(made.clients) == 1
+    for task in made.tasks:
+        assert task.deadline_s == 3
+        assert task.layers[0].seconds == {"camera": 0.5, "edge": 0.2, "cloud": 0.05}
+    assert parse(made.model_dump(mode="json", exclude_none=True)) == made
+
+
+def test_each_task_has_a_client_of_its_own_where_wanted() -> None:
+    made = compose("made", [camera(), load("alexnet")], [0] * 4, edges=1, clouds=1, own_clients=True)
+    assert [made.servers[s].name for s in made.clients] == ["camera-1", "client-1", "camera-2", "client-2"]
+    assert [task.client for task in made.tasks] == ["camera-1", "client-1", "camera-2", "client-2"]
+    assert made.tasks[2].layers[0].seconds == {"camera-2": 0.5, "edge": 0.2, "cloud": 0.05}
+    parse(made.model_dump(mode="json", exclude_none=True))
+
+
+def test_networks_with_different_clients_share_none() -> None:
+    made = compose("made", [camera(), load("alexnet")], [0] * 4, edges=1, clouds=1)
+    assert [task.client for task in made.tasks] == ["camera", "client-1"] * 2
+
+
+def test_format_1_stays_where_it_says_all() -> None:
+    assert compose("made", [load("alexnet")], [0, 0]).format == "offbench/1"
+    own = compose("made", [load("alexnet")], [0, 0], own_clients=True)
+    assert own.format == "offbench/2" and len(own.clients) == 2

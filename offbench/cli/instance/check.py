@@ -30,11 +30,15 @@ def check(
 
 
 def _size(file: str) -> str:
+    from offbench.bounds.infeasibility import why_infeasible
     from offbench.cli.shared.console import plural
     from offbench.model.instance import load
-    from offbench.model.problem import Problem
+    from offbench.model.problem import P1
 
     instance = load(file)
-    Problem(instance)  # links that carry nothing and scales that overflow show only here
+    problem = P1(instance)  # links that carry nothing and scales that overflow show only here
     servers, tasks = plural(len(instance.servers), "server"), plural(len(instance.tasks), "task")
-    return f"{servers}, {tasks}, {plural(instance.subtasks, 'subtask')}"
+    clients = f" ({plural(len(instance.clients), 'client')})" if len(instance.clients) > 1 else ""
+    size = f"{servers}{clients}, {tasks}, {plural(instance.subtasks, 'subtask')}"
+    why = why_infeasible(problem)
+    return size if why is None else f"{size}; but no placement is feasible: {why}"

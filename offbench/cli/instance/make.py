@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ def make(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the Poisson arrivals; 0 by default.")] = None,
     edges: Annotated[int, typer.Option(metavar="N", help="How many edge servers.")] = 5,
     clouds: Annotated[int, typer.Option(metavar="N", help="How many cloud servers.")] = 5,
+    clients: Annotated[
+        str,
+        typer.Option(metavar="shared|own", help="Whether tasks share a client, or each has one of its own (format 2)."),
+    ] = "shared",
     weights: Annotated[
         str | None, typer.Option(metavar="DELAY,ENERGY,COST", help="Weights of the score; 0.5,0.3,0.2 by default.")
     ] = None,
@@ -40,8 +45,11 @@ def make(
 ) -> None:
     """Compose an instance from networks.
 
-    Client, edges, clouds and links are those of the paper's environment.
+    Client, edges, clouds and links are those of the paper's environment; a network of format 2 brings its own client.
+    The format is offbench/1 where that can say it all, else offbench/2.
     """
+    if clients not in ("shared", "own"):
+        raise OffbenchError(f"--clients: must be shared or own, not '{clients}'")
     _check_counts(dnns, tasks, edges, clouds)
     _check_arrivals(interval, poisson, seed)
     to_stdout = output is None or str(output) == "-"
@@ -55,7 +63,7 @@ def make(
 
     networks = [load(dnn) for dnn in dnns]
     n = tasks if tasks is not None else len(networks)
-    text = _compose(
+    composed = _compose(
         name=name if name is not None else f"{'-'.join(dnn.name for dnn in networks)}-x{n}-e{edges}-c{clouds}",
         networks=networks,
         arrival_s=arrivals(n, interval, poisson, seed or 0),
@@ -64,14 +72,18 @@ def make(
         weights=_weights(weights, objective),
         coordination=_coordination(indicators, root),
         source=f"arrivals: Poisson, {poisson:g} per s, seed {seed or 0}" if poisson is not None else "",
-    ).to_text()
+        own_clients=clients == "own",
+    )
+    text = composed.to_text()
     if output is None or to_stdout:
         typer.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal's encoding
         return
 
+    from offbench.cli.shared.console import plural
     from offbench.cli.shared.files import write
 
     write(output, text)
+    say(f"{output}: format {composed.format}, {plural(len(composed.clients), 'client')}")
 
 
 def _check_counts(dnns: list[str], tasks: int | None, edges: int, clouds: int) -> None:

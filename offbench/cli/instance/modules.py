@@ -49,13 +49,24 @@ def _facts(task: "Task", module: "Module") -> Json:
         "join": None if join is None else join.name,
         "layers": [layers[j].name for j in inside],
         "own": [layers[j].name for j in module.layers],
-        "gcycles": sum(layers[j].gcycles for j in inside),
-        "direct": join is not None and fork in join.inputs,
+        "gcycles": _sum([layers[j].gcycles for j in inside]),
+        "direct": join is not None and (_reads_input(join) if fork is None else fork in join.sources),
         "branches": [
             {"layers": [layer.name for layer in branch], "chain": _is_chain(branch, nested)}
             for branch in _branches([layers[j] for j in inside])
         ],
     }
+
+
+def _sum(gcycles: list[float | None]) -> float | None:
+    """Return the work of layers; None where one is measured and has none stated."""
+    stated = [each for each in gcycles if each is not None]
+    return sum(stated) if len(stated) == len(gcycles) else None
+
+
+def _reads_input(layer: "Layer") -> bool:
+    """Tell whether a layer reads the task's input."""
+    return len(layer.sources) < len(layer.inputs) or not layer.inputs
 
 
 def _branches(inside: "list[Layer]") -> "list[list[Layer]]":
@@ -65,7 +76,7 @@ def _branches(inside: "list[Layer]") -> "list[list[Layer]]":
     names = {layer.name for layer in inside}
     graph: nx.Graph[str] = nx.Graph()
     graph.add_nodes_from(names)
-    graph.add_edges_from((source, layer.name) for layer in inside for source in layer.inputs if source in names)
+    graph.add_edges_from((source, layer.name) for layer in inside for source in layer.sources if source in names)
     number = {name: i for i, found in enumerate(nx.connected_components(graph)) for name in found}
     branches: dict[int, list[Layer]] = {}
     for layer in inside:
@@ -76,7 +87,7 @@ def _branches(inside: "list[Layer]") -> "list[list[Layer]]":
 def _is_chain(branch: "list[Layer]", nested: set[str]) -> bool:
     """Tell whether each layer of a branch that isn't *nested* reads the one before, or a module's ends."""
     own = [layer for layer in branch if layer.name not in nested]
-    return all(layer.inputs == (before.name,) or nested.issuperset(layer.inputs) for before, layer in pairwise(own))
+    return all(layer.sources == (before.name,) or nested.issuperset(layer.sources) for before, layer in pairwise(own))
 
 
 def show_modules(tasks: list[Json]) -> Iterator["RenderableType"]:
@@ -106,7 +117,8 @@ def _table(title: str, modules: list[Json]) -> "Table":
         column.justify = "right"
     for number, module in _numbered(modules, ""):
         branches = f"{len(module['branches'])}{' + direct' if module['direct'] else ''}"
-        table.add_row(number, *_ends(module), str(len(module["layers"])), branches, f"{module['gcycles']:.5g}")
+        gcycles = "" if module["gcycles"] is None else f"{module['gcycles']:.5g}"
+        table.add_row(number, *_ends(module), str(len(module["layers"])), branches, gcycles)
     return table
 
 

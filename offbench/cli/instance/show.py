@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 _TASKS_AT_MOST = 12
 _LAYERS_AT_MOST = 30
+_LINKS_AT_MOST = 30
+# Of more clients those alike are one row, and of so many sorts the rest.
+_CLIENTS_AT_MOST = 6
+_OPTIONAL = (("idle_power_w", "idle W"), ("memory_mb", "memory MB"))
 
 
 def show(
@@ -52,12 +56,13 @@ def _parts(facts: dict[str, Any]) -> Iterator["RenderableType"]:
     if facts["source"]:
         yield f"source: {facts['source']}"
     yield _servers(facts["servers"])
-    yield _links(facts["links"])
+    yield from _links(facts["links"])
+    yield from _limits(facts["limits"])
     yield _objective(facts["weights"], facts["coordination"])
     yield _scales(facts["scales"])
-    yield _tasks(facts["tasks"])
+    yield _tasks(facts["tasks"], several=sum(server["kind"] == "client" for server in facts["servers"]) > 1)
     yield from _critical_paths(facts["tasks"])
-    yield _everything_on(facts["everything_on"])
+    yield _everything_on(facts["everything_on"], facts["constrained"])
     yield from _elsewhere(facts["everything_on"])
     if "layers" in facts:
         yield _layers(facts["layers"])
@@ -78,19 +83,50 @@ def _table(*columns: str, title: str | None = None, left: int = 1) -> "Table":
 
 
 def _servers(servers: list[dict[str, Any]]) -> "Table":
-    table = _table("server", "kind", "GHz", "$/h", "client's W", "pool", left=2)
-    for server in servers:
+    optional = [(name, head) for name, head in _OPTIONAL if any(name in server for server in servers)]
+    table = _table("server", "kind", "GHz", "$/h", "client's W", "pool", *(head for _, head in optional), left=2)
+    for names, server in _alike(servers):
         numbers = (server[name] for name in ("compute_ghz", "price_per_hour", "client_power_w", "pool"))
-        table.add_row(server["name"], server["kind"], *(f"{number:g}" for number in numbers))
+        more = (f"{server[name]:g}" if name in server else "" for name, _ in optional)
+        table.add_row(names, server["kind"], *(f"{number:g}" for number in numbers), *more)
     return table
 
 
-def _links(links: list[dict[str, Any]]) -> "Table":
-    table = _table("link", "MB/s", "$/GB", "client's W")
-    for link in links:
-        price, power = link["price_per_gb"], link["transmit_power_w"]
-        table.add_row(" - ".join(link["between"]), _rate(link), f"{price:g}", f"{power:g}")
-    return table
+def _alike(servers: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the servers, many clients that differ in nothing but their names as one; of many others the first."""
+    clients = [server for server in servers if server["kind"] == "client"]
+    if len(clients) <= _CLIENTS_AT_MOST:
+        yield from ((server["name"], server) for server in servers)
+        return
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for client in clients:
+        groups.setdefault(repr(sorted((client | {"name": ""}).items(), key=str)), []).append(client)
+    for number, group in enumerate(groups.values()):
+        if number == _CLIENTS_AT_MOST and len(groups) > _CLIENTS_AT_MOST + 1:
+            left = list(groups.values())[number:]
+            yield f"... {sum(map(len, left)):,} more, of {len(left):,} sorts", group[0]
+            break
+        first, last = group[0]["name"], group[-1]["name"]
+        yield first if len(group) == 1 else f"{first} ... {last} ({len(group):,})", group[0]
+    yield from ((server["name"], server) for server in servers if server["kind"] != "client")
+
+
+def _links(links: list[dict[str, Any]]) -> Iterator["RenderableType"]:
+    latency = any(link["latency_s"] for link in links)
+    table = _table("link", "MB/s", *(["latency s"] if latency else []), "$/GB", "client's W")
+    for link in links[:_LINKS_AT_MOST]:
+        ends = f"{link['from']} → {link['to']}" if "from" in link else " - ".join(link["between"])
+        late = [f"{link['latency_s']:g}"] if latency else []
+        table.add_row(ends, _rate(link), *late, f"{link['price_per_gb']:g}", f"{link['transmit_power_w']:g}")
+    yield table
+    if len(links) > _LINKS_AT_MOST:
+        yield f"... and {len(links) - _LINKS_AT_MOST:,} more links"
+
+
+def _limits(limits: dict[str, float] | None) -> Iterator[str]:
+    units = {"delay_s": "delay {:g} s", "energy_j": "energy {:g} J", "cost_usd": "cost {:g} $"}
+    if limits:
+        yield f"limits on the totals: {', '.join(units[name].format(value) for name, value in limits.items())}"
 
 
 def _rate(link: dict[str, Any]) -> str:
@@ -116,19 +152,37 @@ def _scales(scales: dict[str, Any]) -> str:
     )
 
 
-def _tasks(tasks: list[dict[str, Any]]) -> "Table":
-    table = _table("task", "shape", "layers", "edges", "forks", "joins", "Gcycles", "output MB", "arrives s", left=2)
+def _tasks(tasks: list[dict[str, Any]], several: bool) -> "Table":
+    """Return a table; *several* clients, weights, what is measured and deadlines are columns where there are some."""
+    optional = [
+        (name, head)
+        for name, head in (("weights_mb", "weights MB"), ("measured", "measured"), ("deadline_s", "deadline s"))
+        if any(task[name] for task in tasks)
+    ]
+    columns = [
+        "layers",
+        "edges",
+        "forks",
+        "joins",
+        "Gcycles",
+        "output MB",
+        "arrives s",
+        *(head for _, head in optional),
+    ]
+    own = ["client"] if several else []
+    table = _table("task", *own, "shape", *columns, left=2 + several)
     for task in tasks[:_TASKS_AT_MOST]:
         counts = (str(task[name]) for name in ("layers", "edges", "forks", "joins"))
         sizes = (f"{task[name]:.5g}" for name in ("gcycles", "output_mb", "arrival_s"))
-        table.add_row(task["name"], task["shape"], *counts, *sizes)
+        more = ("" if task[name] is None else f"{task[name]:.5g}" for name, _ in optional)
+        table.add_row(task["name"], *([task["client"]] if several else []), task["shape"], *counts, *sizes, *more)
     return table
 
 
 def _critical_paths(tasks: list[dict[str, Any]]) -> Iterator[str]:
     """Tell each path once, though many tasks are the same network."""
     if len(tasks) > _TASKS_AT_MOST:
-        yield f"... and {len(tasks) - _TASKS_AT_MOST} more"
+        yield f"... and {len(tasks) - _TASKS_AT_MOST:,} more"
     names: dict[str, list[str]] = {}
     for task in tasks[:_TASKS_AT_MOST]:
         names.setdefault(_critical_path(task["critical_path"]), []).append(task["name"])
@@ -146,12 +200,14 @@ def _critical_path(path: dict[str, Any]) -> str:
     return f"{size}, {path['gcycles']:.5g} Gcycles{share}, {path['client_s']:.4g} s on the client: {ends}"
 
 
-def _everything_on(rows: list[dict[str, Any]]) -> "Table":
-    table = _table("everything on", "server", "delay s", "energy J", "cost $", "Q", left=2)
+def _everything_on(rows: list[dict[str, Any]], constrained: bool) -> "Table":
+    broken = ["violation"] if constrained else []
+    table = _table("everything on", "server", "delay s", "energy J", "cost $", "Q", *broken, left=2)
     for row in rows:
         numbers = (f"{row[name]:.6g}" for name in ("delay_s", "energy_j", "cost_usd", "objective"))
         which = "client" if row["kind"] == "client" else f"best {row['kind']}"
-        table.add_row(which, row["server"], *numbers)
+        violation = [f"{row['violation']:.4g}" if row["violation"] else "none"] if constrained else []
+        table.add_row(which, row["server"], *numbers, *violation)
     return table
 
 
@@ -164,15 +220,33 @@ def _elsewhere(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _layers(layers: list[dict[str, Any]]) -> "Table":
-    table = _table("task", "#", "layer", "Gcycles", "output MB", "inputs", "allowed")
+    measured, weighed = (any(layer[name] for layer in layers) for name in ("seconds", "weights_mb"))
+    optional = [*(["seconds"] if measured else []), *(["weights MB"] if weighed else [])]
+    table = _table("task", "#", "layer", "Gcycles", "output MB", *optional, "inputs", "allowed")
     for column in table.columns[2], *table.columns[5:]:
         column.justify = "left"
     task = None
     for layer in layers:
-        sizes = f"{layer['gcycles']:.5g}", f"{layer['output_mb']:.5g}"
-        inputs = ", ".join(layer["inputs"]) or "(the task's input)"
+        gcycles = "" if layer["gcycles"] is None else f"{layer['gcycles']:.5g}"
+        inputs = ", ".join(map(_input, layer["inputs"])) or "(the task's input)"
         allowed = "all" if layer["allowed"] is None else ", ".join(layer["allowed"])
         name = layer["task"] if layer["task"] != task else ""
-        table.add_row(name, str(layer["number"]), layer["name"], *sizes, inputs, allowed)
+        more = []
+        if measured:
+            more.append(", ".join(f"{server} {value:g}" for server, value in (layer["seconds"] or {}).items()))
+        if weighed:
+            same = f" ({layer['weights_id']})" if layer["weights_id"] else ""
+            more.append(f"{layer['weights_mb']:g}{same}" if layer["weights_mb"] else "")
+        sizes = gcycles, f"{layer['output_mb']:.5g}"
+        table.add_row(name, str(layer["number"]), layer["name"], *sizes, *more, inputs, allowed)
         task = layer["task"]
     return table
+
+
+def _input(entry: str | dict[str, Any]) -> str:
+    """Write one of a layer's inputs, with its size where this reader has its own."""
+    if isinstance(entry, str):
+        return entry
+    if "layer" in entry:
+        return f"{entry['layer']} ({entry['mb']:g} MB)"
+    return f"(the task's input, {entry['input_mb']:g} MB)"
