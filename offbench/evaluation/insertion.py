@@ -103,12 +103,11 @@ def arrive_at(p, made, k, s):
 def find_slot(p, made, k, s, ready_s):
     """Return the slot at place *s* where subtask *k* could start first, and when."""
     station = station_of(p, k, s)
-    first, stop = np.int64(p.slot_start[station]), np.int64(p.slot_start[station + 1])
-    found, found_s = first, np.inf
-    for slot in range(first, stop):
+    found, found_s = np.int64(p.slot_start[station]), np.inf
+    for slot in range(p.slot_start[station], p.slot_start[station + 1]):
         start_s = first_gap(made.gaps, slot, ready_s, p.execution_s[k, s])
         if start_s < found_s:
-            found, found_s = slot, start_s
+            found, found_s = np.int64(slot), start_s
         if start_s == ready_s:
             break
     return found, found_s

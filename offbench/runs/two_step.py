@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from offbench.bounds import infeasibility
 from offbench.errors import OffbenchError
+from offbench.evaluation import infeasibility
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of

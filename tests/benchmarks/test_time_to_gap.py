@@ -39,7 +39,7 @@ def test_time_to_five_percent_on_alexnet(solver: str, benchmark: Any, speeds: Sp
     """From before the solver's import; the first round pays for that, as a user does."""
     instance = load("alexnet")
     reference = lookup(instance)
-    assert reference is not None and reference.proven
+    assert reference is not None and reference.proven and reference.best_objective is not None
     target = reference.best_objective + GAP * (reference.client_only - reference.best_objective)
     reached: list[bool] = []
 

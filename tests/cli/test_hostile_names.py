@@ -229,7 +229,8 @@ def test_references_of_hostile_origin(tmp_path: Path) -> None:
     data["instances"]["alexnet"]["objective_from"]["by"] = PLACE
     file = tmp_path / f"{PLACE}.json"
     file.write_text(json.dumps(data), encoding="utf-8")
-    assert read_references(file).instances["alexnet"].objective_from.by == PLACE
+    found_by = read_references(file).instances["alexnet"].objective_from
+    assert found_by is not None and found_by.by == PLACE
     for verb in ("show", "check"):
         found = run("references", verb, "--file", file)
         assert found.exit_code == 0

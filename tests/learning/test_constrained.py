@@ -60,7 +60,8 @@ def test_both_sorts_are_learnt_from_together_and_a_resumed_training_ends_the_sam
     for instance in both:
         solution = solve(instance, policy=tmp_path / "whole", rollouts=16)
         assert solution.evaluation is not None
-    assert solution.evaluation.violation == evaluate(P1(tight()), solution.evaluation and solution.placement).violation
+        assert solution.placement is not None
+        assert solution.evaluation.violation == evaluate(P1(instance), solution.placement).violation
     with pytest.raises(OffbenchError, match=r"parameter penalty was 2\.0, and is 3\.0 now"):
         trained(tmp_path / "whole", agent, *both, resume=True, parameters={"penalty": 3.0})
 

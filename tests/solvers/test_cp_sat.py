@@ -65,7 +65,7 @@ def filled(layers: int, slots: int, seed: int = 0) -> Instance:
 def test_graph_that_fills_its_slots_is_proven(seed: int) -> None:
     """As graphs of the Standard Task Graph set: HEFT has no idle slot but at the end, and no placement has fewer."""
     instance = filled(layers=60, slots=4, seed=seed)
-    work = sum(layer.gcycles for layer in instance.tasks[0].layers)
+    work = sum(layer.gcycles or 0 for layer in instance.tasks[0].layers)
     found = solve(instance, "cp-sat", time_limit=60)
     assert found.status == "optimal"
     assert found.objective == math.ceil(work / 4)

@@ -62,7 +62,7 @@ def test_orders_that_a_move_reaches(made: Json, data: st.DataObject) -> None:
 @given(instances(), st.data())
 def test_order_of_first_come_first_served_gives_the_same(made: Json, data: st.DataObject) -> None:
     problem = P1(parse(made))
-    assume(all(layer.gcycles > 0 for task in problem.instance.tasks for layer in task.layers))
+    assume(all((layer.gcycles or 0) > 0 for task in problem.instance.tasks for layer in task.layers))
     servers = drawn(problem, data)
     order = order_of(problem, servers)
     assert evaluate(problem, Placement(servers, order)).objective == pytest.approx(

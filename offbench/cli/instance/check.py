@@ -30,8 +30,8 @@ def check(
 
 
 def _size(file: str) -> str:
-    from offbench.bounds.infeasibility import why_infeasible
     from offbench.cli.shared.console import plural
+    from offbench.evaluation.infeasibility import why_infeasible
     from offbench.model.instance import load
     from offbench.model.problem import P1
 
