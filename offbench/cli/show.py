@@ -46,10 +46,12 @@ def show(
 
     found = schedule(facts, given)
     if output is None:
+        from offbench.evaluation.breaches import verdict
         from offbench.report.page import told
         from offbench.report.terminal import gantt_text
 
-        show(f"{placement.stem} on {facts.name}: {told(found)}", gantt_text(found))
+        lines = verdict(facts, given, found.evaluation)
+        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found))
     elif output.suffix == ".html":
         from offbench.report.page import gantt_page
 

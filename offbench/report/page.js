@@ -54,19 +54,25 @@ function strips(instance) {
       const server = facts.servers[s], [task, layer, j] = names[k];
       return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
     }).join("");
-    const gap = run.gap === null || run.gap === undefined ? "" : (100 * run.gap).toFixed(2) + " %";
+    const gap = run.q === null ? "not feasible" : run.gap === null || run.gap === undefined ? "" : (100 * run.gap).toFixed(2) + " %";
     const solver = inHtml(data.solvers[run.solver].name);
     return `<div class=strip><span title="${solver}">${solver}</span><span class=cells>${inside}</span><span>${gap}</span></div>`;
   }).join("");
   at("strip-key").innerHTML = "The best run of each solver, a cell for each layer in the file's order; its gap to the best known on the right. " + serverKey(facts);
 }
 
-const serverKey = (facts) => facts.servers.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
+// Many clients look alike: one entry stands for them.
+function serverKey(facts) {
+  const clients = facts.servers.filter((s) => s.client);
+  const shown = clients.length > 6 ? [{ ...clients[0], name: `${clients.length.toLocaleString("en")} clients` }, ...facts.servers.filter((s) => !s.client)] : facts.servers;
+  return shown.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
+}
 
 function scatter(instance) {
   const place = at("scatter");
   if (!place) return;
-  const runs = data.runs.filter((r) => r.instance === instance);
+  // What breaks constraints is compared with nothing.
+  const runs = data.runs.filter((r) => r.instance === instance && r.q !== null);
   const most = Math.max(...runs.map((r) => r.cost), 1e-300);
   const solvers = [...new Set(runs.map((r) => r.solver))].sort((a, b) => a - b);
   draw(place, {
@@ -89,14 +95,14 @@ function gantt(run) {
   if (!place || !run) return;
   const facts = data.instances[run.instance];
   const names = facts.tasks.flatMap((t) => t.layers.map((l) => (facts.tasks.length > 1 ? `${inPlotly(t.name)} / ${inPlotly(l)}` : inPlotly(l))));
-  const lanes = [...new Set(run.servers.map((s, k) => `${s}/${run.slots[k]}`))].map((p) => p.split("/").map(Number)).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  const lanes = run.rows;
   const rows = [], rowOf = {};
   lanes.forEach(([s, slot]) => {
     if (!(`${s}/in` in rowOf)) { rowOf[`${s}/in`] = rows.length; rows.push(""); }
     rowOf[`${s}/${slot}`] = rows.length;
     rows.push(lanes.filter((l) => l[0] === s).length > 1 ? `${inPlotly(facts.servers[s].name)} · ${slot + 1}` : inPlotly(facts.servers[s].name));
   });
-  const all = run.servers.map((s, k) => k);
+  const all = run.servers.map((s, k) => k).filter((k) => `${run.servers[k]}/in` in rowOf);
   const bar = (ks, from, to, lane, width, extra) => ({
     type: "bar", orientation: "h", base: ks.map((k) => from[k]), x: ks.map((k) => to[k] - from[k]),
     y: ks.map((k) => rowOf[`${run.servers[k]}/${lane(k)}`]), width, showlegend: false, ...extra,
@@ -107,8 +113,18 @@ function gantt(run) {
   const traces = [
     bar(coming, run.sent, run.ready, () => "in", 0.3, { marker: { color: ink("--soft"), opacity: 0.75 }, hovertemplate: hover, text: coming.map((k) => said(k, "input comes for", run.ready[k] - run.sent[k])), textposition: "none" }),
     bar(waiting, run.ready, run.start, () => "in", 0.7, { marker: { color: "rgba(0,0,0,0)", line: { color: ink("--soft"), width: 1 }, pattern: { shape: "/", fgcolor: ink("--soft"), size: 6 } }, hovertemplate: hover, text: waiting.map((k) => said(k, "waits", run.start[k] - run.ready[k])), textposition: "none" }),
-    bar(all, run.start, run.end, (k) => run.slots[k], 0.84, { marker: { color: run.servers.map((s) => facts.servers[s].colour), line: { color: ink("--ground"), width: 0.5 } }, hovertemplate: hover, text: all.map((k) => said(k, "runs", run.end[k] - run.start[k])), textposition: "none" }),
+    bar(all, run.start, run.end, (k) => run.slots[k], 0.84, { marker: { color: all.map((k) => facts.servers[run.servers[k]].colour), line: { color: ink("--ground"), width: 0.5 } }, hovertemplate: hover, text: all.map((k) => said(k, "runs", run.end[k] - run.start[k])), textposition: "none" }),
   ];
+  const due = run.deadlines.filter(([, k]) => `${run.servers[k]}/in` in rowOf);
+  const marks = (late, colour) => {
+    const these = due.filter((d) => d[3] === late);
+    return {
+      type: "scatter", mode: "markers", showlegend: false, x: these.map((d) => d[2]), y: these.map(([, k]) => rowOf[`${run.servers[k]}/${run.slots[k]}`]),
+      marker: { symbol: "line-ns", size: 20, line: { width: 3, color: colour } }, hovertemplate: hover,
+      text: these.map(([task, k, at]) => `deadline of ${inPlotly(facts.tasks[task].name)}: ${at.toPrecision(4)} s, complete at ${run.end[k].toPrecision(4)} s`),
+    };
+  };
+  if (due.length) traces.push(marks(false, ink("--ink")), marks(true, ink("--late")));
   draw(place, {
     data: traces,
     layout: {
@@ -117,7 +133,20 @@ function gantt(run) {
       yaxis: { tickvals: rows.map((_, i) => i).filter((i) => rows[i]), ticktext: rows.filter(Boolean), range: [rows.length - 0.4, -0.6], showgrid: false, zeroline: false },
     },
   });
-  at("gantt-key").innerHTML = "<span><b class=comes></b>input on its way</span><span><b class=waits></b>waits for a slot</span>" + serverKey(facts);
+  const deadlines = due.length ? "<span><b class=due></b>deadline, in the row where its task ends</span><span><b class='due late'></b>missed</span>" : "";
+  const folded = run.folded ? `<span>${inHtml(run.folded)}</span>` : "";
+  at("gantt-key").innerHTML = "<span><b class=comes></b>input on its way</span><span><b class=waits></b>waits for a slot</span>" + deadlines + serverKey(facts) + folded;
+  memories(run);
+}
+
+// A bar for each memory; what is too much goes beyond the mark of its limit.
+function memories(run) {
+  const most = Math.max(1, ...run.memories.map(([, used, admitted]) => used / admitted));
+  at("memories").innerHTML = (run.memories.length ? "<h3>Weights in memory</h3>" : "") + run.memories.map(([name, used, admitted, share]) => {
+    const width = (part) => `${((100 * part) / most).toFixed(2)}%`, name_ = inHtml(name);
+    return `<div class="memory ${used > admitted ? "late" : ""}"><span title="${name_}">${name_}</span><span class=bar><i style="width:${width(used / admitted)}"></i><b style="left:${width(1)}"></b></span>` +
+      `<span>${used.toPrecision(4) / 1} of ${admitted.toPrecision(4) / 1} MB (${share})</span></div>`;
+  }).join("");
 }
 
 function pickRun() { gantt(data.runs.filter((r) => r.instance === at("pick-instance").selectedIndex)[at("pick-run").selectedIndex]); }
@@ -130,7 +159,7 @@ function pickInstance() {
   strips(instance);
   scatter(instance);
   const runs = data.runs.filter((r) => r.instance === instance);
-  at("pick-run").innerHTML = runs.map((r) => `<option>${inHtml(data.solvers[r.solver].name)}, seed ${r.seed}: Q ${r.q.toPrecision(6)}</option>`).join("");
+  at("pick-run").innerHTML = runs.map((r) => `<option>${inHtml(data.solvers[r.solver].name)}, seed ${r.seed}: ${r.q === null ? `not feasible, violation ${r.violation.toPrecision(4)}` : `Q ${r.q.toPrecision(6)}`}</option>`).join("");
   if (runs.length) pickRun();
 }
 

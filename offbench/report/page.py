@@ -12,6 +12,7 @@ from offbench.bench.frame import Results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.bench.tables import Analysis, TitledTable
+from offbench.evaluation.breaches import share_in_words, verdict
 from offbench.files.escaping import in_page, in_script
 from offbench.files.plain import plain
 from offbench.model.instance import Instance
@@ -84,14 +85,16 @@ def gantt_page(title: str, found: Schedule) -> str:
     """Return a page with the Gantt chart of one placement."""
     name = found.instance.name
     data = {"figures": {}, "runs": [{"instance": 0, **bars(found)}], "instances": [facts(found.instance)]}
-    return _page(title, f"{name}: {told(found)}", data)
+    notes = verdict(found.instance, found.placement, found.evaluation)
+    return _page(title, f"{name}: {told(found)}", data, notes=notes)
 
 
 def told(found: Schedule) -> str:
     """Return a placement's numbers in words."""
     e = found.evaluation
+    broken = "" if e.feasible else f"not feasible, violation {e.violation:.4g}: "
     return (
-        f"Q {e.objective:.6g}, delay {e.delay_s:.4g} s, energy {e.energy_j:.4g} J, cost ${e.cost_usd:.4g}, "
+        f"{broken}Q {e.objective:.6g}, delay {e.delay_s:.4g} s, energy {e.energy_j:.4g} J, cost ${e.cost_usd:.4g}, "
         f"makespan {e.makespan_s:.4g} s"
     )
 
@@ -100,7 +103,10 @@ def facts(instance: Instance) -> dict[str, Any]:
     """Return what the page's script needs of an instance."""
     servers = zip(instance.servers, server_letters(instance), server_colours(instance), strict=True)
     return {
-        "servers": [{"name": plain(s.name), "letter": letter, "colour": colour} for s, (letter, _), colour in servers],
+        "servers": [
+            {"name": plain(s.name), "letter": letter, "colour": colour, "client": s.kind == "client"}
+            for s, (letter, _), colour in servers
+        ],
         "tasks": [
             {"name": plain(task.name), "layers": [plain(layer.name) for layer in task.layers]}
             for task in instance.tasks
@@ -112,7 +118,12 @@ def bars(found: Schedule) -> dict[str, Any]:
     """Return a placement in time, as short as can be: a list for each thing, an item for each subtask."""
     times = {"sent": found.sent, "ready": found.ready, "start": found.start, "end": found.end}
     short = {name: [float(f"{value:.6g}") for value in values.tolist()] for name, values in times.items()}
-    return {"servers": found.servers.tolist(), "slots": found.slots.tolist(), **short}
+    deadlines = [[each.task, each.last, float(f"{each.at_s:.6g}"), each.late] for each in found.deadlines]
+    return {
+        "servers": found.servers.tolist(), "slots": found.slots.tolist(), **short, "rows": found.rows,
+        "deadlines": deadlines, "folded": found.folded,
+        "memories": [[plain(use.name), use.used, use.admitted, share_in_words(use.share)] for use in found.memories],
+    }  # fmt: skip
 
 
 def _first_of_all(rows: Sequence[Row]) -> tuple[list[Row], int]:

@@ -1,17 +1,41 @@
 """When each subtask runs, on which slot, and what it waits for: what a Gantt chart draws."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offbench.evaluation.breaches import Use, servers_of, uses
 from offbench.evaluation.evaluator import Evaluation, evaluate
 from offbench.evaluation.kernel import PARTS
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
-from offbench.model.problem import P1
+from offbench.model.problem import FEASIBLE, P1
 
 Floats = NDArray[np.float64]
+
+
+CLIENTS_AT_MOST = 12
+"""clients that have a lane each; more are counted"""
+
+
+class Deadline(NamedTuple):
+    """A task's deadline."""
+
+    task: int
+    last: int
+    """the subtask with which the task is complete"""
+    at_s: float
+    """on the clock of all tasks"""
+    share: float
+    """of the time until it that the task takes: above 1 it is late"""
+
+    @property
+    def late(self) -> bool:
+        """Whether it is missed by more than rounding."""
+        return self.share > 1 + FEASIBLE
 
 
 @dataclass(frozen=True)
@@ -19,8 +43,10 @@ class Schedule:
     """A placement in time; arrays have an item for each subtask, times in seconds."""
 
     instance: Instance
+    placement: Placement
     evaluation: Evaluation
     servers: NDArray[np.int64]
+    """indices of the instance's servers, a client's own subtasks on it"""
     slots: NDArray[np.int64]
     """of its server, from 0 on"""
     sent: Floats
@@ -45,6 +71,54 @@ class Schedule:
         """The (server, slot) pairs that are used, in order."""
         return sorted({(int(s), int(k)) for s, k in zip(self.servers, self.slots, strict=True)})
 
+    @cached_property
+    def clients(self) -> list[int]:
+        """The clients that run something, by their index: those first whose tasks take most of their deadlines."""
+        hurry: dict[int, float] = {}
+        for deadline in self.deadlines:
+            client = self.instance.client_of[deadline.task]
+            hurry[client] = max(hurry.get(client, 0.0), deadline.share)
+        used = {int(s) for s in self.servers if self.instance.servers[s].kind == "client"}
+        return sorted(used, key=lambda s: (-hurry.get(s, 0.0), s))
+
+    @property
+    def rows(self) -> list[tuple[int, int]]:
+        """The `lanes` that are drawn: without those of clients for which there is no room (`CLIENTS_AT_MOST`)."""
+        left = set(self.clients[CLIENTS_AT_MOST:])
+        return [lane for lane in self.lanes if lane[0] not in left]
+
+    @property
+    def folded(self) -> str:
+        """Say of how many clients there is no lane, as they run nothing or are too many; empty for none."""
+        all_clients, used = len(self.instance.clients), len(self.clients)
+        parts = []
+        if used > CLIENTS_AT_MOST:
+            parts.append(f"{used - CLIENTS_AT_MOST:,} more clients run layers")
+        if used < all_clients > 1:
+            idle = all_clients - used
+            parts.append(f"{idle:,} client{' runs' if idle == 1 else 's run'} nothing")
+        return ", ".join(parts)
+
+    @property
+    def memories(self) -> list[Use]:
+        """What each server holds of its memory, those of clients for which there is no room left out."""
+        found = [use for use in uses(self.instance, self.placement, self.evaluation) if use.kind == "memory"]
+        kinds = {server.name: server.kind for server in self.instance.servers}
+        clients = [use for use in found if kinds[use.name] == "client"]
+        left = {use.name for use in clients[CLIENTS_AT_MOST:]}
+        return [use for use in found if use.name not in left]
+
+    @property
+    def deadlines(self) -> "list[Deadline]":
+        """Where each deadline lies, on the row of the layer with which its task is complete."""
+        found, first = [], 0
+        for i, task in enumerate(self.instance.tasks):
+            last, first = first + int(self.end[first : first + len(task.layers)].argmax()), first + len(task.layers)
+            if task.deadline_s is not None:
+                share = (float(self.end[last]) - task.arrival_s) / task.deadline_s
+                found.append(Deadline(i, last, task.arrival_s + task.deadline_s, share))
+        return found
+
 
 def schedule(instance: Instance, placement: Placement) -> Schedule:
     """Return the schedule of a placement, its times by the shared evaluator.
@@ -62,9 +136,11 @@ def schedule(instance: Instance, placement: Placement) -> Schedule:
     # First come, first served: by ready time, then by index.
     order = placement.order if placement.order is not None else np.lexsort((np.arange(len(ready)), ready))
     slots = np.zeros(len(ready), dtype=np.int64)
-    free = [np.zeros(min(server.pool, len(ready))) for server in instance.servers]
+    servers = servers_of(instance, placement)
+    counts = np.bincount(servers, minlength=len(instance.servers)).tolist()
+    free = [np.zeros(min(server.pool, count)) for server, count in zip(instance.servers, counts, strict=True)]
     for k in order:
-        mine = free[placement.servers[k]]
+        mine = free[servers[k]]
         slots[k] = np.argmin(mine)  # the slot that becomes free first (MODEL.md section 3)
         mine[slots[k]] = end[k]
-    return Schedule(instance, evaluation, placement.servers, slots, sent, ready, start, end)
+    return Schedule(instance, placement, evaluation, servers, slots, sent, ready, start, end)

@@ -76,13 +76,17 @@ def gantt_figure(found: Schedule, title: str) -> Any:
     colours, servers = server_colours(found.instance), found.instance.servers
     row_of: dict[tuple[int, int], int] = {}
     names = []
-    for server, slot in found.lanes:
+    held = {use.name: f"\n{use.used:.4g} of {use.admitted:.4g} MB" for use in found.memories}
+    for server, slot in found.rows:
         row_of.setdefault((server, -1), len(row_of))  # above a server's slots: what is on its way or waits
         row_of[server, slot] = len(row_of)
         name = in_matplotlib(servers[server].name)
-        names.append(f"{name} · {slot + 1}" if servers[server].pool > 1 else name)
+        told = held.pop(servers[server].name, "")  # in the first of its rows
+        names.append((f"{name} · {slot + 1}" if servers[server].pool > 1 else name) + told)
     figure, axes = _new(7.2, 0.9 + 0.2 * len(row_of))
     for k, server in enumerate(found.servers.tolist()):
+        if (server, -1) not in row_of:
+            continue
         coming = row_of[server, -1]
         axes.barh(coming, found.ready[k] - found.sent[k], left=found.sent[k], height=0.25, color="0.55", linewidth=0)
         axes.barh(
@@ -93,8 +97,20 @@ def gantt_figure(found: Schedule, title: str) -> Any:
             row_of[server, int(found.slots[k])], found.end[k] - found.start[k], left=found.start[k], height=0.8,
             color=colours[server], edgecolor="white", linewidth=0.3,
         )  # fmt: skip
-    axes.set_yticks([row_of[lane] for lane in found.lanes], names, fontsize=7)
-    axes.set(xlabel="seconds", title=in_matplotlib(title, _TITLE), ylim=(len(row_of) - 0.4, -0.6))
+    for deadline in found.deadlines:
+        row = row_of.get((int(found.servers[deadline.last]), int(found.slots[deadline.last])))
+        if row is not None:
+            colour = "#C00000" if deadline.late else "black"
+            axes.plot(
+                [deadline.at_s] * 2, [row - 0.5, row + 0.5], color=colour, linewidth=1.6, marker="D", markersize=2.5
+            )
+    axes.set_yticks([row_of[lane] for lane in found.rows], names, fontsize=7)
+    words = "seconds" + ("; bars with diamonds: deadlines, red where missed" if found.deadlines else "")
+    axes.set(
+        xlabel=f"{words}; {found.folded}" if found.folded else words,
+        title=in_matplotlib(title, _TITLE),
+        ylim=(len(row_of) - 0.4, -0.6),
+    )
     return figure
 
 

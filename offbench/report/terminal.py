@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from offbench.evaluation.breaches import Use, share_in_words
 from offbench.report.schedule import Schedule
 from offbench.runs.whereabouts import server_letters
 
@@ -19,34 +20,53 @@ def gantt_text(found: Schedule, width: int = 72) -> RenderableType:
         grid.add_row(*line)
     total = float(found.end.max())
     grid.add_row("", Text(f"0{f'{total:.4g} s':>{width - 1}}", style="dim"))
-    return Group(
-        grid, Text("letters: the server runs something, ▏ where it begins; ·: something waits for it", style="dim")
-    )
+    words = "letters: the server runs something, ▏ where it begins; ·: something waits for it"
+    if found.deadlines:
+        words += "; ◆: a deadline, in the row where its task ends, ✗ one that is missed"
+    lines: list[RenderableType] = [grid, Text(words, style="dim")]
+    if found.folded:
+        lines.append(Text(found.folded, style="dim"))
+    if memories := found.memories:
+        lines.append(_memories(memories))
+    return Group(*lines)
+
+
+def _memories(uses: list[Use], width: int = 30) -> Table:
+    """Return a bar for each memory, up to its limit or, where more is held, beyond it."""
+    table = Table("memory", "", "weights MB", title=None)
+    most = max(1.0, *(use.share for use in uses))
+    for use in uses:
+        full, limit = round(use.share / most * width), round(width / most)
+        bar = "█" * min(full, limit) + "░" * (limit - full) + "▓" * (full - limit)
+        style = "red" if use.share > 1 else ""
+        held = f"{use.used:.4g} of {use.admitted:.4g} ({share_in_words(use.share)})"
+        table.add_row(Text(use.name), Text(bar, style=style), Text(held, style=style))
+    return table
 
 
 def _rows(found: Schedule, width: int) -> Iterator[tuple[Text, Text]]:
     letters, servers = server_letters(found.instance), found.instance.servers
     scale = width / max(float(found.end.max()), 1e-300)
     shown: set[int] = set()
-    for server, slot in found.lanes:
+    last_of = {deadline.last: deadline for deadline in found.deadlines}
+    here: dict[int, list[int]] = {}
+    for k, s in enumerate(found.servers.tolist()):
+        here.setdefault(s, []).append(k)
+    for server, slot in found.rows:
         symbol, colour = letters[server]
         cells = [" "] * width
         if server not in shown:  # waiting is shown once, in the server's first row
-            for k in _of(found, server, None):
+            for k in here[server]:
                 for at in range(round(found.ready[k] * scale), round(found.start[k] * scale)):
                     cells[min(at, width - 1)] = "·"
         shown.add(server)
-        for k in _of(found, server, slot):
+        mine = [k for k in here[server] if found.slots[k] == slot]
+        for k in mine:
             first = min(int(found.start[k] * scale), width - 1)
             last = min(max(first, round(found.end[k] * scale) - 1), width - 1)
             cells[first : last + 1] = ["▏" if at == first and last > first else symbol for at in range(first, last + 1)]
+        for deadline in (last_of[k] for k in mine if k in last_of):
+            if deadline.at_s * scale <= width:
+                cells[min(int(deadline.at_s * scale), width - 1)] = "✗" if deadline.late else "◆"
         name = servers[server].name + (f" · {slot + 1}" if servers[server].pool > 1 else "")
         yield Text(name, style=colour), Text("".join(cells), style=colour)
-
-
-def _of(found: Schedule, server: int, slot: int | None) -> list[int]:
-    return [
-        k
-        for k, (s, own) in enumerate(zip(found.servers.tolist(), found.slots.tolist(), strict=True))
-        if s == server and (slot is None or own == slot)
-    ]

@@ -1,4 +1,4 @@
-"""A Pareto front, and where the solvers' placements lie."""
+"""A Pareto front of feasible placements, and where the solvers' placements lie."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from offbench.files.escaping import file_names, in_plotly
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
+from offbench.runs.solution import Solution
 from offbench.runs.solve import solve
 from offbench.search.archive import INDICATORS, Floats, Front, dominated, hypervolume, spread
 from offbench.search.registry import names_with
@@ -146,7 +147,7 @@ def pareto(
     Raises
     ------
     OffbenchError
-        If nothing was found, or no solver here finds a front.
+        If nothing feasible was found, or no solver here finds a front.
     """
     front = Front()
 
@@ -158,7 +159,7 @@ def pareto(
     on_run(finder)
     found = solve(instance, finder, seed=seed, time_limit=time_limit, on_start=collect)
     if not len(front):
-        raise OffbenchError(f"no placement of '{instance.name}' within {time_limit:g} s")
+        raise OffbenchError(_nothing(found, time_limit))
     interrupted = found.stopped == "interrupted"
     problem = P1(instance)
     others: list[Point] = []
@@ -173,10 +174,10 @@ def pareto(
             refusals.append(str(error))
             continue
         interrupted = solution.stopped == "interrupted"
-        if solution.placement is not None:
+        if solution.placement is not None and solution.feasible:
             others.append(_point(problem, front, solution.solver, solution.solver, solution.placement))
         else:
-            refusals.append(f"{name}: {solution.reason or f'no placement within {time_limit_each:g} s'}")
+            refusals.append(f"{name}: {solution.reason or _nothing(solution, time_limit_each)}")
     reference = _reference(problem)
     chosen = spread(front.values, most)
     return Pareto(
@@ -190,6 +191,16 @@ def pareto(
         refusals=tuple(refusals),
         interrupted=interrupted,
     )
+
+
+def _nothing(found: Solution, time_limit: float) -> str:
+    """Say that a run found no placement, or none that is feasible and what the best of the others breaks most."""
+    name = found.instance.name
+    if found.infeasible:
+        return f"no placement of '{name}' keeps all constraints: {found.reason}"
+    if not found.breaches:
+        return f"no placement of '{name}' within {time_limit:g} s"
+    return f"no feasible placement of '{name}' within {time_limit:g} s; the best found breaks most: {found.breaches[0]}"
 
 
 def _point(problem: P1, front: Front, by: str, name: str, placement: Placement) -> Point:

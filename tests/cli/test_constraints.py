@@ -1,0 +1,157 @@
+"""What commands say of placements that break constraints, and of several clients."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from offbench import evaluate, load
+from offbench.cli import app
+from offbench.model.instance import Instance, Limits
+from offbench.model.placement import Placement, load_placement
+from offbench.report.page import gantt_page
+from offbench.report.schedule import CLIENTS_AT_MOST, schedule
+from offbench.runs.conformance import instances
+
+Run = Callable[..., Result]
+
+ON_CLIENTS = """from offbench import Solver
+class OnClients(Solver):
+    'Everything on the clients.'
+    def solve(self, problem, search):
+        search.propose(problem.everything_on(problem.arrays.client))
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    Path("tight.json").write_text(instances.binding().to_text(), encoding="utf-8")
+    Path("in-vain.json").write_text(instances.infeasible().to_text(), encoding="utf-8")
+    Path("phones.json").write_text(phones(20).to_text(), encoding="utf-8")
+    Path("clients.py").write_text(ON_CLIENTS, encoding="utf-8")
+    return lambda *arguments: CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def phones(count: int) -> Instance:
+    """Return so many phones, of two sorts, with a task each."""
+    both = instances.phones(deadline_s=1.0)
+    first, edge, second, cloud = both.servers
+    made = [(first, second)[i % 2].model_copy(update={"name": f"p{i}"}) for i in range(count)]
+    tasks = [
+        both.tasks[i % 2].model_copy(update={"name": f"t{i}", "client": f"p{i}", "layers": _of(both, i)})
+        for i in range(count)
+    ]
+    kinds = [link for link in both.links if not {"phone-1", "phone-2"} & set(link.ends)]
+    return both.model_copy(update={"servers": (*made, edge, cloud), "tasks": tuple(tasks), "links": tuple(kinds)})
+
+
+def _of(both: Instance, i: int) -> Any:
+    return tuple(
+        layer.model_copy(update={"seconds": None, "gcycles": layer.gcycles or 1.0})
+        for layer in both.tasks[i % 2].layers
+    )
+
+
+def printed(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_placement_that_breaks_constraints_is_named_so_and_no_error(run: Run) -> None:
+    """Each phone holds its layers' 24 and 35 MB in 20 MB, and takes 0.8 s and more of the 0.7 s."""
+    assert run("solve", "tight.json", "--solver", "./clients.py", "--output", "p.json").exit_code == 1
+    told = run("evaluate", "tight.json", "p.json")
+    assert told.exit_code == 0, told.stderr
+    second = told.stdout.splitlines()[1]
+    assert second.startswith("not feasible: breaks") and "deadline" in second
+    assert "server 'phone-1' holds 24 MB of weights, its memory is 20 MB (120 %)" in " ".join(told.stdout.split())
+    facts = printed(run("evaluate", "tight.json", "p.json", "--json"))
+    assert facts["feasible"] is False and facts["violation"] > 0
+    assert sum(each["excess"] for each in facts["breaches"]) == pytest.approx(facts["violation"])
+    assert facts["breaches"] == sorted(facts["breaches"], key=lambda each: -each["share"])
+    shown = run("show", "p.json", "tight.json").stdout
+    assert "not feasible" in shown and "✗" in shown and "24 of 20 (120 %)" in shown
+
+
+def test_run_without_a_feasible_placement_tells_what_breaks(run: Run) -> None:
+    result = run("solve", "tight.json", "--solver", "./clients.py", "--output", "p.json")
+    assert result.exit_code == 1
+    assert "no-placement" in result.stdout and "not feasible: breaks" in result.stdout
+    assert "not comparable" in result.stdout and "missed improvement" not in result.stdout
+    assert "nothing feasible was found" in result.stderr
+    data = printed(run("solve", "tight.json", "--solver", "./clients.py", "--json"))
+    assert (data["status"], data["feasible"], data["objective"], data["gap"]) == ("no-placement", False, None, None)
+    assert data["placement"] is not None and data["violation"] == data["evaluation"]["violation"] > 0
+    assert data["trace"][-1][2] is None and data["trace"][-1][4] == data["violation"]
+    placement = load_placement("p.json", load("tight.json"))
+    assert evaluate(load("tight.json"), placement).violation == data["violation"]
+    quiet = run("solve", "tight.json", "--solver", "./clients.py", "--quiet")
+    assert quiet.stdout == "" and "least violation" in quiet.stderr and "most: " in quiet.stderr
+
+
+def test_what_is_proven_infeasible_says_so(run: Run) -> None:
+    result = run("solve", "in-vain.json", "--solver", "milp", "--time-limit", 60)
+    assert result.exit_code == 1
+    assert "infeasible" in result.output and "no placement keeps all constraints" in " ".join(result.output.split())
+
+
+def test_dispatch_order_can_make_a_placement_feasible(run: Run) -> None:
+    data = printed(run("solve", "tight.json", "--solver", "./clients.py", "--p2", "fcfs", "--json"))
+    assert data["status"] == "no-placement"
+    assert (data["p2"]["objective_before"], data["p2"]["gain"]) == (None, None)
+
+
+def test_front_is_of_feasible_placements(run: Run) -> None:
+    found = run("pareto", "tight.json", "--solver", "./clients.py", "--time-limit", 3, "--output", "front")
+    assert found.exit_code == 0, found.stderr
+    assert "no feasible placement of 'two phones, tight'" in found.stderr
+    for file in Path("front/placements").iterdir():
+        assert evaluate(load("tight.json"), load_placement(file, load("tight.json"))).feasible
+    none = run("pareto", "in-vain.json", "--time-limit", 1, "--output", "none")
+    assert none.exit_code == 2 and "no feasible placement of" in none.stderr
+
+
+def test_many_clients_alike_are_one_row(run: Run) -> None:
+    shown = run("instance", "show", "phones.json").stdout
+    assert "p0 ... p18 (10)" in shown and "p1 ... p19 (10)" in shown
+    assert "client → edge" in shown and "latency s" in shown and "deadline" in shown
+    assert "p7 " not in shown.split("critical path")[0].split("GHz")[0]
+    told = run("solve", "phones.json", "--solver", "./clients.py", "--output", "p.json").stdout
+    assert "L 20 clients" in told
+    assert "8 more clients run layers" in run("show", "p.json", "phones.json").stdout
+    assert (
+        run("instance", "check", "phones.json").stdout
+        == "phones.json: fine: 22 servers (20 clients), 20 tasks, 70 subtasks\n"
+    )
+
+
+def test_limits_and_measured_layers_are_shown(run: Run) -> None:
+    told = run("instance", "show", "tight.json", "--layers").stdout
+    assert "limits on the totals: energy 2.5 J" in told
+    assert "memory MB" in told and "idle W" in told
+    data = printed(run("instance", "show", "tight.json", "--json"))
+    assert data["limits"] == {"energy_j": 2.5} and data["format"] == "offbench/2"
+    assert [task["client"] for task in data["tasks"]] == ["phone-1", "phone-2"]
+
+
+def test_check_tells_what_can_not_be(run: Run) -> None:
+    tight = instances.phones(limits=Limits(energy_j=1e-6)).to_text()
+    Path("cold.json").write_text(tight, encoding="utf-8")
+    told = run("instance", "check", "cold.json")
+    assert told.exit_code == 0 and "no placement is feasible: the limit of 1e-06 J" in told.stdout
+
+
+def test_gantt_has_a_lane_for_each_client_and_marks_deadlines() -> None:
+    """Of 20 phones that run their own layers 12 have a lane; a deadline lies 1 s after each arrival."""
+    many = phones(20)
+    found = schedule(many, Placement([0] * many.subtasks))
+    assert len(found.lanes) == 20 and len(found.rows) == CLIENTS_AT_MOST
+    assert found.folded == "8 more clients run layers"
+    assert [deadline.at_s for deadline in found.deadlines] == [task.arrival_s + 1 for task in many.tasks]
+    assert all(deadline.late == (deadline.share > 1) for deadline in found.deadlines)
+    assert gantt_page("p", found).count("8 more clients run layers") == 1
+    slots = {(int(s), int(slot)) for s, slot in zip(found.servers, found.slots, strict=True)}
+    assert slots == {(s, 0) for s in range(20)}  # they don't queue for one another
