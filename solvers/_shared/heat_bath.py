@@ -13,6 +13,7 @@ from offbench import P1, Placement, Search, load
 from offbench.evaluation.delta import segments_of
 from offbench.evaluation.held_weights import cells_of
 from offbench.model.problem import Problem
+from offbench.search import greedy
 from offbench.solvers._shared.moves import move, order_of
 from offbench.solvers._shared.walk import Choices, Moves, Prices, Walker, walk
 
@@ -20,8 +21,8 @@ Ints = NDArray[np.int64]
 
 # How often a stretch is dealt out, by default.
 DEAL = 1.0
-# Subtasks moved in turn to see what difference a move makes.
-_SAMPLE = 200
+# Subtasks moved in turn to see what difference a move makes; fewer where that scores more subtasks than so many.
+_SAMPLE, _SAMPLE_SUBTASKS = 200, 10_000_000
 # Random numbers drawn for each step of a walk; after that many they are used again.
 _DRAWS = 30
 # A walk scores about this many subtasks, some milliseconds, between two looks at the clock.
@@ -78,7 +79,8 @@ class HeatBath:
 
         What breaking constraints costs begins with that.
         """
-        subtasks = self._search.rng.choice(self._problem.free, size=_SAMPLE)
+        one = self._problem.n_servers * self._problem.n_subtasks
+        subtasks = self._search.rng.choice(self._problem.free, size=max(1, min(_SAMPLE, _SAMPLE_SUBTASKS // one)))
         values = [self._search.propose_violations(move(self._problem, self.servers, int(k)))[0] for k in subtasks]
         differences = np.concatenate([each - each.min() for each in values])
         typical = float(np.median(differences[differences > 0])) if (differences > 0).any() else 1.0
@@ -125,6 +127,7 @@ def prices_of(per_violation: float) -> Prices:
 
 
 def warm_up() -> None:
-    """Load the compiled walk, or compile it if it never ran here."""
+    """Load the compiled walk and the greedy that most begin with, or compile them if they never ran here."""
+    greedy.warm_up()
     problem = P1(load("tiny-chains"))
     HeatBath(problem, Search(problem), problem.everything_on(problem.arrays.client), 2).steps(1, 1.0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search, evaluate
 from offbench.model.problem import Problem
-from offbench.search.greedy import greedy
+from offbench.search.greedy import greedy_placement
 from offbench.solvers._shared.walk import NEAR
 
 Ints = NDArray[np.int64]
@@ -70,13 +70,23 @@ def order_of(problem: Problem, servers: Ints) -> Ints:
     """Return the dispatch order in which first come, first served starts the subtasks; ties as they were booked."""
     rows = evaluate(problem, Placement(servers)).subtasks
     ready = np.array([row["start_s"] - row["queueing_s"] for row in rows])
-    return np.lexsort((np.arange(len(servers)), ready))
+    # What takes no time can be ready with what reads it; by rounding it would be behind that.
+    a, n = problem.arrays, problem.n_subtasks
+    layer = a.input_of < n
+    readers = np.repeat(np.arange(n), np.diff(a.input_start.astype(np.int64)))[layer]
+    for source, reader in zip(a.input_of[layer].tolist(), readers.tolist(), strict=True):
+        if ready[source] > ready[reader]:
+            ready[reader] = ready[source]
+    return np.lexsort((np.arange(n), ready))
 
 
 def start(problem: Problem, search: Search) -> Ints:
     """Propose everything on each server, then the greedy's placement; return the best of them."""
     rows = np.array([problem.everything_on(s) for s in range(problem.n_servers)])
     values = search.propose_many(rows)
-    servers = greedy(search)
+    found = greedy_placement(search)
+    servers = found.servers
+    if found.order is not None:  # as of a large instance; what goes on from here is served as it comes
+        search.propose(found)
     best: Ints = servers if search.propose(servers) < values.min() else rows[values.argmin()]
     return best

@@ -31,7 +31,7 @@ _LONGER = 2
 # Kinds of constraints.
 _MEMORY, _DEADLINE, _LIMIT = 0, 1, 2
 # After so many steps prices change, by that factor; they rise where more than that share of the steps broke something.
-_ROUND, _FACTOR, _BROKEN = 20, 1.2, 0.5
+_ROUND, _FACTOR, _BROKEN = 20, 1.05, 0.05
 
 
 class Choices(NamedTuple):

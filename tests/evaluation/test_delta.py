@@ -182,7 +182,7 @@ def test_what_is_broken_gets_dearer_and_what_is_kept_cheaper() -> None:
     problem, prices = P1(parse(made)), prices_of(1.0)
     rng, servers_ = np.random.default_rng(1), np.array([1, 1])
     walker = Walker(servers_, np.empty(0, np.int64), servers_.copy(), np.empty(0, np.int64), np.empty(1), np.empty(3))
-    moves = Moves(2, 0.0, 1.0, rng.random((200, 3)), rng.gumbel(size=40))
+    moves = Moves(2, 0.0, 1.0, rng.random((1_000, 3)), rng.gumbel(size=40))
     how = segments_of(problem), cells_of(problem), choices_of(problem), moves, prices
     walk(*problem.packed, *how, walker, False, 10**9)
     memory, deadlines, limits = prices.per_violation

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import instances
 
+from experiments._shared.binding import binding_data
 from experiments._shared.brute_force import dispatch_orders
 from offbench import P1, Placement, evaluate
 from offbench.model.instance import parse
@@ -68,3 +69,23 @@ def test_order_of_first_come_first_served_gives_the_same(made: Json, data: st.Da
     assert evaluate(problem, Placement(servers, order)).objective == pytest.approx(
         evaluate(problem, Placement(servers)).objective, abs=1e-9
     )
+
+
+@given(instances(), st.data())
+def test_order_of_first_come_first_served_is_one(made: Json, data: st.DataObject) -> None:
+    """Also where layers take no time, which are ready with what reads them, but for rounding."""
+    for task in made["tasks"]:
+        task["arrival_s"] = task["arrival_s"] / 3 + 0.1
+        for layer in task["layers"][1::2]:
+            layer["gcycles"] = 0
+    problem = P1(parse(made))
+    servers = drawn(problem, data)
+    evaluate(problem, Placement(servers, order_of(problem, servers)))  # refuses what is no order
+
+
+def test_order_is_one_where_rounding_would_break_it() -> None:
+    problem = P1(parse(binding_data(34)))
+    rng = np.random.default_rng(34)
+    for _ in range(40):
+        servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
+        evaluate(problem, Placement(servers, order_of(problem, servers)))
