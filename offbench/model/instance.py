@@ -106,7 +106,7 @@ class Instance(Fact):
 
     @cached_property
     def places(self) -> tuple[int, ...]:
-        """What a subtask chooses among, as indices of servers: the first client stands for the task's own.
+        """What a subtask chooses among, as indices of servers; the first client stands for the task's own.
 
         With one client these are the servers. Placements, arrays and actions count places, so that they grow with the
         remote servers and not with the clients.
