@@ -59,12 +59,12 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
             bounds = [_Told(known.best_bound, f"{REFERENCE} ({known.bound_from.by})", REFERENCE), *bounds]
         objective, objective_by, objective_of = min(objectives, default=_NOTHING, key=lambda told: told.value)
         bound, bound_by, bound_of = max(bounds, default=_NOTHING, key=lambda told: told.value)
-        in_vain = _in_vain(runs, known)
-        if in_vain is not None and not math.isnan(objective):
+        nobody = _proof_of_none(runs, known)
+        if nobody is not None and not math.isnan(objective):
             raise Contradiction(
-                f"{instance}: {in_vain.by} says that no placement is feasible, but {objective_by} has one: one of them "
+                f"{instance}: {nobody.by} says that no placement is feasible, but {objective_by} has one: one of them "
                 "is wrong, and no statistic means anything",
-                [in_vain.of, objective_of],
+                [nobody.of, objective_of],
             )
         told = runs["client_only"].dropna()
         client_only = known.client_only if known is not None else told.iloc[0] if len(told) else math.nan
@@ -104,7 +104,12 @@ def _numbers(runs: "pd.DataFrame", column: str) -> list[_Told]:
     ]
 
 
-def _in_vain(runs: "pd.DataFrame", known: Reference | None) -> _Told | None:
+def in_vain(table: "pd.DataFrame") -> set[str]:
+    """Return the instances of which a run has proven that no placement is feasible."""
+    return set(table.loc[table["status"] == "infeasible", "instance"])
+
+
+def _proof_of_none(runs: "pd.DataFrame", known: Reference | None) -> _Told | None:
     """Return who has proven that no placement is feasible, if somebody has."""
     if known is not None and known.infeasible_from is not None:
         return _Told(math.inf, f"{REFERENCE} ({known.infeasible_from.by})", REFERENCE)
@@ -127,15 +132,17 @@ def with_gaps(table: "pd.DataFrame", known: "pd.DataFrame") -> "pd.DataFrame":
     pandas.DataFrame
         With *to_optimum*, the missed improvement against a proven optimum, NaN where none is proven;
         *to_best_known*, the same against the best known value, proven or not; *to_bound*, against the best bound
-        (certified). Infinite where the run has no feasible placement, NaN where there is nothing to compare with.
+        (certified). Infinite where the run has no feasible placement, NaN where there is nothing to compare with, as
+        where it is proven that none is feasible.
     """
+    hopeless = in_vain(table)
     gaps: dict[str, list[float]] = {"to_optimum": [], "to_best_known": [], "to_bound": []}
     for instance, objective, status in zip(table["instance"], table["objective"], table["status"], strict=True):
         facts = known.loc[instance]
         found = math.inf if math.isnan(objective) else float(objective)
         missed = _gap(missed_improvement, found, facts["client_only"], facts["best_known"])
         bounded = _gap(certified, found, facts["client_only"], facts["bound"])
-        if status in UNTRIED:
+        if status in UNTRIED or instance in hopeless:
             missed = bounded = math.nan
         gaps["to_optimum"].append(missed if facts["proven"] else math.nan)
         gaps["to_best_known"].append(missed)

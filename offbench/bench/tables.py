@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from offbench.bench.best import UNTRIED, best, gap_traces, with_gaps
+from offbench.bench.best import UNTRIED, best, gap_traces, in_vain, with_gaps
 from offbench.bench.frame import Results, traces
 from offbench.bench.statistics.anytime import primal_integral
 from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
@@ -71,7 +71,7 @@ def analyse(
     wide = blocks(compared, "to_best_known") if len(compared) else None
     ranking = friedman(wide) if wide is not None and wide.shape[1] > 1 else None
     found = [
-        _outcomes(table, results.constrained),
+        _outcomes(table, results.constrained - in_vain(table)),
         _known(known, results.elsewhere),
         _gaps(table, results),
         _summary(table, compared, ranking),
@@ -103,7 +103,10 @@ def _outcomes(table: "pd.DataFrame", constrained: frozenset[str]) -> TitledTable
     if not constrained:
         return TitledTable("runs", "What became of the planned runs", frame)
     frame["feasible_share"] = frame["solver"].map(_feasible(table[table["instance"].isin(constrained)]))
-    note = "share feasible: of the runs on instances with constraints those that found a placement which keeps them"
+    note = (
+        "share feasible: of the runs on instances with constraints those that found a placement which keeps them; "
+        "without instances of which a run has proven that none does"
+    )
     return TitledTable("runs", "What became of the planned runs", frame, (note,))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,20 @@ def test_proof_that_none_is_feasible_contradicts_a_feasible_placement() -> None:
     with pytest.raises(Contradiction, match="no placement is feasible, but fine, seed 0") as caught:
         analysed(row(solver="wrong", objective=None, status="infeasible"), row(solver="fine"))
     assert len(caught.value.culprits) == 2
+
+
+def test_constraints_add_the_share_of_feasible_runs_and_what_is_proven_in_vain_is_no_failure() -> None:
+    """On "c" one of two runs found a placement; of "v" it is proven that there is none; "x" has no constraints."""
+    rows = [row("c", "a", 0), row("c", "a", 1, objective=None, status="timeout", violation=0.5), row("x", "a")]
+    rows += [row("v", "a", objective=None, status="timeout"), row("v", "b", objective=None, status="infeasible")]
+    found = analyse(replace(of(*rows), constrained=frozenset(("c", "v"))), {})
+    assert found.table["feasible"].tolist() == [True, False, False, False, True]
+    assert found.table["violation"].tolist()[:2] == [0, 0.5]
+    table = block(found, "gaps").frame.set_index(["instance", "solver"])
+    assert table.loc[("c", "a"), "feasible_share"] == 0.5 and math.isnan(table.loc[("x", "a"), "feasible_share"])
+    assert math.isnan(table.loc[("v", "a"), "to_bound"])
+    assert block(found, "runs").frame.set_index("solver").loc["a", "feasible_share"] == 0.5
+    assert "feasible_share" not in block(analysed(*rows), "gaps").frame
 
 
 def test_no_status_vanishes() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import handmade
 import pytest
 
-from offbench import P1, OffbenchError, Placement, evaluate
+from offbench import P1, OffbenchError, Placement, evaluate, solve
 from offbench.bounds.relaxation import Relaxation
+from offbench.evaluation.client_only import client_only
 from offbench.evaluation.references import Reference, References, faults_of
-from offbench.model.instance import Instance, parse
+from offbench.model.instance import Instance, Limits, parse
+from offbench.model.placement import PlacementFile
 from offbench.model.problem import Problem
+from offbench.runs.conformance import instances
 from offbench.runs.update_references import (
     Effort,
     begin,
@@ -22,6 +25,7 @@ from offbench.runs.update_references import (
     origin,
     with_bound,
     with_placement,
+    with_proof,
 )
 from offbench.search.budget import BoundError
 from offbench.search.search import Search
@@ -250,3 +254,39 @@ def test_interrupt_of_a_relaxation_keeps_its_bound(instance: Instance, reference
 def test_wrong_parameter_is_a_users_mistake(instance: Instance, reference: Reference) -> None:
     with pytest.raises(OffbenchError, match="no parameter 'lrr'"):
         improve(instance, reference, Effort(["greedy"], parameters={"lrr": "1"}))
+
+
+# Format 2
+
+
+def test_only_what_is_feasible_becomes_a_reference() -> None:
+    tight = instances.binding()
+    begun = begin(tight)
+    assert (begun.best_objective, begun.placement, begun.objective_from) == (None, None, None)
+    problem = P1(tight)
+    by = origin("somebody", "elsewhere")
+    assert with_placement(begun, tight, Placement(problem.everything_on(0)), by) is begun
+    found = solve(tight, "annealing", max_evaluations=3000)
+    assert found.feasible and found.placement is not None
+    better = with_placement(begun, tight, found.placement, by)
+    assert better.best_objective == found.objective and list(faults_of(better, tight)) == []
+    with pytest.raises(BoundError, match="no placement is feasible"):
+        with_proof(better, by)
+    wrong = better.model_copy(
+        update={"placement": begun_with(tight, problem), "best_objective": client_only(problem).objective}
+    )
+    assert any("breaks constraints" in fault for fault in faults_of(wrong, tight))
+
+
+def begun_with(instance: Instance, problem: P1) -> PlacementFile:
+    return PlacementFile.model_validate(Placement(problem.everything_on(0)).to_file(instance))
+
+
+def test_proof_that_none_is_feasible_is_kept() -> None:
+    cold = instances.phones(limits=Limits(energy_j=1e-6))
+    improved = improve(cold, begin(cold), Effort(["greedy", "fcfs"], time_limit=5))
+    assert improved.reference.infeasible_from is not None and improved.reference.placement is None
+    assert list(faults_of(improved.reference, cold)) == [] and improved.failures == ()
+    assert "no placement is feasible" in ", ".join(changes(None, improved.reference))
+    text = References(instances={"cold": improved.reference}).to_text()
+    assert References.model_validate_json(text).instances["cold"] == improved.reference
