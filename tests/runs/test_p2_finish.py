@@ -29,6 +29,7 @@ def test_gain_is_what_the_order_saves(p2: str) -> None:
     assert solution.evaluation.delay_s == 10
     assert solution.p2 is not None
     assert solution.p2.gain == pytest.approx((17 - 10) / 8)  # the scale is the longest layer
+    assert solution.p2.objective_before is not None and solution.p2.gain is not None
     assert solution.objective == pytest.approx(solution.p2.objective_before - solution.p2.gain)
     assert solution.trace[-1].objective == solution.objective
     assert solution.problem == "P1"
@@ -48,7 +49,7 @@ def test_both_keep_one_budget() -> None:
     assert solution.p2 is not None
     assert solution.evaluations == 3_000
     assert 200 <= solution.p2.evaluations <= 400
-    assert solution.p2.gain >= 0
+    assert solution.p2.gain is not None and solution.p2.gain >= 0
     assert solution.placement is not None
     assert evaluate(P1(solution.instance), solution.placement).objective == solution.objective
 

@@ -10,7 +10,7 @@ import pytest
 from offbench import P1, OffbenchError, Placement, evaluate, solve
 from offbench.bounds.relaxation import Relaxation
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.references import Reference, References, faults_of
+from offbench.evaluation.references import Origin, Reference, References, faults_of
 from offbench.model.instance import Instance, Limits, parse
 from offbench.model.placement import PlacementFile
 from offbench.model.problem import Problem
@@ -32,6 +32,18 @@ from offbench.search.search import Search
 
 Write = Callable[[str, Any], Path]
 BY = origin("a test", "elsewhere")
+
+
+def q(reference: Reference) -> float:
+    """Return the best objective, which there is."""
+    assert reference.best_objective is not None
+    return reference.best_objective
+
+
+def whose(reference: Reference) -> Origin:
+    """Return where that is from."""
+    assert reference.objective_from is not None
+    return reference.objective_from
 
 
 @pytest.fixture
@@ -84,7 +96,7 @@ def test_only_a_lower_objective_is_taken(instance: Instance, reference: Referenc
     assert reference.objective_from == BY
     assert with_placement(reference, instance, third, origin("worse", "elsewhere")) is reference
     assert with_placement(reference, instance, second, origin("the same", "elsewhere")) is reference
-    assert with_placement(reference, instance, best, BY).best_objective < reference.best_objective
+    assert q(with_placement(reference, instance, best, BY)) < q(reference)
 
 
 def test_only_a_higher_bound_is_taken(reference: Reference) -> None:
@@ -96,23 +108,23 @@ def test_only_a_higher_bound_is_taken(reference: Reference) -> None:
 
 
 def test_meeting_proves(instance: Instance, reference: Reference) -> None:
-    proven = with_bound(reference, reference.best_objective - 1e-7 * abs(reference.best_objective), BY)
+    proven = with_bound(reference, q(reference) - 1e-7 * abs(q(reference)), BY)
     assert proven.proven
-    assert not with_bound(reference, reference.best_objective - 1e-3, BY).proven
+    assert not with_bound(reference, q(reference) - 1e-3, BY).proven
     assert list(faults_of(proven, instance)) == []
 
 
 def test_bound_above_by_rounding_is_taken_as_the_objective(reference: Reference) -> None:
-    assert with_bound(reference, reference.best_objective + 1e-12, BY).best_bound == reference.best_objective
+    assert with_bound(reference, q(reference) + 1e-12, BY).best_bound == q(reference)
 
 
 def test_contradiction_names_both(instance: Instance, reference: Reference) -> None:
-    above = reference.best_objective + 0.1
+    above = q(reference) + 0.1
     with pytest.raises(BoundError) as caught:
         with_bound(reference, above, origin("relaxed", "relaxation"))
     for part in (repr(above), "relaxed", repr(reference.best_objective), "everything on the client"):
         assert part in str(caught.value)
-    bounded = with_bound(reference, reference.best_objective, BY)
+    bounded = with_bound(reference, q(reference), BY)
     with pytest.raises(BoundError, match="lies above the objective"):
         with_placement(bounded, instance, by_objective(instance)[0], BY)
 
@@ -129,7 +141,7 @@ def test_merge_takes_the_better_of_each(instance: Instance, reference: Reference
 
 
 def test_merge_of_what_contradicts_is_refused(instance: Instance, reference: Reference) -> None:
-    one = with_bound(reference, reference.best_objective, BY)
+    one = with_bound(reference, q(reference), BY)
     two = with_placement(reference, instance, by_objective(instance)[0], BY)
     with pytest.raises(BoundError):
         merge(one, two)
@@ -141,7 +153,7 @@ def test_changes_are_told(instance: Instance, reference: Reference) -> None:
     assert f"{reference.best_objective:.9g} -> {better.best_objective:.9g} by a test" in objective
     assert bound == "best bound -5 by a test"
     assert changes(better, better) == []
-    assert changes(reference, with_bound(reference, reference.best_objective, BY))[-1] == "proven"
+    assert changes(reference, with_bound(reference, q(reference), BY))[-1] == "proven"
 
 
 # Runs
@@ -183,7 +195,7 @@ def test_origin_tells_how_it_was_found(instance: Instance, reference: Reference,
     body = f"search.propose({by_objective(instance)[0].servers.tolist()})"
     solver = str(write("mine.py", SOLVER.format(body=body)))
     effort = Effort([solver], parameters={"rounds": "3"}, seed=7, time_limit=20)
-    told = improve(instance, reference, effort).reference.objective_from
+    told = whose(improve(instance, reference, effort).reference)
     assert (told.by, told.kind, told.parameters, told.seed) == ("mine", "solver", {"rounds": 3}, 7)
 
 
@@ -205,7 +217,7 @@ def test_proof_ends_the_effort(instance: Instance, reference: Reference, write: 
 def test_failing_solver_is_told_and_others_go_on(instance: Instance, reference: Reference, write: Write) -> None:
     solver = str(write("mine.py", SOLVER.format(body="1 / 0")))
     improved = improve(instance, reference, Effort([solver, "greedy"], time_limit=20))
-    assert improved.reference.objective_from.by == "greedy"
+    assert whose(improved.reference).by == "greedy"
     assert len(improved.failures) == 2  # of P1 and of P2
     assert all("ZeroDivisionError: division by zero" in failure for failure in improved.failures)
 
@@ -216,7 +228,7 @@ def test_solver_that_is_not_for_an_instance_is_no_failure(
     body = "import offbench; raise offbench.OffbenchError('one chain only')"
     solver = str(write("mine.py", SOLVER.format(body=body)))
     improved = improve(instance, reference, Effort([solver, "greedy"], time_limit=20))
-    assert improved.reference.objective_from.by == "greedy"
+    assert whose(improved.reference).by == "greedy"
     assert (len(improved.refusals), improved.failures) == (2, ())
     assert improved.refusals[0].endswith("(P1): one chain only")
 
@@ -238,7 +250,7 @@ def test_interrupt_keeps_what_was_found(instance: Instance, reference: Reference
     solver = str(write("mine.py", SOLVER.format(body=body)))
     improved = improve(instance, reference, Effort([solver, "greedy"], [relaxation(-7)], time_limit=20))
     assert improved.interrupted
-    assert improved.reference.objective_from.by == "mine"
+    assert whose(improved.reference).by == "mine"
     assert improved.reference.best_bound is None
 
 
