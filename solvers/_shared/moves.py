@@ -73,7 +73,8 @@ def order_of(problem: Problem, servers: Ints) -> Ints:
     # What takes no time can be ready with what reads it; by rounding it would be behind that.
     a, n = problem.arrays, problem.n_subtasks
     layer = a.input_of < n
-    readers = np.repeat(np.arange(n), np.diff(a.input_start.astype(np.int64)))[layer]
+    reads: Ints = np.diff(a.input_start.astype(np.int64)).astype(np.int64)
+    readers = np.repeat(np.arange(n), reads)[layer]
     for source, reader in zip(a.input_of[layer].tolist(), readers.tolist(), strict=True):
         if ready[source] > ready[reader]:
             ready[reader] = ready[source]

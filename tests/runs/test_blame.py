@@ -126,7 +126,7 @@ def test_mistake_that_a_solver_tells_is_one(write: Write) -> None:
         ("search.incumbent.servers[:] = 1", "changed its problem, or what its search keeps"),
         ("search.incumbent.servers[:] = 99", "changed its problem, or what its search keeps"),
         (
-            "problem.packed[1][:8] /= 2; search.propose(problem.everything_on(0))",
+            "problem.packed[1][:] /= 2; search.propose(problem.everything_on(0))",
             "changed its problem",
         ),
     ],
