@@ -13,26 +13,20 @@ from offbench.evaluation.compiled import inlined
 
 
 @inlined
-def violations(p, w, decided, totals):
-    """Return by how much memories, deadlines and limits are exceeded, each as a share of what is admitted, added up."""
+def excess(value, most):
+    """Return by how much a value exceeds what is admitted, as a share of that."""
+    return value / most - 1 if value > most else 0.0
+
+
+@inlined
+def memory_violation(p, w, decided):
+    """Return by how much memories are exceeded, added up."""
     memory = 0.0
     if p.weighed.size > 0:
         hold(p, w.at, decided, w.held_mb, w.holds)
         for s in range(p.memory_mb.size):
-            memory += max(0.0, w.held_mb[s] / p.memory_mb[s] - 1)
-    deadlines = 0.0
-    for i in range(p.deadline_s.size):
-        if p.task_start[i] >= decided:
-            break
-        if p.deadline_s[i] < np.inf:
-            latest = 0.0
-            for k in range(p.task_start[i], min(decided, p.task_start[i + 1])):
-                latest = max(latest, w.end[k])
-            deadlines += max(0.0, latest / p.deadline_s[i] - 1)
-    limits = 0.0
-    for indicator in range(p.limit.size):
-        limits += max(0.0, totals[indicator] / p.limit[indicator] - 1)
-    return memory, deadlines, limits
+            memory += excess(w.held_mb[s], p.memory_mb[s])
+    return memory
 
 
 @inlined

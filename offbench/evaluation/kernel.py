@@ -10,7 +10,7 @@ import numpy as np
 from offbench.evaluation.booking import book_first_come, book_in_order, free_slots, predecessors
 from offbench.evaluation.careful import coordinate_carefully
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
-from offbench.evaluation.constraints import violations
+from offbench.evaluation.constraints import excess, memory_violation
 from offbench.evaluation.coordination import h
 from offbench.evaluation.workspace import room, unpack
 from offbench.model.problem import SCALE, WEIGHT
@@ -176,6 +176,7 @@ def balance_of(p, w, decided, parts):
 def _add_up(p, w, decided, imbalances, imbalance, totals, constraints):
     """Fill a row of totals."""
     delay = makespan = energy = cost = coordination = 0.0
+    memory = deadlines = limits = 0.0
     for i in range(p.arrival_s.size):
         if p.task_start[i] >= decided:
             break
@@ -186,6 +187,8 @@ def _add_up(p, w, decided, imbalances, imbalance, totals, constraints):
             cost += w.cost[k]
             coordination += w.coordination[k]
         delay += latest
+        if constraints is not None:
+            deadlines += excess(latest, p.deadline_s[i])
         makespan = max(makespan, p.arrival_s[i] + latest)
     system_score = score_of(p, delay, energy, cost)
     balance = imbalances / p.scale[SCALE.balance]
@@ -202,9 +205,10 @@ def _add_up(p, w, decided, imbalances, imbalance, totals, constraints):
     totals[TOTAL.balance] = balance
     totals[TOTAL.final_imbalance] = imbalance
     totals[TOTAL.makespan_s] = makespan
-    memory = deadlines = limits = 0.0
     if constraints is not None:
-        memory, deadlines, limits = violations(p, w, decided, (delay, energy, cost))
+        memory = memory_violation(p, w, decided)
+        for indicator, total in enumerate((delay, energy, cost)):
+            limits += excess(total, p.limit[indicator])
     totals[TOTAL.violation] = memory + deadlines + limits
     totals[TOTAL.memory_violation] = memory
     totals[TOTAL.deadline_violation] = deadlines
