@@ -70,6 +70,8 @@ def order_of(problem: Problem, servers: Ints) -> Ints:
     """Return the dispatch order in which first come, first served starts the subtasks; ties as they were booked."""
     rows = evaluate(problem, Placement(servers)).subtasks
     ready = np.array([row["start_s"] - row["queueing_s"] for row in rows])
+    # A difference of late times: what is ready at once may be so but for its last digits.
+    ready = np.round(ready / max(1e-300, float(ready.max()) * 1e-13))
     # What takes no time can be ready with what reads it; by rounding it would be behind that.
     a, n = problem.arrays, problem.n_subtasks
     layer = a.input_of < n
