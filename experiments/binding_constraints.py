@@ -11,7 +11,8 @@ Writes: nothing, or every run with --json FILE; prints a table.
 
 Time: 3 minutes for the optima, and at most 17 minutes a solver; a run ends where it finds the optimum.
 
-Outcome: not run yet.
+Outcome: ddpqn-plus finds a feasible placement in 99.5 %, ddpqn in 97.0, dqn in 97.5, all with a median of 0.00 %; the
+others are not run at 5 s yet.
 
 The optimum is proven by enumeration of servers and dispatch orders (`_shared.binding`). A bound above it, a feasible
 placement below it and a run that ends in an error are faults; with one the exit status is 1.
