@@ -124,7 +124,11 @@ def test_contradiction_ends_the_table_and_names_both(run: Run) -> None:
     run("bench", "small.toml")
     store = Store(Path("results/small"))
     liar = next(one for one in store.rows() if one.job.solver == "greedy")
-    store.put(liar.model_copy(update={"objective": None, "status": "timeout", "placement": None, "lower_bound": 99.0}))
+    store.put(
+        liar.model_copy(
+            update={"objective": None, "violation": None, "status": "timeout", "placement": None, "lower_bound": 99.0}
+        )
+    )
     told = run("table", "results/small")
     assert told.exit_code == 1 and told.stdout == ""
     assert f"greedy, seed {liar.job.seed} (run {liar.job.key})" in told.stderr and "one of them is wrong" in told.stderr
@@ -136,7 +140,11 @@ def test_tables_go_on_without_what_is_wrong(run: Run) -> None:
     run("bench", "small.toml")
     store = Store(Path("results/small"))
     liar, honest = sorted((one for one in store.rows() if one.job.solver == "greedy"), key=lambda one: one.job.seed)
-    store.put(liar.model_copy(update={"objective": None, "status": "timeout", "placement": None, "lower_bound": 99.0}))
+    store.put(
+        liar.model_copy(
+            update={"objective": None, "violation": None, "status": "timeout", "placement": None, "lower_bound": 99.0}
+        )
+    )
     gone = run("table", "results/small", "--exclude", liar.job.key, "--json")
     assert gone.exit_code == 0, gone.stderr
     told = json.loads(gone.stdout)

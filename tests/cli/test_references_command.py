@@ -62,7 +62,7 @@ def entry(path: Path | str = "r.json", name: str = "tiny-graphs") -> Json:
 def test_shipped_references_are_checked(run: Run) -> None:
     result = run("check")
     assert result.exit_code == 0, result.stderr
-    assert "11 references, all as they should be." in result.stdout
+    assert f"{len(references().instances)} references, all as they should be." in result.stdout
     for name in shipped():
         assert name in result.stdout
     checked = printed(run("check", "--json"))
