@@ -12,7 +12,7 @@ from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.coordination import coordination
 from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
 from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
-from offbench.model.instance import Instance, Layer, Scales, Server, Task, Weights
+from offbench.model.instance import Instance, Layer, Limits, Scales, Server, Task, Weights
 from offbench.model.placement import indices
 from offbench.model.problem import FEASIBLE, Problem
 
@@ -219,8 +219,9 @@ def warm_up() -> None:
     task = Task(name="task", input_mb=0, layers=(layer,))
     weights = Weights(delay=1, energy=0, cost=0, score=1, coordination=0, balance=0)
     instance = Instance(format="offbench/1", name="one", servers=(server,), links=(), tasks=(task,), weights=weights)
-    problem = Problem(instance)
-    evaluate(problem, [0])
+    for limits in (Limits(delay_s=1), None):
+        problem = Problem(instance.model_copy(update={"limits": limits}))
+        evaluate(problem, [0])
     coordination(problem.arrays, 0, 0, 0)
 
 

@@ -90,8 +90,11 @@ class DdpqnPlus(Trainable):
     """transitions that the replay buffer holds"""
 
     def warm_up(self) -> None:
+        from offbench.search import greedy
+
         from . import features, network
 
+        greedy.warm_up()
         features.warm_up()
         network.warm_up()
 

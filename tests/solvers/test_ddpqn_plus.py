@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from experiments._shared.drawn import perturbed
 from offbench import P1, Placement, Search, evaluate, load, solve
 from offbench.environment import Episodes, Observer
-from offbench.evaluation.evaluator import prefix_objectives
+from offbench.evaluation.evaluator import prefix_totals
+from offbench.evaluation.kernel import TOTAL
 from offbench.model.instance import Instance
 from offbench.model.problem import WEIGHT
 from offbench.search.metrics import Diary
@@ -235,11 +236,15 @@ def test_undiscounted_returns_of_a_whole_episode_are_what_is_left_of_minus_q() -
 
 @pytest.mark.parametrize("free", [[0, 1, 2, 3, 4, 5], [1, 2, 4]])
 @pytest.mark.parametrize("baseline", [False, True])
-def test_rewards_of_a_window_by_hand(baseline: bool, free: list[int]) -> None:
-    problem, rng = P1(load("tiny-chains")), np.random.default_rng(7)
+@pytest.mark.parametrize("limits", [None, {"energy_j": 5.0, "delay_s": 0.5}])
+def test_rewards_of_a_window_by_hand(baseline: bool, free: list[int], limits: dict[str, float] | None) -> None:
+    data = load("tiny-chains").model_dump(mode="json", exclude_none=True)
+    data |= {"format": "offbench/2", "limits": limits} if limits else {}
+    problem, rng = P1(Instance.model_validate(data)), np.random.default_rng(7)
+    assert problem.constrained is (limits is not None)
     n, gamma = problem.n_subtasks, 0.5
     problem.allowed[np.delete(np.arange(n), free), 1:] = False
-    rounds = rounds_of(problem, longest=3, whole=0, steps=2, gamma=gamma, baseline=baseline)
+    rounds = rounds_of(problem, longest=3, whole=0, steps=2, gamma=gamma, baseline=baseline, penalty=2.0)
     reference = to_decisions(problem, rounds.reference)
     reference = reference[-1] - reference  # what it adds from each decision on
     for _ in range(12):
@@ -393,9 +398,10 @@ def test_least_times_to_come_are_those_of_the_fastest_ways_on() -> None:
 
 
 def to_decisions(problem: P1, servers: np.ndarray) -> np.ndarray:
-    """Return Q of what is placed when each decision is made, nothing before the first, and in the end."""
+    """Return Q and twice the violation of what is placed when each decision is made, 0 before the first, and of all."""
     ends = [*problem.free[1:], problem.n_subtasks]
-    return np.array([0.0, *(prefix_objectives(problem, servers[None, :end])[0] for end in ends)])
+    totals = np.array([prefix_totals(problem, servers[None, :end])[0] for end in ends])
+    return np.array([0.0, *(totals[:, TOTAL.objective] + 2 * totals[:, TOTAL.violation])])
 
 
 def randomly(masks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -477,10 +483,13 @@ def test_a_dispatch_order_moves_one_subtask_between_its_inputs_and_readers() -> 
 def test_what_is_warmed_up_is_what_runs() -> None:
     code = (
         "import sys, offbench as ob; from offbench.search.registry import find; find('ddpqn-plus')().warm_up();"
+        "from offbench.evaluation.evaluator import warm_up, score; warm_up(); warmed = len(score.signatures);"
         "assert 'torch' not in sys.modules;"
         "from offbench.solvers.ddpqn_plus import features, network;"
         "from offbench.environment import episodes;"
-        "ob.solve('tiny-graphs', 'ddpqn-plus', max_evaluations=5000, parameters={'batch': 16});"
+        "small = {'max_evaluations': 5000, 'parameters': {'batch': 16}};"
+        "[ob.solve(name, 'ddpqn-plus', **small) for name in ('tiny-graphs', 'camera')];"
+        "assert len(score.signatures) == warmed;"
         "ours = (features._observe, features.onward_costs, network.values, network.learn, episodes._step);"
         "assert [len(each.signatures) for each in ours] == [1] * 5"
     )
