@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from offbench import P2, Placement, Search, Solver
-from offbench.model.problem import LINK
+from offbench.model.arrays import LINK
 
 
 class FirstComeFirstServed(Solver):

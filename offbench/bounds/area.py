@@ -34,7 +34,8 @@ from offbench.bounds.path_flows import flows
 from offbench.bounds.server_prices import Division, ServerPrices
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts, tables_of_inputs
 from offbench.bounds.task_groups import groups_of
-from offbench.model.problem import LINK, SCALE, WEIGHT, Arrays, Floats, Problem
+from offbench.model.arrays import LINK, SCALE, WEIGHT, Arrays, Floats
+from offbench.model.problem import Problem
 
 # Shares of the delay that go to paths. Where coordination weighs, some must, or queueing would be worth too much.
 _SHARES = (0.0, 0.25, 0.5, 0.75)

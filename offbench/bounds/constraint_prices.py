@@ -22,7 +22,8 @@ from offbench.bounds.frontier import Program
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import Charges, Flow, SubtaskCosts, tables_of_inputs
 from offbench.evaluation.tightening import ROOM
-from offbench.model.problem import INDICATOR, LINK, SCALE, Floats, Ints, Problem
+from offbench.model.arrays import INDICATOR, LINK, SCALE, Floats, Ints
+from offbench.model.problem import Problem
 
 _ROUNDS = 60
 # A step aims at so much above the best bound, of all that steps can differ by; less, where a few don't get higher.

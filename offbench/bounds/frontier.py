@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from offbench.bounds.state_space import Window
 from offbench.bounds.subtask_costs import SubtaskCost
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import SCALE, WEIGHT, Floats, Ints, Problem
+from offbench.model.arrays import SCALE, WEIGHT, Floats, Ints
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from offbench.bounds.frontier import Program
 from offbench.bounds.state_space import Window, balanced_groups
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Floats
+from offbench.model.arrays import Floats
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"

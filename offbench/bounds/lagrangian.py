@@ -22,7 +22,7 @@ from offbench.bounds.frontier import Program
 from offbench.bounds.label_setting import Guide
 from offbench.bounds.state_space import Group, Window, narrowed
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Floats
+from offbench.model.arrays import Floats
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"

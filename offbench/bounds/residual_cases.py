@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from offbench.bounds.frontier import Case
 from offbench.bounds.subtask_costs import Assumed, Flow, SubtaskCosts
-from offbench.model.problem import LINK, Problem
+from offbench.model.arrays import LINK
+from offbench.model.problem import Problem
 
 # No more times of a skip's transmission are told apart.
 _MOST_TIMES = 12

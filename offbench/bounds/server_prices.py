@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.model.problem import Floats, Ints, Problem
+from offbench.model.arrays import Floats, Ints
+from offbench.model.problem import Problem
 
 _ROUNDS = 60
 # Until the bound is this close to the best there can be, of it and of its parts.

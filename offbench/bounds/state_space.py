@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Arrays
+from offbench.model.arrays import Arrays
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.compiled import compiled
 from offbench.evaluation.tightening import ROOM
-from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Floats, Ints, Problem
+from offbench.model.arrays import INDICATOR, LINK, SCALE, WEIGHT, Arrays, Floats, Ints
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"

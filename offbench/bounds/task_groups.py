@@ -14,7 +14,8 @@ import numpy as np
 
 from offbench.bounds.server_prices import Area, Division, ServerPrices, fair_prices
 from offbench.evaluation.critical_path import earliest_starts_s, least_times_to_go_s
-from offbench.model.problem import Floats, Ints, Problem
+from offbench.model.arrays import Floats, Ints
+from offbench.model.problem import Problem
 
 # Of more tasks than this, groups don't begin at every one; of more heads, not all are tried.
 _MOST_ENDS = 120

@@ -22,8 +22,9 @@ from offbench.evaluation.compiled import borrowed, compiled, keep
 from offbench.evaluation.constraints import hold
 from offbench.evaluation.kernel import PART, PARTS, TOTAL, TOTALS, score
 from offbench.evaluation.workspace import unpack
+from offbench.model.arrays import SCALE, Floats, Ints
 from offbench.model.instance import load
-from offbench.model.problem import SCALE, Floats, Ints, Problem
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

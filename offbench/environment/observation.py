@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from offbench.environment.outlook import CONSTRAINT
 from offbench.errors import OffbenchError, nearest
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import FEASIBLE, Ints, Problem
+from offbench.model.arrays import Ints
+from offbench.model.problem import FEASIBLE, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

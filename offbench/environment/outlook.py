@@ -9,7 +9,7 @@ import numpy as np
 
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
-from offbench.model.problem import LINK, Arrays, Ints
+from offbench.model.arrays import LINK, Arrays, Ints
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

@@ -4,7 +4,8 @@ import numpy as np
 
 from offbench.errors import OffbenchError
 from offbench.evaluation.client_only import client_only
-from offbench.model.problem import WEIGHT, Problem
+from offbench.model.arrays import WEIGHT
+from offbench.model.problem import Problem
 
 
 def penalty_of(problem: Problem, penalty: float | None = None) -> float:

@@ -10,7 +10,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.model.problem import LINK, SCALE, Arrays, Floats, Problem
+from offbench.model.arrays import LINK, SCALE, Arrays, Floats
+from offbench.model.problem import Problem
 
 NEAR = 1e-6
 """where less is left, it is worked out exactly"""

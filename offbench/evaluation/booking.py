@@ -8,7 +8,7 @@ how far their arrivals are apart.
 import numpy as np
 
 from offbench.evaluation.compiled import inlined
-from offbench.model.problem import LINK
+from offbench.model.arrays import LINK
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

@@ -13,7 +13,7 @@ from offbench.evaluation.booking import DIGITS, predecessors, station_of
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.coordination import h_of
 from offbench.evaluation.double_double import add, less, quotient_of, subtract, sum_of, times
-from offbench.model.problem import LINK, SCALE
+from offbench.model.arrays import LINK, SCALE
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

@@ -15,7 +15,7 @@ from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.evaluation.compiled import compiled, inlined
-from offbench.model.problem import INDICATOR, Arrays
+from offbench.model.arrays import INDICATOR, Arrays
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

@@ -9,7 +9,8 @@ import numpy as np
 
 from offbench.evaluation.compiled import compiled
 from offbench.evaluation.workspace import unpack
-from offbench.model.problem import LINK, Floats, Problem
+from offbench.model.arrays import LINK, Floats
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

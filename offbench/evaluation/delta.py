@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from offbench.evaluation.booking import arrive, book, free_slots
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.kernel import add_execution, coordinate, score_of
-from offbench.model.problem import WEIGHT, Ints, Problem
+from offbench.model.arrays import WEIGHT, Ints
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

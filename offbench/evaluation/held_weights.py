@@ -10,7 +10,8 @@ import numpy as np
 
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
-from offbench.model.problem import Ints, Problem
+from offbench.model.arrays import Ints
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

@@ -20,8 +20,9 @@ from offbench.evaluation.tightening import (
     tighten,
 )
 from offbench.files.plain import plain
+from offbench.model.arrays import INDICATOR, Ints
 from offbench.model.instance import Instance, load
-from offbench.model.problem import INDICATOR, P1, Ints, Problem
+from offbench.model.problem import P1, Problem
 
 # Sets of places that are looked at for weights that only they may hold.
 _MOST_SETS = 20

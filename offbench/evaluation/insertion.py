@@ -10,8 +10,9 @@ import numpy as np
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.held_weights import Cells, HeldWeights, carry, cells_of
+from offbench.model.arrays import LINK, Floats, Ints
 from offbench.model.placement import Placement
-from offbench.model.problem import LINK, Floats, Ints, Problem
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

@@ -13,7 +13,7 @@ from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.constraints import excess, memory_violation
 from offbench.evaluation.coordination import h
 from offbench.evaluation.workspace import room, unpack
-from offbench.model.problem import SCALE, WEIGHT
+from offbench.model.arrays import SCALE, WEIGHT
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from offbench.evaluation.compiled import compiled
 from offbench.evaluation.critical_path import FASTMATH, earliest_starts_s, least_times_to_go_s
 from offbench.evaluation.workspace import unpack
-from offbench.model.problem import FEASIBLE, INDICATOR, LINK, Floats, Problem
+from offbench.model.arrays import INDICATOR, LINK, Floats
+from offbench.model.problem import FEASIBLE, Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

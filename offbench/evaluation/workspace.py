@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offbench.evaluation.compiled import borrowed, inlined
-from offbench.model.problem import Arrays
+from offbench.model.arrays import Arrays
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, arg-type"

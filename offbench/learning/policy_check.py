@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from offbench.evaluation.evaluator import evaluate
+from offbench.model.arrays import Ints
 from offbench.model.instance import Instance
-from offbench.model.problem import FEASIBLE, P1, Ints, Problem
+from offbench.model.problem import FEASIBLE, P1, Problem
 from offbench.search.budget import GaveUp, Infeasible, SearchEnded
 from offbench.search.registry import find, names_with
 from offbench.search.search import Search

@@ -6,7 +6,8 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from offbench.model.problem import P1, Ints
+from offbench.model.arrays import Ints
+from offbench.model.problem import P1
 from offbench.search.metrics import Diary
 from offbench.search.solver import Solver
 

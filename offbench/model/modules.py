@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.errors import OffbenchError
+from offbench.model.arrays import Ints
 from offbench.model.instance import Input, Instance, Layer, LayerOutput, Server, Task, TaskInput
-from offbench.model.problem import P1, Ints
+from offbench.model.problem import P1
 
 Nodes = list[int]
 

@@ -14,10 +14,11 @@ from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate, warm_up
 from offbench.evaluation.given import InstanceLike, instance_of
 from offbench.evaluation.references import lookup
+from offbench.model.arrays import Ints
 from offbench.model.instance import Instance
 from offbench.model.modules import Nesting, pin
 from offbench.model.placement import Placement
-from offbench.model.problem import FEASIBLE, P1, Ints
+from offbench.model.problem import FEASIBLE, P1
 from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Stage

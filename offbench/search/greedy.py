@@ -9,9 +9,10 @@ from offbench.evaluation.held_weights import there
 from offbench.evaluation.insertion import empty, find_slot, placement_of, put
 from offbench.evaluation.kernel import score_of
 from offbench.evaluation.workspace import unpack
+from offbench.model.arrays import LINK, SCALE, WEIGHT, Ints
 from offbench.model.instance import load
 from offbench.model.placement import Placement
-from offbench.model.problem import FEASIBLE, LINK, SCALE, WEIGHT, Ints, Problem
+from offbench.model.problem import FEASIBLE, Problem
 from offbench.search.search import Search
 
 # The type checker sees Python here; numba has its own types.

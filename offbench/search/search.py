@@ -20,8 +20,9 @@ from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate, prefix_totals, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTAL, TOTALS
+from offbench.model.arrays import Ints
 from offbench.model.placement import Placement, indices
-from offbench.model.problem import FEASIBLE, Ints, Problem
+from offbench.model.problem import FEASIBLE, Problem
 from offbench.search.archive import INDICATORS, Front
 from offbench.search.budget import BoundError, Budget, Clock, SearchEnded
 from offbench.search.metrics import Diary

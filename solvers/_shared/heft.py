@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from offbench import Placement
-from offbench.model.problem import LINK, Floats, Problem
+from offbench.model.arrays import LINK, Floats
+from offbench.model.problem import Problem
 from offbench.solvers._shared.list_scheduling import schedule
 
 

@@ -9,7 +9,8 @@ from offbench.evaluation.compiled import borrowed, compiled
 from offbench.evaluation.held_weights import fits
 from offbench.evaluation.insertion import Schedule, arrive_at, empty, find_slot, placement_of, put
 from offbench.evaluation.workspace import unpack
-from offbench.model.problem import Floats, Ints, Problem
+from offbench.model.arrays import Floats, Ints
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 
 from offbench import P1, P2, Instance, Placement
+from offbench.model.arrays import LINK
 from offbench.model.instance import Input, LayerOutput, TaskInput
-from offbench.model.problem import LINK, Problem
+from offbench.model.problem import Problem
 
 AnyProblem = TypeVar("AnyProblem", P1, P2, Problem)
 

@@ -6,7 +6,8 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from offbench import Placement
-from offbench.model.problem import LINK, Floats, Ints, Problem
+from offbench.model.arrays import LINK, Floats, Ints
+from offbench.model.problem import Problem
 from offbench.solvers._shared.list_scheduling import schedule
 
 

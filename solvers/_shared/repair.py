@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from offbench import Placement, Search, evaluate
 from offbench.evaluation.kernel import PART
-from offbench.model.problem import FEASIBLE, Floats, Ints, Problem
+from offbench.model.arrays import Floats, Ints
+from offbench.model.problem import FEASIBLE, Problem
 
 # A step tries about so many subtasks' bookings at most, some tenths of a second of scoring.
 _TRIED = 10_000_000

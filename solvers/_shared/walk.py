@@ -15,7 +15,8 @@ from offbench.evaluation.delta import Held, changed_sums
 from offbench.evaluation.held_weights import carry, excess_of, hold_nothing
 from offbench.evaluation.kernel import balance_of
 from offbench.evaluation.workspace import room, unpack
-from offbench.model.problem import FEASIBLE, SCALE, WEIGHT
+from offbench.model.arrays import SCALE, WEIGHT
+from offbench.model.problem import FEASIBLE
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

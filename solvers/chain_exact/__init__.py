@@ -8,7 +8,8 @@ from pydantic import Field
 from offbench import P1, Infeasible, OffbenchError, Search, Solver, load
 from offbench.bounds import Flow, Group, Guide, Program, Split, SubtaskCosts, Window, alone, sweep, warm_up, widest
 from offbench.bounds.subtask_costs import SubtaskCost
-from offbench.model.problem import FEASIBLE, Ints
+from offbench.model.arrays import Ints
+from offbench.model.problem import FEASIBLE
 
 from .labels import Found, PricedGuide, sweep_within
 from .modules import module_steps, rows_of

@@ -16,7 +16,7 @@ from offbench.bounds import Window
 from offbench.bounds.label_setting import count_one
 from offbench.bounds.state_space import balanced_groups
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Floats, Ints
+from offbench.model.arrays import Floats, Ints
 
 from .resources import Layout
 

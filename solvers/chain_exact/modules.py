@@ -16,8 +16,8 @@ import numpy as np
 
 from offbench import P1, OffbenchError, Search, evaluate_many
 from offbench.bounds.subtask_costs import SubtaskCost, never_queues
+from offbench.model.arrays import INDICATOR, Floats, Ints
 from offbench.model.modules import Nesting
-from offbench.model.problem import INDICATOR, Floats, Ints
 
 from .resources import Resource, limited, memories
 

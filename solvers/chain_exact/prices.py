@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from offbench.bounds import Window
-from offbench.model.problem import Floats, Ints
+from offbench.model.arrays import Floats, Ints
 
 from .resources import Layout
 

@@ -19,7 +19,8 @@ from offbench import P1, OffbenchError
 from offbench.bounds import Program
 from offbench.bounds.frontier import ProgramStage
 from offbench.bounds.subtask_costs import SubtaskCost
-from offbench.model.problem import FEASIBLE, INDICATOR, LINK, Floats
+from offbench.model.arrays import INDICATOR, LINK, Floats
+from offbench.model.problem import FEASIBLE
 
 _DIGITS = 8 * float(np.finfo(float).eps)
 

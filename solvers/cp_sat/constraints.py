@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from offbench.model.problem import FEASIBLE, INDICATOR, Floats, Problem
+from offbench.model.arrays import INDICATOR, Floats
+from offbench.model.problem import FEASIBLE, Problem
 
 from .choices import Choices, Literal, station
 from .times import Times

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from offbench import Placement, evaluate
-from offbench.model.problem import FEASIBLE, INDICATOR, Problem
+from offbench.model.arrays import INDICATOR
+from offbench.model.problem import FEASIBLE, Problem
 
 from .model import Decision
 

@@ -17,7 +17,8 @@ from ortools.sat.python import cp_model
 
 from offbench import Placement
 from offbench.evaluation.coordination import largest
-from offbench.model.problem import SCALE, WEIGHT, Problem
+from offbench.model.arrays import SCALE, WEIGHT
+from offbench.model.problem import Problem
 
 from .balance import imbalances
 from .booking import Bookings, capacities, unrelated

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near, left_of
 from offbench.evaluation.coordination import coordination
-from offbench.model.problem import SCALE, Floats, Problem
+from offbench.model.arrays import SCALE, Floats
+from offbench.model.problem import Problem
 
 from .transfers import transfers
 

@@ -14,7 +14,8 @@ from offbench.bounds import Flow, Program, SubtaskCosts, Window, widest
 from offbench.bounds.frontier import ProgramStage
 from offbench.bounds.path_flows import flows
 from offbench.evaluation.compiled import compiled
-from offbench.model.problem import Floats, Problem
+from offbench.model.arrays import Floats
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from offbench.evaluation.coordination import over_estimate
-from offbench.model.problem import SCALE, WEIGHT, Floats, Problem
+from offbench.model.arrays import SCALE, WEIGHT, Floats
+from offbench.model.problem import Problem
 
 from .options import Option
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench import Placement, Search
-from offbench.model.problem import Ints, Problem
+from offbench.model.arrays import Ints
+from offbench.model.problem import Problem
 from offbench.search.greedy import greedy
 from offbench.solvers._shared.heft import heft
 from offbench.solvers._shared.peft import peft

@@ -9,7 +9,8 @@ lower index is booked first.
 import numpy as np
 
 from offbench.bounds.state_space import balanced_groups
-from offbench.model.problem import SCALE, WEIGHT, Problem
+from offbench.model.arrays import SCALE, WEIGHT
+from offbench.model.problem import Problem
 
 
 def interchangeable(problem: Problem) -> list[tuple[int, int]]:

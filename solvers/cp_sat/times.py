@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from offbench.model.problem import Ints, Problem
+from offbench.model.arrays import Ints
+from offbench.model.problem import Problem
 
 from .choices import Choices, Literal
 from .transfers import transfer_s

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from offbench.model.problem import LINK, Floats, Ints, Problem
+from offbench.model.arrays import LINK, Floats, Ints
+from offbench.model.problem import Problem
 
 
 def transfers(problem: Problem, k: int, i: int) -> Floats:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offbench.model.problem import INDICATOR, LINK, SCALE, WEIGHT, Problem
+from offbench.model.arrays import INDICATOR, LINK, SCALE, WEIGHT
+from offbench.model.problem import Problem
 
 from .transfers import flows_s
 

@@ -32,7 +32,8 @@ from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.constraints import hold
 from offbench.evaluation.coordination import h as coordination
 from offbench.evaluation.workspace import unpack
-from offbench.model.problem import LINK, SCALE, WEIGHT, Problem
+from offbench.model.arrays import LINK, SCALE, WEIGHT
+from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"

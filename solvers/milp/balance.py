@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import SCALE, WEIGHT, Problem
+from offbench.model.arrays import SCALE, WEIGHT
+from offbench.model.problem import Problem
 
 
 def groups(problem: Problem) -> list[list[int]]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.benefits import cost_left, delay_left, energy_left, is_near
 from offbench.evaluation.coordination import coordination, largest
-from offbench.model.problem import SCALE, Arrays, Problem
+from offbench.model.arrays import SCALE, Arrays
+from offbench.model.problem import Problem
 from offbench.solvers.milp.inputs import transfer_j, transfer_s, transfer_usd
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,8 @@ import numpy as np
 import pyomo.environ as pyo
 from numpy.typing import NDArray
 
-from offbench.model.problem import FEASIBLE, INDICATOR, Arrays, Problem
+from offbench.model.arrays import INDICATOR, Arrays
+from offbench.model.problem import FEASIBLE, Problem
 from offbench.solvers.milp.choices import places
 from offbench.solvers.milp.inputs import transfer_j, transfer_usd
 from offbench.solvers.milp.times import Times, stations

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from offbench.model.problem import SCALE, WEIGHT, Problem
+from offbench.model.arrays import SCALE, WEIGHT
+from offbench.model.problem import Problem
 from offbench.solvers.milp.choices import ROUNDING, Choices
 from offbench.solvers.milp.constraints import Constraints
 from offbench.solvers.milp.times import Times

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from offbench.evaluation.coordination import over_estimate
-from offbench.model.problem import SCALE, Arrays
+from offbench.model.arrays import SCALE, Arrays
 from offbench.solvers.milp.choices import Choices
 
 Key = tuple[int, int]

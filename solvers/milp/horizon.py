@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.evaluation.coordination import largest
-from offbench.model.problem import SCALE, WEIGHT
+from offbench.model.arrays import SCALE, WEIGHT
 from offbench.solvers.milp.choices import Choices
 from offbench.solvers.milp.times import Times
 

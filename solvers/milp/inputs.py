@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from offbench.model.problem import LINK, Arrays
+from offbench.model.arrays import LINK, Arrays
 
 
 def transfer_s(a: Arrays, k: int, i: int, p: Any, s: Any) -> Any:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from offbench.model.problem import FEASIBLE, INDICATOR, SCALE
+from offbench.model.arrays import INDICATOR, SCALE
+from offbench.model.problem import FEASIBLE
 from offbench.solvers.milp.balance import add_balance
 from offbench.solvers.milp.booking import add_booking
 from offbench.solvers.milp.choices import places

@@ -28,7 +28,8 @@ from pyomo.contrib.solver.common.results import TerminationCondition
 
 from offbench import Evaluation, GaveUp, Infeasible, Placement, Search, evaluate
 from offbench.bounds import tightened
-from offbench.model.problem import FEASIBLE, INDICATOR, SCALE, WEIGHT, Problem
+from offbench.model.arrays import INDICATOR, SCALE, WEIGHT
+from offbench.model.problem import FEASIBLE, Problem
 from offbench.search.greedy import greedy
 from offbench.solvers.milp.choices import ROUNDING, choices
 from offbench.solvers.milp.constraints import Constraints

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.model.problem import Ints, Problem
+from offbench.model.arrays import Ints
+from offbench.model.problem import Problem
 from offbench.solvers.milp.choices import places
 from offbench.solvers.milp.inputs import transfer_s
 

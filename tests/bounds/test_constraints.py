@@ -17,8 +17,9 @@ from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import evaluate, totals_of_many
 from offbench.evaluation.gaps import contradict
 from offbench.evaluation.kernel import TOTAL
+from offbench.model.arrays import Floats, Ints
 from offbench.model.instance import parse
-from offbench.model.problem import FEASIBLE, P1, P2, Floats, Ints, Problem
+from offbench.model.problem import FEASIBLE, P1, P2, Problem
 
 Json = dict[str, Any]
 

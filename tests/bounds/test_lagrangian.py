@@ -13,7 +13,8 @@ from offbench import SearchEnded
 from offbench.bounds import Flow, Group, Guide, Program, Split, SubtaskCosts, Window, alone, sweep
 from offbench.bounds.state_space import balanced_groups, narrowed
 from offbench.evaluation.evaluator import evaluate, evaluate_many
-from offbench.model.problem import P1, Floats
+from offbench.model.arrays import Floats
+from offbench.model.problem import P1
 
 LAYERS = 6
 

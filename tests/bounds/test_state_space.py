@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from experiments._shared.flat_chains import flat_chain
 from offbench.bounds.state_space import Group, Window, balanced_groups, widest
-from offbench.model.problem import P1, Arrays
+from offbench.model.arrays import Arrays
+from offbench.model.problem import P1
 
 Sizes = tuple[int, int]
 

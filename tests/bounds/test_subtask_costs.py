@@ -17,9 +17,10 @@ from offbench.bounds.subtask_costs import Flow, SubtaskCost, SubtaskCosts, _gain
 from offbench.evaluation.coordination import coordination
 from offbench.evaluation.evaluator import evaluate, evaluate_many
 from offbench.evaluation.kernel import PARTS
+from offbench.model.arrays import WEIGHT, Arrays
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
-from offbench.model.problem import P1, WEIGHT, Arrays
+from offbench.model.problem import P1
 
 Floats = NDArray[np.float64]
 Drawn = tuple[dict[str, Any], list[list[str]], list[list[int]] | None]

@@ -12,9 +12,10 @@ from strategies import instances, placed
 from offbench import evaluate
 from offbench.evaluation.coordination import coordination, largest, over_estimate
 from offbench.evaluation.kernel import PARTS
+from offbench.model.arrays import Arrays
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
-from offbench.model.problem import P1, Arrays
+from offbench.model.problem import P1
 
 Floats = NDArray[np.float64]
 LAMBDAS = [(0.33, 0.33, 0.34), (1, 0, 0), (0, 0.5, 0.5), (0.9, 0.05, 0.05), (0.02, 0.9, 0.08), (0, 0, 1)]

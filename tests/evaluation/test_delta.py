@@ -15,8 +15,8 @@ from experiments._shared.tiny_format2 import tiny_data
 from offbench import P1, Evaluation, Placement, evaluate, load
 from offbench.evaluation.delta import segments_of
 from offbench.evaluation.held_weights import cells_of
+from offbench.model.arrays import Floats, Ints
 from offbench.model.instance import parse
-from offbench.model.problem import Floats, Ints
 from offbench.solvers._shared.heat_bath import choices_of, prices_of
 from offbench.solvers._shared.moves import order_of
 from offbench.solvers._shared.walk import _DEAL, _MOVE, _ORDER, _RUN, _SWAP, Moves, Walker, _kind, walk

@@ -17,8 +17,8 @@ from offbench import P1, Placement, Search, evaluate, load, solve
 from offbench.environment import Episodes, Observer
 from offbench.evaluation.evaluator import prefix_totals
 from offbench.evaluation.kernel import TOTAL
+from offbench.model.arrays import WEIGHT
 from offbench.model.instance import Instance
-from offbench.model.problem import WEIGHT
 from offbench.search.metrics import Diary
 from offbench.solvers.ddpqn_plus import DdpqnPlus
 from offbench.solvers.ddpqn_plus.agent import Agent

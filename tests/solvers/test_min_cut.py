@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from strategies import instances
 
 from offbench import P1, evaluate, solve
+from offbench.model.arrays import LINK
 from offbench.model.instance import parse
-from offbench.model.problem import LINK
 from offbench.runs.two_step import solve_two_step
 from offbench.solvers.min_cut import minimum_cut, split
 

@@ -13,9 +13,10 @@ from strategies import instances, placed
 from experiments._shared.brute_force import best
 from offbench import Placement, Solver, solve
 from offbench.evaluation.evaluator import evaluate
+from offbench.model.arrays import LINK
 from offbench.model.instance import Instance, parse
 from offbench.model.placement import parse_placement
-from offbench.model.problem import LINK, P1, P2
+from offbench.model.problem import P1, P2
 from offbench.solvers._shared.own_time import in_own_time
 
 Json = dict[str, Any]

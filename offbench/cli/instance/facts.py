@@ -103,8 +103,8 @@ def _rank(violation: float, objective: float) -> tuple[float, float]:
 
 def link_facts(instance: "Instance") -> list[dict[str, Any]]:
     """Return each link with the slowest and fastest rate that it has between servers."""
+    from offbench.model.assembly import rate_mb_per_s
     from offbench.model.links import Links
-    from offbench.model.problem import rate_mb_per_s
 
     servers, links = instance.servers, Links(instance.servers, instance.links)
     remote = [s for s, server in enumerate(servers) if server.kind != "client"]

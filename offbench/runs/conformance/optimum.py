@@ -8,7 +8,8 @@ import numpy as np
 
 from offbench.evaluation.evaluator import totals_of_many
 from offbench.evaluation.kernel import TOTAL
-from offbench.model.problem import FEASIBLE, Floats, Ints, Problem
+from offbench.model.arrays import Floats, Ints
+from offbench.model.problem import FEASIBLE, Problem
 
 MOST_SUBTASKS = 8
 MOST_SERVERS = 10_000
