@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 # Compiled code makes first examples slow, and machines differ: no deadline for one example.
-settings.register_profile("offbench", deadline=None, max_examples=100)
+settings.register_profile("offbench", deadline=None, max_examples=50)
 settings.load_profile("offbench")
 
 # pytest-xdist sets a width; tables are tested at the one that they have where there is no terminal.

@@ -62,6 +62,8 @@ GOOD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("jobs", [2, 1])
 def test_suite_with_misdeeds_goes_on(jobs: int, tmp_path: Path, attack: Attack) -> None:
+    if attack.rounds == 1 and jobs == 1:
+        pytest.skip("in the long attack")
     allowed = {(file, how): statuses for file, each in SOON.items() for how, statuses in each.items()}
     # Generous, so that what ends by itself may do so on a busy machine.
     _suite(Target(tmp_path, attack), allowed, jobs, 20.0)

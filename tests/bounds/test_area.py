@@ -147,14 +147,14 @@ def optimum(problem: Problem) -> float:
     return best(problem)[0]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(busy())
 def test_below_the_optimum_of_busy_servers(made: dict[str, Any]) -> None:
     problem = P1(parse(made))
     assert_below(problem, optimum(problem))
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.data())
 def test_below_the_optimum_for_given_servers(data: st.DataObject) -> None:
     made = data.draw(busy())

@@ -57,7 +57,7 @@ def residual(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @every_relaxation
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_bound_on_p1(relaxation: Relaxation, data: Any) -> None:
     problem = P1(parse(data.draw(instances(max_tasks=2, max_layers=3, max_edges=2, max_clouds=2))))
@@ -65,7 +65,7 @@ def test_bound_on_p1(relaxation: Relaxation, data: Any) -> None:
 
 
 @every_relaxation
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(data=st.data())
 def test_bound_on_residual_blocks(relaxation: Relaxation, data: Any) -> None:
     problem = P1(parse(data.draw(residual())))
@@ -73,7 +73,7 @@ def test_bound_on_residual_blocks(relaxation: Relaxation, data: Any) -> None:
 
 
 @every_relaxation
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_bound_on_p2(relaxation: Relaxation, data: Any) -> None:
     made = data.draw(instances(max_layers=3, max_edges=1, max_clouds=1))  # few servers: queues

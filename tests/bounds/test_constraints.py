@@ -132,7 +132,7 @@ def test_bounds_hold_for_feasible_placements(relaxation: Relaxation, kind: str, 
 
 
 @pytest.mark.parametrize("kind", ["P1", "P2"])
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_nothing_feasible_is_ruled_out(kind: str, data: Any) -> None:
     """Neither a whole problem is called infeasible nor a place left out that a feasible placement uses."""
@@ -144,7 +144,7 @@ def test_nothing_feasible_is_ruled_out(kind: str, data: Any) -> None:
         assert left[np.arange(problem.n_subtasks), servers].all()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_given_servers_tell_all_of_memory(data: Any) -> None:
     """Of P2 every memory that is exceeded is told."""

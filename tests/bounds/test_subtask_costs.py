@@ -57,7 +57,7 @@ def largest(arrays: Arrays, low: float, high: float, e: float, u: float) -> floa
     return float(_largest(0.0, high - low, *counted(arrays, low, e, u), arrays.lambdas, arrays.root, arrays.benefits))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(readings, indicator, indicator, delay, delay)
 def test_largest_is_at_least_h(arrays: Arrays, e: float, u: float, a: float, b: float) -> None:
     low, high = sorted((a, b))
@@ -65,7 +65,7 @@ def test_largest_is_at_least_h(arrays: Arrays, e: float, u: float, a: float, b: 
     assert h.max() <= largest(arrays, low, high, e, u) * (1 + 1e-12)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(readings, indicator, indicator, delay)
 def test_largest_is_h_where_the_ends_meet(arrays: Arrays, e: float, u: float, t: float) -> None:
     assert largest(arrays, t, t, e, u) == pytest.approx(float(coordination(arrays, t, e, u)), rel=1e-12, abs=0)
@@ -84,7 +84,7 @@ slopes = st.one_of(st.just(0.0), st.floats(1e-3, 3))
 longer = st.one_of(st.just(0.0), st.floats(1e-9, 50))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(readings, indicator, indicator, delay, longer, worths, slopes)
 def test_gains_are_at_least_what_queueing_gains(
     arrays: Arrays, e: float, u: float, t: float, longer: float, worth: float, per_t: float
@@ -121,7 +121,7 @@ def test_gain_is_close_to_the_best_way_to_queue(root: int) -> None:
         assert best <= gain(arrays, t, e, u, 20, per_t=per_t) <= best * 1.002
 
 
-@settings(max_examples=120)
+@settings(max_examples=75)
 @given(placed(ordered=True), st.booleans())
 def test_what_never_queues_never_queues(drawn: Drawn, first_come: bool) -> None:
     made, servers, order = drawn
@@ -181,7 +181,7 @@ def test_steps_of_a_chain_sum_to_the_objective(name: str, read: str, queueing: b
     np.testing.assert_allclose(sums, evaluate_many(problem, rows), rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=120)
+@settings(max_examples=75)
 @given(placed(ordered=True), st.booleans())
 def test_steps_cost_no_more_than_any_placement(drawn: Drawn, first_come: bool) -> None:
     made, servers, order = drawn

@@ -73,14 +73,14 @@ def test_conformance(path: Path) -> None:
     assert_agree(run(case["instance"], **case["placement"]), case["expected"])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(placed(exact=True))
 def test_agrees_with_plain_python_where_ties_abound(example: Placed) -> None:
     instance, servers, _ = example
     assert_agree(run(instance, servers), plain.evaluate(plain.prepare(instance), servers))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(placed(exact=False))
 def test_agrees_with_plain_python_on_uneven_numbers(example: Placed) -> None:
     instance, servers, _ = example
@@ -89,7 +89,7 @@ def test_agrees_with_plain_python_on_uneven_numbers(example: Placed) -> None:
     assert_agree(run(instance, servers), expected)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(placed(ordered=True))
 def test_agrees_with_plain_python_in_any_dispatch_order(example: Placed) -> None:
     instance, servers, order = example

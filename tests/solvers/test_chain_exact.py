@@ -66,7 +66,7 @@ def test_split_costs_prove_what_labels_dont(reading: str, score_alone: bool) -> 
     assert found.status == "optimal"
 
 
-@pytest.mark.parametrize("labels", [1, 10, 100])
+@pytest.mark.parametrize("labels", [1, 100])
 def test_too_few_labels_leave_a_valid_bound(labels: int) -> None:
     found = solve(flat_chain("vgg19", weights=HARD), "chain-exact", parameters={"labels": labels})
     assert found.lower_bound <= 0.34716396 <= found.objective + 1e-8
