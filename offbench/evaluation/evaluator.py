@@ -167,11 +167,6 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
     return totals
 
 
-def prefix_objectives(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
-    """Score each row as if the subtasks beyond it were not there: Q of the decided subtasks (`prefix_totals`)."""
-    return prefix_totals(problem, prefixes)[:, _OBJECTIVE]
-
-
 def prefix_totals(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     """Score each row as if the subtasks beyond it were not there (MODEL.md section 7).
 

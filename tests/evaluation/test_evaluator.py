@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from strategies import instances, orders_for, placed, servers_for
 
 from offbench import P1, P2, Evaluation, OffbenchError, Placement, evaluate, evaluate_many
-from offbench.evaluation.evaluator import prefix_objectives
+from offbench.evaluation.evaluator import prefix_totals
+from offbench.evaluation.kernel import TOTAL
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
 
@@ -366,7 +367,7 @@ def test_whole_prefix_is_the_whole_evaluation(example: Placed) -> None:
     parsed = parse(instance)
     placement = parse_placement({"servers": servers}, parsed)
     problem = P1(parsed)
-    assert prefix_objectives(problem, placement.servers[None])[0] == evaluate(problem, placement).objective
+    assert prefix_totals(problem, placement.servers[None])[0, TOTAL.objective] == evaluate(problem, placement).objective
 
 
 @given(placed(exact=True), st.data())
@@ -378,19 +379,19 @@ def test_prefix_is_the_instance_without_the_rest(example: Placed, data: st.DataO
     rows = [row[: len(task["layers"])] for row, task in zip(servers, short["tasks"], strict=False)]
     expected = plain.evaluate(plain.prepare(short), rows)["objective"]
     prefix = parse_placement({"servers": servers}, parsed).servers[None, :decided]
-    assert prefix_objectives(P1(parsed), prefix)[0] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert prefix_totals(P1(parsed), prefix)[0, TOTAL.objective] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_prefix_that_is_too_long_is_refused() -> None:
     problem = P1(parse(two_layers()))
     with pytest.raises(OffbenchError, match="2"):
-        prefix_objectives(problem, np.zeros((1, 3), dtype=np.int64))
+        prefix_totals(problem, np.zeros((1, 3), dtype=np.int64))
 
 
 def test_prefix_on_a_forbidden_server_is_refused() -> None:
     problem = P1(parse(handmade.phone()))
     with pytest.raises(OffbenchError, match=r"row 1: .*tasks\[0\].layers\[1\] \('pool'\).*edge-2.*phone, edge-1"):
-        prefix_objectives(problem, np.array([[0, 0], [0, 2]]))
+        prefix_totals(problem, np.array([[0, 0], [0, 2]]))
 
 
 # What is no placement
