@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from offbench.learning.trainable import Trainable as Trainable
     from offbench.model.instance import Instance as Instance
     from offbench.model.instance import load as load
+    from offbench.model.objectives import with_objective as with_objective
     from offbench.model.placement import Placement as Placement
     from offbench.model.placement import load_placement as load_placement
     from offbench.model.problem import P1 as P1
@@ -39,6 +40,7 @@ _HOME = {
     "evaluate_many": "evaluation.evaluator",
     "Instance": "model.instance",
     "load": "model.instance",
+    "with_objective": "model.objectives",
     "Placement": "model.placement",
     "load_placement": "model.placement",
     "P1": "model.problem",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.shared.arguments import InstanceArgument
+from offbench.cli.shared.arguments import InstanceArgument, ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import FAILED, say
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _ON_CLIENT = "everything on the client"
 
 def bound(
     instance: InstanceArgument,
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for all relaxations together.")] = 60.0,
     placement: Annotated[
         Path | None,
@@ -40,12 +42,12 @@ def bound(
     """
     from offbench.cli.shared import console
     from offbench.cli.shared.interrupt import one_interrupt
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
     from offbench.model.placement import load_placement
     from offbench.search.budget import Budget
 
     Budget(time_limit)  # checks it
-    facts = load(instance)
+    facts = instance_of(instance, objective, weights)
     given = load_placement(placement, facts) if placement is not None else None
     console.load_evaluator()
 

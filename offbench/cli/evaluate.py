@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli.shared.arguments import InstanceArgument, Json
+from offbench.cli.shared.arguments import InstanceArgument, Json, ObjectiveOption, WeightsOption
 
 
 def evaluate(
     instance: InstanceArgument,
     placement: Annotated[Path, typer.Argument(metavar="PLACEMENT", help="A placement file.")],
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     json: Json = False,
 ) -> None:
     """Score a placement.
@@ -19,33 +21,40 @@ def evaluate(
     constraints it is told which, and by how much; that is an answer, and no error.
     """
     from offbench.cli.shared.console import load_evaluator, show, show_json
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
     from offbench.model.placement import load_placement
 
-    facts = load(instance)
+    facts = instance_of(instance, objective, weights)
     given = load_placement(placement, facts)
     load_evaluator()
 
     from offbench.evaluation.breaches import breaches, verdict
     from offbench.evaluation.client_only import client_only, elsewhere_note, marked
     from offbench.evaluation.evaluator import evaluate as score
+    from offbench.evaluation.single_server import best_single_server
     from offbench.model.problem import P1
+    from offbench.runs.in_words import addends, bought, in_words
 
     problem = P1(facts)
-    evaluation = score(problem, given)
+    evaluation, device, single = score(problem, given), client_only(problem), best_single_server(problem)
+    words, why = in_words(facts, evaluation, device, single), bought(facts, evaluation, device)
     if json:
-        told = [use.to_dict() for use in breaches(facts, given, evaluation)]
-        show_json({**evaluation.to_dict(subtasks=True), "feasible": evaluation.feasible, "breaches": told})
+        broken = [use.to_dict() for use in breaches(facts, given, evaluation)]
+        totals = evaluation.to_dict(subtasks=True)
+        said = {"in_words": words, "bought": why or None, "addends": addends(facts, evaluation)}
+        show_json({**totals, **said, "feasible": evaluation.feasible, "breaches": broken})
         return
 
-    from offbench.runs.summary import comparison
+    from offbench.runs.summary import comparison, told
     from offbench.runs.whereabouts import whereabouts
 
     note = elsewhere_note(facts)
+    beside = {} if single is None else {f"all on {single.server}": single.evaluation}
     show(
+        *told(words, why),
         f"{placement} on {facts.name}",
         *verdict(facts, given, evaluation),
-        comparison({placement.stem: evaluation, marked("client-only", facts): client_only(problem)}),
+        comparison(facts, {placement.stem: evaluation, **beside, marked("client-only", facts): device}),
         *([f"* {note}"] if note else []),
         whereabouts(facts, given, evaluation),
     )

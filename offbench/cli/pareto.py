@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.shared.arguments import InstanceArgument
+from offbench.cli.shared.arguments import InstanceArgument, ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
 
@@ -21,6 +21,8 @@ def pareto(
             metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
         ),
     ],
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     time_limit: Annotated[float, typer.Option(metavar="S", help="Seconds for the front.")] = 60.0,
     solvers: Annotated[
         list[str] | None,
@@ -39,7 +41,7 @@ def pareto(
     """
     from offbench.cli.shared import console
     from offbench.cli.shared.interrupt import one_interrupt
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
     from offbench.search.budget import Budget
     from offbench.search.registry import catalogue, locate
 
@@ -49,7 +51,7 @@ def pareto(
         Budget(limit)
     if points < 1:
         raise OffbenchError(f"--points: must be at least 1, not {points}")
-    facts = load(instance)
+    facts = instance_of(instance, objective, weights)
     _make_folder(output)
     console.load_evaluator()
 

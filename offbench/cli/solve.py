@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.shared.arguments import InstanceArgument, LogDirOption, SeedOption, SettingsOption, parse_settings
+from offbench.cli.shared.arguments import (
+    InstanceArgument,
+    LogDirOption,
+    ObjectiveOption,
+    SeedOption,
+    SettingsOption,
+    WeightsOption,
+    parse_settings,
+)
 from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import InvalidPlacement, OffbenchError
 
@@ -18,6 +26,8 @@ def solve(
     solver: Annotated[
         str | None, typer.Option(metavar="NAME", help="A solver (`offbench solvers` lists them), or ./mine.py.")
     ] = None,
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     settings: SettingsOption = None,
     policy: Annotated[
         Path | None,
@@ -96,7 +106,7 @@ def solve(
     from offbench.cli.shared.interrupt import one_interrupt
 
     with one_interrupt() as ending:
-        solution = _run(instance, solver, placement, two_step, request, log_dir, quiet)
+        solution = _run((instance, objective, weights), solver, placement, two_step, request, log_dir, quiet)
         try:
             if output is not None:
                 _write(solution, output, quiet)
@@ -124,7 +134,7 @@ def _known_solvers() -> str:
 
 
 def _run(
-    instance: str,
+    instance: tuple[str, str | None, str | None],
     solver: str | None,
     placement: Path | None,
     two_step: bool,
@@ -133,14 +143,14 @@ def _run(
     quiet: bool,
 ) -> "Solution":
     from offbench.cli.shared.console import load_evaluator, prints_apart
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
     from offbench.model.placement import load_placement
     from offbench.search.registry import locate
 
     for name in (solver, request.get("secondary"), request.get("p2")):
         if name is not None:
             locate(name)
-    facts = load(instance)
+    facts = instance_of(*instance)
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()
 

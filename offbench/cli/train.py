@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.shared.arguments import Json, LogDirOption, SeedOption, SettingsOption, parse_settings
+from offbench.cli.shared.arguments import (
+    Json,
+    LogDirOption,
+    ObjectiveOption,
+    SeedOption,
+    SettingsOption,
+    WeightsOption,
+    parse_settings,
+)
 from offbench.cli.shared.errors import say
 from offbench.cli.shared.interrupt import one_interrupt
 
@@ -21,6 +29,8 @@ def train(
     ],
     solver: Annotated[str, typer.Option(metavar="NAME", help="A solver that can be trained, such as ddpqn.")],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the policy and all that it takes to go on.")],
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     settings: SettingsOption = None,
     seed: SeedOption = 0,
     steps: Annotated[
@@ -43,10 +53,10 @@ def train(
     ends exactly where it would have ended.
     """
     from offbench.cli.shared.console import load_evaluator, prints_apart
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
 
     parameters = parse_settings(settings)
-    loaded = [load(instance) for instance in instances]
+    loaded = [instance_of(instance, objective, weights) for instance in instances]
     load_evaluator()
 
     from offbench.cli.shared.progress import bar

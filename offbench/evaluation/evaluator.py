@@ -1,7 +1,7 @@
 """The one evaluator: what placements amount to (MODEL.md sections 2-4)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +75,13 @@ class Evaluation:
         return totals
 
 
-def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evaluation:
+def evaluate(
+    problem: Problem | InstanceLike,
+    placement: PlacementLike,
+    *,
+    objective: str | None = None,
+    weights: str | Mapping[str, float] | None = None,
+) -> Evaluation:
     """Score one placement.
 
     Parameters
@@ -85,6 +91,8 @@ def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evalu
     placement
         A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also a solution, server
         names, a placement file, or what it says (`given.placement_of`).
+    objective, weights
+        Of an instance, instead of its own (`with_objective`).
 
     Raises
     ------
@@ -93,7 +101,7 @@ def evaluate(problem: Problem | InstanceLike, placement: PlacementLike) -> Evalu
     OffbenchError
         If one of the two is something else, or the instance's numbers are too large.
     """
-    problem = problem_of(problem)
+    problem = problem_of(problem, objective, weights)
     placement = placement_of(placement, problem.instance)
     servers, order = placement.servers, placement.order
     n = len(problem.arrays.gcycles)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, load
+from offbench.model.objectives import with_objective
 from offbench.model.placement import Placement, load_placement, parse_placement
 from offbench.model.problem import P1, Problem
 
@@ -30,30 +31,38 @@ PlacementLike = Placement | HasPlacement | ArrayLike | str | Path | Mapping[str,
 """a placement, a solution, server indices, server names, a file, or what a file says"""
 
 
-def instance_of(given: InstanceLike) -> Instance:
-    """Return an instance, loaded if need be.
+def instance_of(
+    given: InstanceLike, objective: str | None = None, weights: str | Mapping[str, float] | None = None
+) -> Instance:
+    """Return an instance, loaded if need be, with the objective that is named (`objectives.with_objective`).
 
     Raises
     ------
     OffbenchError
-        If it is none, or can't be loaded.
+        If it is none, or can't be loaded, or there is no such objective.
     """
     if isinstance(given, Instance):
-        return given
+        return with_objective(given, objective, weights)
     if isinstance(given, str | os.PathLike):
-        return load(given if isinstance(given, str) else Path(given))
+        return with_objective(load(given if isinstance(given, str) else Path(given)), objective, weights)
     raise OffbenchError(f"instance: must be an Instance, a file or a shipped name, not {_kind(given)}")
 
 
-def problem_of(given: Problem | InstanceLike) -> Problem:
-    """Return a problem; of an instance its P1.
+def problem_of(
+    given: Problem | InstanceLike, objective: str | None = None, weights: str | Mapping[str, float] | None = None
+) -> Problem:
+    """Return a problem; of an instance its P1, with the objective that is named.
 
     Raises
     ------
     OffbenchError
         As `instance_of`.
     """
-    return given if isinstance(given, Problem) else P1(instance_of(given))
+    if not isinstance(given, Problem):
+        return P1(instance_of(given, objective, weights))
+    if objective is not None or weights is not None:
+        raise OffbenchError("objective: a problem has its own; give an instance, or with_objective(instance, ...)")
+    return given
 
 
 def placement_of(given: PlacementLike, instance: Instance) -> Placement:

@@ -11,10 +11,14 @@ from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.gaps import certified, contradict, is_optimal, missed_improvement, relative_gap
 from offbench.evaluation.references import Reference
+from offbench.evaluation.single_server import Single, best_single_server
 from offbench.learning.checkpoint import Checkpoint
 from offbench.learning.policy_check import Learnt, shares
 from offbench.model.instance import Instance
+from offbench.model.objectives import objective_of
 from offbench.model.placement import Placement
+from offbench.model.problem import P1
+from offbench.runs.in_words import addends, bought, in_words
 from offbench.search.metrics import diverged
 from offbench.search.search import TracePoint
 
@@ -130,6 +134,23 @@ class SolutionFacts:
             return []
         return breaches(self.instance, self.placement, self.evaluation)
 
+    @cached_property
+    def best_single(self) -> Single | None:
+        """Everything on the best remote server; None without one."""
+        return best_single_server(P1(self.instance))
+
+    @property
+    def in_words(self) -> str:
+        """How the placement compares with the device and the best single server, and what bought its Q."""
+        if self.evaluation is None:
+            return ""
+        return in_words(self.instance, self.evaluation, self.client_only, self.best_single)
+
+    @property
+    def bought(self) -> str:
+        """What makes Q lower than the device's although delay or score got worse; empty where neither did."""
+        return "" if self.evaluation is None else bought(self.instance, self.evaluation, self.client_only)
+
     @property
     def gap(self) -> float | None:
         """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
@@ -193,7 +214,7 @@ class SolutionFacts:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as one JSON object."""
-        found = self.feasible
+        found, single = self.feasible, self.best_single
         return {
             "instance": self.instance.name,
             "problem": self.problem,
@@ -205,6 +226,8 @@ class SolutionFacts:
             "reason": self.reason or None,
             "feasible": found,
             "violation": self.violation,
+            "in_words": self.in_words or None,
+            "bought": self.bought or None,
             "breaches": [use.to_dict() for use in self.breaches],
             "objective": self.objective if found else None,
             "lower_bound": self.lower_bound if math.isfinite(self.lower_bound) else None,
@@ -215,6 +238,9 @@ class SolutionFacts:
             "seconds": self.seconds,
             "evaluations": self.evaluations,
             "evaluation": self.evaluation.to_dict() if self.evaluation is not None else None,
+            "addends": addends(self.instance, self.evaluation) if self.evaluation is not None else None,
+            "objective_name": objective_of(self.instance),
+            "best_single_server": {"server": single.server, **single.evaluation.to_dict()} if single else None,
             "client_only": {**self.client_only.to_dict(), "elsewhere": elsewhere(self.instance)},
             "shares": shares(self.instance, self.placement.servers) if self.placement is not None else None,
             "policy": self._policy(),

@@ -40,6 +40,8 @@ def solve(
     instance: InstanceLike,
     solver: SolverLike | None = None,
     *,
+    objective: str | None = None,
+    weights: str | Mapping[str, float] | None = None,
     policy: Path | str | None = None,
     rollouts: int = 1,
     parameters: Mapping[str, Any] | None = None,
@@ -59,6 +61,8 @@ def solve(
         An instance, or a file or shipped name to load.
     solver
         A solver's name, the path of a file with one, a subclass of `Solver`, or one made with its parameters.
+    objective, weights
+        Instead of the instance's own: ``"latency"``, ``{"delay": 0.7, "energy": 0.3}`` (`with_objective`).
     policy
         In place of a solver: the folder of a trained policy (`offbench.learning.train`). Nothing is learnt any more.
         Where its solver is a file, that must be named too: no file is run that a policy alone names.
@@ -98,7 +102,7 @@ def solve(
         If the solver calls `sys.exit`, raises what is no `Exception`, or changes the run's clock, the problem or what
         its search keeps. What else it raises bears a note with its name.
     """
-    instance = instance_of(instance)
+    instance = instance_of(instance, objective, weights)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise OffbenchError(f"seed: must be a whole number from 0 on, not {seed!r}")
     trained = _trained(solver, policy, rollouts, parameters)

@@ -15,6 +15,7 @@ from offbench.evaluation.breaches import verdict
 from offbench.evaluation.client_only import elsewhere_note, marked
 from offbench.evaluation.gaps import contradict
 from offbench.files.escaping import in_terminal
+from offbench.runs.in_words import addends
 from offbench.runs.whereabouts import whereabouts
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _ROWS = (
     ("score SC", "score", ""),
     ("coordination H", "coordination", ""),
     ("balance Z", "balance", ""),
-    ("objective Q", "objective", ""),
 )
+_OBJECTIVE = ("objective Q", "objective", "")
 _RATIOS = ("delay_s", "energy_j", "cost_usd", "score", "coordination", "balance")
 # Parts of the violation; shown where there is some.
 _VIOLATIONS = (
@@ -65,14 +66,29 @@ def summary(solution: SolutionFacts) -> RenderableType:
     )
     label = marked("client-only", solution.instance)
     return Group(
+        *told(solution.in_words, solution.bought),
         head,
         *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *stages(solution),
-        comparison({solution.solver: solution.evaluation, label: solution.client_only}),
+        comparison(solution.instance, _columns(solution, label)),
         *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
+
+
+def told(words: str, bought: str) -> Iterator[Text]:
+    """Yield what a placement means, and, so that nobody misses it, what bought its Q."""
+    yield Text(words.removesuffix(bought).strip(), style="bold")
+    if bought:
+        yield Text(bought, style="bold red")
+
+
+def _columns(solution: SolutionFacts, client: str) -> dict[str, Evaluation]:
+    assert solution.evaluation is not None
+    single = solution.best_single
+    beside = {} if single is None else {f"all on {single.server}": single.evaluation}
+    return {solution.solver: solution.evaluation, **beside, client: solution.client_only}
 
 
 def in_a_line(solution: SolutionFacts) -> str:
@@ -192,8 +208,8 @@ def _finish(solution: SolutionFacts) -> str:
     return f"{by}: Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
-def comparison(evaluations: dict[str, Evaluation]) -> Table:
-    """Return indicators as rows, placements as columns, and the change from the last to the first.
+def comparison(instance: Instance, evaluations: dict[str, Evaluation]) -> Table:
+    """Return indicators and Q's addends as rows, placements as columns, and the change from the last to the first.
 
     Of a placement that isn't feasible the objective is told, but compared with nothing; then the violation is a row,
     and its parts.
@@ -205,11 +221,18 @@ def comparison(evaluations: dict[str, Evaluation]) -> Table:
     compare = len(evaluations) > 1
     if compare:
         table.add_column("change", justify="right")
-    for label, name, unit in (*_ROWS, *_violations(evaluations.values())):
-        values = [getattr(evaluation, name) for evaluation in evaluations.values()]
+    parts = {id(evaluation): addends(instance, evaluation) for evaluation in evaluations.values()}
+
+    def value_of(evaluation: Evaluation, name: str) -> float:
+        found: float = parts[id(evaluation)].get(name, getattr(evaluation, name, 0.0))
+        return found
+
+    rows = [*_ROWS, *_addends(instance), _OBJECTIVE, *_violations(evaluations.values())]
+    for label, name, unit in rows:
+        values = [value_of(evaluation, name) for evaluation in evaluations.values()]
         cells = [f"{value:.6g}" for value in values]
         if compare:
-            here, there = getattr(first, name), getattr(last, name)
+            here, there = values[0], values[-1]
             # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
             ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
             comparable = name != "objective" or (first.feasible and last.feasible)
@@ -217,6 +240,15 @@ def comparison(evaluations: dict[str, Evaluation]) -> Table:
         style = "bold" if name == "objective" else None
         table.add_row(f"{label} ({unit})" if unit else label, *cells, style=style)
     return table
+
+
+def _addends(instance: Instance) -> list[tuple[str, str, str]]:
+    """Return the rows of Q's addends; none where Q is the score."""
+    w = instance.weights
+    if w.coordination == w.balance == 0:
+        return []
+    weighed = {"score": f"{w.score:g} SC", "H": f"-{w.coordination:g} H", "Z": f"{w.balance:g} Z"}
+    return [(f"  of Q: {label}", name, "") for name, label in weighed.items()]
 
 
 def _violations(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, str]]:

@@ -37,6 +37,8 @@ def solve_two_step(
     instance: InstanceLike,
     solver: SolverLike,
     *,
+    objective: str | None = None,
+    weights: str | Mapping[str, float] | None = None,
     secondary: SolverLike | None = None,
     parameters: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -59,7 +61,7 @@ def solve_two_step(
 
     Parameters
     ----------
-    instance, solver, seed, time_limit, max_evaluations, on_start
+    instance, solver, objective, weights, seed, time_limit, max_evaluations, on_start
         As `solve.solve`; *on_start* is called with the search of each stage.
     secondary
         The solver of all stages but the first; *solver* by default.
@@ -83,7 +85,7 @@ def solve_two_step(
     BoundError, SolverError
         As `solve.solve`.
     """
-    instance = instance_of(instance)
+    instance = instance_of(instance, objective, weights)
     budget = budget_of(time_limit, max_evaluations, target)
     nesting = Nesting(instance)
     steps = [_StageProblem(nesting, depth) for depth in range(nesting.deepest + 1)]

@@ -32,9 +32,19 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
     counts = np.bincount(servers, minlength=n)
     busy_s = np.bincount(servers, weights=evaluation.parts[:, PART.execution_s], minlength=n)
     waiting_s = np.bincount(servers, weights=evaluation.parts[:, PART.queueing_s], minlength=n)
+    transfers_s = np.bincount(servers, weights=evaluation.parts[:, PART.transmission_s], minlength=n)
     limited = [server.memory_mb for server in instance.servers]
     held = held_mb(instance, placement) if any(limited) else np.zeros(n)
-    columns = ["server", "", "layers", "share", "busy s", "waiting s", *(["weights MB"] if any(limited) else [])]
+    columns = [
+        "server",
+        "",
+        "layers",
+        "share",
+        "transfers in s",
+        "busy s",
+        "waiting s",
+        *(["weights MB"] if any(limited) else []),
+    ]
     table = Table(*columns, title=None)
     for column in table.columns[2:]:
         column.justify = "right"
@@ -54,6 +64,7 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
             Text("█" * max(1, round(20 * count / most)), style=style),
             f"{count:,}",
             f"{count / instance.subtasks:.0%}",
+            f"{transfers_s[group].sum():.4g}",
             f"{busy_s[group].sum():.4g}",
             f"{waiting_s[group].sum():.4g}",
             *([_weights(held, limited, group)] if any(limited) else []),

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offbench.cli.shared.arguments import ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
-    from offbench.model.instance import Coordination, Instance, Weights
+    from offbench.model.instance import Instance
 
 
 def make(
@@ -31,13 +32,8 @@ def make(
         str,
         typer.Option(metavar="shared|own", help="Whether tasks share a client, or each has one of its own (format 2)."),
     ] = "shared",
-    weights: Annotated[
-        str | None, typer.Option(metavar="DELAY,ENERGY,COST", help="Weights of the score; 0.5,0.3,0.2 by default.")
-    ] = None,
-    objective: Annotated[
-        str | None,
-        typer.Option(metavar="SCORE,COORD,BALANCE", help="Weights of the objective; 0.6,0.2,0.2 by default."),
-    ] = None,
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     indicators: Annotated[
         str | None, typer.Option(metavar="costs|benefits", help="What the coordination couples; costs by default.")
     ] = None,
@@ -60,6 +56,7 @@ def make(
 
     from offbench.model.composition import arrivals
     from offbench.model.instance import load
+    from offbench.model.objectives import with_objective
 
     networks = [load(dnn) for dnn in dnns]
     n = tasks if tasks is not None else len(networks)
@@ -69,11 +66,10 @@ def make(
         arrival_s=arrivals(n, interval, poisson, seed or 0),
         edges=edges,
         clouds=clouds,
-        weights=_weights(weights, objective),
-        coordination=_coordination(indicators, root),
         source=f"arrivals: Poisson, {poisson:g} per s, seed {seed or 0}" if poisson is not None else "",
         own_clients=clients == "own",
     )
+    composed = _with_coordination(with_objective(composed, objective, weights), indicators, root)
     text = composed.to_text()
     if output is None or to_stdout:
         typer.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal's encoding
@@ -115,36 +111,10 @@ def _compose(**parts: Any) -> "Instance":
         raise OffbenchError(f"the instance would be wrong: {one_line(error)}") from None
 
 
-def _weights(score: str | None, objective: str | None) -> "Weights":
-    from offbench.files.json import check
-    from offbench.model.composition import PAPER_WEIGHTS
-    from offbench.model.instance import Weights
-
-    chosen = PAPER_WEIGHTS.model_dump()
-    triples = (
-        ("--weights", score, ("delay", "energy", "cost")),
-        ("--objective", objective, ("score", "coordination", "balance")),
-    )
-    for option, text, names in triples:
-        if text is not None:
-            chosen |= zip(names, _three_numbers(option, text), strict=True)
-            check(Weights, chosen, option)
-    return Weights(**chosen)
-
-
-def _three_numbers(option: str, text: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 3:
-        raise OffbenchError(f"{option}: must be three numbers with commas between, not '{text}'")
-    return numbers
-
-
-def _coordination(indicators: str | None, root: int | None) -> "Coordination":
+def _with_coordination(instance: "Instance", indicators: str | None, root: int | None) -> "Instance":
     from offbench.files.json import check
     from offbench.model.instance import Coordination
 
-    given = {"indicators": indicators, "root": root}
-    return check(Coordination, {name: value for name, value in given.items() if value is not None}, "coordination")
+    given = {name: value for name, value in (("indicators", indicators), ("root", root)) if value is not None}
+    made = check(Coordination, instance.coordination.model_dump() | given, "coordination")
+    return instance.model_copy(update={"coordination": made})

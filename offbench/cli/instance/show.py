@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offbench.cli.shared.arguments import InstanceArgument, Json
+from offbench.cli.shared.arguments import InstanceArgument, Json, ObjectiveOption, WeightsOption
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +21,8 @@ _OPTIONAL = (("idle_power_w", "idle W"), ("memory_mb", "memory MB"))
 
 def show(
     instance: InstanceArgument,
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     layers: Annotated[bool, typer.Option("--layers", help="List the layers, however many.")] = False,
     modules: Annotated[bool, typer.Option("--modules", help="List the modules of two-step offloading, drawn.")] = False,
     json: Json = False,
@@ -30,9 +32,9 @@ def show(
     Servers, links, weights, tasks, and what it costs to run everything in one place.
     """
     from offbench.cli.shared import console
-    from offbench.model.instance import load
+    from offbench.evaluation.given import instance_of
 
-    facts = load(instance)
+    facts = instance_of(instance, objective, weights)
     console.load_evaluator()
 
     from offbench.cli.instance.facts import instance_facts

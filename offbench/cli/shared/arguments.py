@@ -10,6 +10,21 @@ from offbench.errors import OffbenchError
 InstanceArgument = Annotated[
     str, typer.Argument(metavar="INSTANCE", help="An instance file, or the name of a shipped one, such as alexnet.")
 ]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="paper|benefits|score|latency|energy|cost",
+        help="What counts, instead of the instance's own weights: the paper's objective, that with H of benefits, "
+        "delay, energy and cost without H and Z, or one of these three alone.",
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME=W,...",
+        help="Weights that add up to 1, such as delay=0.7,energy=0.3; of score, coordination and balance likewise.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 SettingsOption = Annotated[
     list[str] | None,

@@ -1,0 +1,85 @@
+"""What a placement means for a person, in a sentence: beside the device, beside one server, and what bought its Q."""
+
+from offbench.evaluation.evaluator import Evaluation
+from offbench.evaluation.single_server import Single
+from offbench.model.instance import Instance
+
+# Ratios closer to 1 than this are told as "as fast as".
+_ALIKE = 0.005
+
+
+def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: Single | None) -> str:
+    """Tell how delay, energy and cost compare with everything on the device and on the best single server.
+
+    Where Q is lower than the device's, but delay or score are not, it is told what bought that (`bought`).
+    """
+    parts = [f"This is {_beside(found, device, 'the device')}"]
+    if single is not None:
+        one = f"everything on {single.server}, the best single server"
+        parts.append(f"it is {_beside(found, single.evaluation, one)}")
+    return " ".join([f"{'; '.join(parts)}.", bought(instance, found, device)]).strip()
+
+
+def bought(instance: Instance, found: Evaluation, device: Evaluation) -> str:
+    """Tell what makes Q lower than the device's where delay or score get worse; empty where neither does."""
+    slower = found.delay_s > device.delay_s * (1 + _ALIKE)
+    worse = found.score > device.score * (1 + _ALIKE)
+    if not found.objective < device.objective or not (slower or worse):
+        return ""
+    here, there = addends(instance, found), addends(instance, device)
+    changes = {name: here[name] - there[name] for name in here}
+    by = ", ".join(f"{name} {change:+.3g}" for name, change in changes.items() if abs(change) > 1e-12)
+    what = " and ".join(
+        [
+            *(
+                [f"{_times(found.delay_s / device.delay_s)} slower than the device"]
+                if slower and device.delay_s
+                else []
+            ),
+            *(["of a worse score"] if worse else []),
+        ]
+    )
+    return f"Q is lower by {device.objective - found.objective:.3g}, but this is {what}: what changes Q is {by}."
+
+
+def addends(instance: Instance, found: Evaluation) -> dict[str, float]:
+    """Return the three addends of Q by name: score, H and Z, each with its weight and sign (Eq. 18)."""
+    w = instance.weights
+    return {
+        "score": w.score * found.score,
+        "H": 0.0 - w.coordination * found.coordination,
+        "Z": w.balance * found.balance,
+    }
+
+
+def _beside(found: Evaluation, other: Evaluation, whom: str) -> str:
+    delay = _compared(found.delay_s, other.delay_s, "s", "faster", "slower", "as fast as")
+    energy = _more_or_less(found.energy_j, other.energy_j, "J", "energy")
+    cost = _more_or_less(found.cost_usd, other.cost_usd, "$", "cost")
+    return f"{delay} {whom}, with {energy} and {cost}"
+
+
+def _compared(value: float, other: float, unit: str, less: str, more: str, alike: str) -> str:
+    if other == 0 or value == 0:
+        return f"{value:.3g} {unit} against {other:.3g} {unit} of"
+    ratio = value / other
+    if abs(ratio - 1) <= _ALIKE:
+        return alike
+    return f"{_times(ratio if ratio > 1 else 1 / ratio)} {more if ratio > 1 else less} than"
+
+
+def _more_or_less(value: float, other: float, unit: str, what: str) -> str:
+    amount = f"${value:.3g}" if unit == "$" else f"{value:.3g} {unit}"
+    if other == 0 or value == 0:
+        against = "nothing" if other == 0 else f"${other:.3g}" if unit == "$" else f"{other:.3g} {unit}"
+        return f"the same {what}" if value == other else f"{amount} of {what} instead of {against}"
+    ratio = value / other
+    if abs(ratio - 1) <= _ALIKE:
+        return f"the same {what}"
+    if 0.5 <= ratio <= 1.5:
+        return f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'} {what}"
+    return f"{_times(ratio)} the {what}" if ratio > 1 else f"{1 - ratio:.0%} less {what}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.3g} times"
