@@ -45,7 +45,7 @@ def evaluate(
         show_json({**totals, **said, "feasible": evaluation.feasible, "breaches": broken})
         return
 
-    from offbench.runs.summary import comparison, told
+    from offbench.runs.summary import comparison, told, where_to_cut
     from offbench.runs.whereabouts import whereabouts
 
     note = elsewhere_note(facts)
@@ -56,5 +56,6 @@ def evaluate(
         *verdict(facts, given, evaluation),
         comparison(facts, {placement.stem: evaluation, **beside, marked("client-only", facts): device}),
         *([f"* {note}"] if note else []),
+        *where_to_cut(facts, given, evaluation),
         whereabouts(facts, given, evaluation),
     )

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def show(
-    placement: Annotated[
-        Path,
-        typer.Argument(metavar="PLACEMENT", help="A placement file, or a run of `offbench bench` (runs/KEY.json)."),
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[INSTANCE] PLACEMENT",
+            help="A placement file, or a run of `offbench bench` (runs/KEY.json); before it its instance, which isn't "
+            "needed for a run, or if one shipped instance fits.",
+            show_default=False,
+        ),
     ],
-    instance: Annotated[
-        str | None,
-        typer.Argument(metavar="INSTANCE", help="Its instance; not needed for a run, or if one shipped instance fits."),
-    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write .html, .png, .pdf or .svg instead of drawing here.")
     ] = None,
@@ -33,6 +34,9 @@ def show(
     from offbench.model.placement import PlacementFile, parse_placement
     from offbench.report.static_figures import ENDINGS
 
+    if len(files) > 2:
+        raise OffbenchError(f"show: takes an instance and a placement, not {len(files)} files")
+    placement, instance = Path(files[-1]), files[0] if len(files) == 2 else None
     if output is not None:
         if output.suffix not in (".html", *ENDINGS):
             raise OffbenchError(f"--output: must end in .html, {', '.join(ENDINGS)}, not '{output.name}'")
@@ -105,6 +109,6 @@ def _instance(name: str | None, own: "Instance | None", data: object, path: Path
         fitting.append(candidate)
     if len(fitting) != 1:
         which = f"it fits {', '.join(one.name for one in fitting)}" if fitting else "it fits no shipped one"
-        raise OffbenchError(f"{path}: of which instance? {which}; name it: offbench show {path} INSTANCE")
+        raise OffbenchError(f"{path}: of which instance? {which}; name it: offbench show INSTANCE {path}")
     say(f"taken for a placement of '{fitting[0].name}', the one shipped instance that it fits")
     return fitting[0]

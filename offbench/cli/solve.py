@@ -196,7 +196,7 @@ def _write(solution: "Solution", output: Path, quiet: bool) -> None:
     if solution.placement is not None:
         if not solution.feasible:
             say(f"{output}: what is written breaks constraints; nothing feasible was found")
-        write(output, layout(solution.placement.to_file(solution.instance)) + "\n", quiet)
+        write(output, layout(solution.placement.to_file(solution.instance, layers=True)) + "\n", quiet)
     else:
         say(f"{output}: not written, there is no placement")
 

@@ -22,6 +22,8 @@ class PlacementFile(Fact):
     """a row of server names for each task"""
     order: tuple[tuple[Index, Index], ...] | None = None
     """dispatch order as ``[task, layer]`` index pairs; null: first come, first served"""
+    layers: tuple[tuple[Name, ...], ...] | None = None
+    """the layers' names, so that a reader knows what stands where; checked against the instance's"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,8 @@ class Placement:
         object.__setattr__(self, "servers", indices(servers, copy=True))
         object.__setattr__(self, "order", None if order is None else indices(order, copy=True))
 
-    def to_file(self, instance: Instance) -> dict[str, Any]:
-        """Return the placement as the JSON object of a placement file."""
+    def to_file(self, instance: Instance, layers: bool = False) -> dict[str, Any]:
+        """Return the placement as the JSON object of a placement file, with the names of the layers if wanted."""
         rows, pairs, first = [], [], 0
         for i, task in enumerate(instance.tasks):
             last = first + len(task.layers)
@@ -56,7 +58,8 @@ class Placement:
             rows.append([names[s] for s in self.servers[first:last].tolist()])
             pairs += [[i, j] for j in range(len(task.layers))]
             first = last
-        return {"servers": rows, "order": None if self.order is None else [pairs[k] for k in self.order]}
+        said = {"servers": rows, "order": None if self.order is None else [pairs[k] for k in self.order]}
+        return said | ({"layers": [[layer.name for layer in task.layers] for task in instance.tasks]} if layers else {})
 
 
 def indices(values: ArrayLike, copy: bool = False) -> NDArray[np.int64]:
@@ -87,8 +90,24 @@ def load_placement(path: str | Path, instance: Instance) -> Placement:
 
 def parse_placement(data: object, instance: Instance, source: str = "placement") -> Placement:
     """Check a parsed placement against its instance; *source* is what errors call it."""
+    if isinstance(data, dict) and "tasks" in data and "servers" in data:
+        raise OffbenchError(f"{source}: is an instance, no placement; the instance comes first, then its placement")
     file = check(PlacementFile, data, source)
+    _check_layers(file, instance, source)
     return Placement(_servers(file, instance, source), _order(file, instance, source))
+
+
+def _check_layers(file: PlacementFile, instance: Instance, source: str) -> None:
+    """Refuse the placement of another network, where it says of which layers it is."""
+    if file.layers is None:
+        return
+    for i, (task, names) in enumerate(zip(instance.tasks, file.layers, strict=False)):
+        for j, (layer, name) in enumerate(zip(task.layers, names, strict=False)):
+            if name != layer.name:
+                raise OffbenchError(
+                    f"{source}: layers[{i}][{j}]: is of a layer '{name}', but task '{task.name}' of "
+                    f"'{instance.name}' has '{layer.name}' there: it is a placement of another network"
+                )
 
 
 def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:

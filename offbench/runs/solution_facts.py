@@ -18,6 +18,7 @@ from offbench.model.instance import Instance
 from offbench.model.objectives import objective_of
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
+from offbench.runs.cuts import Stretch, cuts
 from offbench.runs.in_words import addends, bought, in_words
 from offbench.search.metrics import diverged
 from offbench.search.search import TracePoint
@@ -151,6 +152,13 @@ class SolutionFacts:
         """What makes Q lower than the device's although delay or score got worse; empty where neither did."""
         return "" if self.evaluation is None else bought(self.instance, self.evaluation, self.client_only)
 
+    @cached_property
+    def cuts(self) -> list[tuple[str, list[Stretch]]]:
+        """Each task's name, and its stretches of layers on one server; nothing without a placement."""
+        if self.placement is None or self.evaluation is None:
+            return []
+        return list(cuts(self.instance, self.placement, self.evaluation))
+
     @property
     def gap(self) -> float | None:
         """Relative gap between objective and lower bound; None if one of them is missing, or both are next to 0."""
@@ -248,7 +256,8 @@ class SolutionFacts:
             "curves": {name: [list(point) for point in points] for name, points in self.curves.items()},
             "not_finite": self.not_finite,
             "p2": asdict(self.p2) if self.p2 is not None else None,
-            "placement": self.placement.to_file(self.instance) if self.placement is not None else None,
+            "placement": self.placement.to_file(self.instance, layers=True) if self.placement is not None else None,
+            "cuts": [{"task": task, "stretches": [one.to_dict() for one in row]} for task, row in self.cuts],
             "stages": [stage.to_dict() for stage in self.stages],
             "trace": [[value if math.isfinite(value) else None for value in point] for point in self.trace],
             "versions": self.versions,

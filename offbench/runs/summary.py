@@ -15,12 +15,14 @@ from offbench.evaluation.breaches import verdict
 from offbench.evaluation.client_only import elsewhere_note, marked
 from offbench.evaluation.gaps import contradict
 from offbench.files.escaping import in_terminal
+from offbench.runs import cuts
 from offbench.runs.in_words import addends
 from offbench.runs.whereabouts import whereabouts
 
 if TYPE_CHECKING:
     from offbench.evaluation.evaluator import Evaluation
     from offbench.model.instance import Instance
+    from offbench.model.placement import Placement
     from offbench.runs.solution_facts import SolutionFacts
 
 _ROWS = (
@@ -32,6 +34,7 @@ _ROWS = (
     ("balance Z", "balance", ""),
 )
 _OBJECTIVE = ("objective Q", "objective", "")
+_TASKS_AT_MOST = 12
 _RATIOS = ("delay_s", "energy_j", "cost_usd", "score", "coordination", "balance")
 # Parts of the violation; shown where there is some.
 _VIOLATIONS = (
@@ -72,6 +75,7 @@ def summary(solution: SolutionFacts) -> RenderableType:
         *stages(solution),
         comparison(solution.instance, _columns(solution, label)),
         *(Text(line) for line in lines if line),
+        *where_to_cut(solution.instance, solution.placement, solution.evaluation),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
@@ -82,6 +86,15 @@ def told(words: str, bought: str) -> Iterator[Text]:
     yield Text(words.removesuffix(bought).strip(), style="bold")
     if bought:
         yield Text(bought, style="bold red")
+
+
+def where_to_cut(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[Text]:
+    """Yield a line for each of the first tasks: its stretches of layers on one server, and what is sent between."""
+    for number, line in enumerate(cuts.told(instance, placement, evaluation)):
+        if number == _TASKS_AT_MOST:
+            yield Text(f"... and {len(instance.tasks) - _TASKS_AT_MOST:,} tasks more", style="dim")
+            return
+        yield Text(line)
 
 
 def _columns(solution: SolutionFacts, client: str) -> dict[str, Evaluation]:

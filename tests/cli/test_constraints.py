@@ -72,7 +72,7 @@ def test_placement_that_breaks_constraints_is_named_so_and_no_error(run: Run) ->
     assert facts["feasible"] is False and facts["violation"] > 0
     assert sum(each["excess"] for each in facts["breaches"]) == pytest.approx(facts["violation"])
     assert facts["breaches"] == sorted(facts["breaches"], key=lambda each: -each["share"])
-    shown = run("show", "p.json", "tight.json").stdout
+    shown = run("show", "tight.json", "p.json").stdout
     assert "not feasible" in shown and "✗" in shown and "24 of 20 (120 %)" in shown
 
 
@@ -121,7 +121,7 @@ def test_many_clients_alike_are_one_row(run: Run) -> None:
     assert "p7 " not in shown.split("critical path")[0].split("GHz")[0]
     told = run("solve", "phones.json", "--solver", "./clients.py", "--output", "p.json").stdout
     assert "L 20 clients" in told
-    assert "8 more clients run layers" in run("show", "p.json", "phones.json").stdout
+    assert "8 more clients run layers" in run("show", "phones.json", "p.json").stdout
     assert (
         run("instance", "check", "phones.json").stdout
         == "phones.json: fine: 22 servers (20 clients), 20 tasks, 70 subtasks\n"

@@ -136,7 +136,7 @@ PRINTED: dict[str, Callable[[Home], tuple[object, ...]]] = {
     "solve": lambda home: ("solve", home.instance, "--solver", "greedy"),
     "evaluate": lambda home: ("evaluate", home.instance, home.placement),
     "bound": lambda home: ("bound", home.folder / "few.json", "--time-limit", 5),
-    "show": lambda home: ("show", home.placement, home.instance),
+    "show": lambda home: ("show", home.instance, home.placement),
     "status": lambda home: ("status", home.results),
     "table": lambda home: ("table", home.results),
     "table as markdown": lambda home: ("table", home.results, "--format", "markdown"),
@@ -342,7 +342,7 @@ def test_no_element_of_a_shown_placement_comes_from_a_name(homes: tuple[Home, Ho
     found = []
     for each in homes:
         file = each.folder / "gantt.html"
-        assert run("show", each.placement, each.instance, "--output", file).exit_code == 0
+        assert run("show", each.instance, each.placement, "--output", file).exit_code == 0
         found.append(Page(file.read_text(encoding="utf-8")))
     hostile, harmless = found
     assert hostile.elements == harmless.elements
@@ -423,7 +423,7 @@ def test_figures_are_drawn_with_any_name(homes: tuple[Home, Home], tmp_path: Pat
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
     for ending in ("png", "pdf", "svg"):
         file = homes[0].folder / f"gantt.{ending}"
-        assert run("show", homes[0].placement, homes[0].instance, "--output", file).exit_code == 0
+        assert run("show", homes[0].instance, homes[0].placement, "--output", file).exit_code == 0
         assert file.stat().st_size > 1000
 
 

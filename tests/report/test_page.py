@@ -165,11 +165,11 @@ def test_show_draws_a_placement_in_every_form(tmp_path: Path, monkeypatch: pytes
     assert "edge-5" in shown.stdout and "Q 0.2116" in shown.stdout
     assert "'alexnet'" in shown.stderr
     for ending, start in ((".png", b"\x89PNG"), (".pdf", b"%PDF"), (".html", b"<!doctype html>")):
-        assert run("show", "p.json", "alexnet", "--output", f"gantt{ending}").exit_code == 0
+        assert run("show", "alexnet", "p.json", "--output", f"gantt{ending}").exit_code == 0
         assert Path(f"gantt{ending}").read_bytes().startswith(start)
     row = next(path for path in (folder / "runs").glob("*.json") if '"greedy"' in path.read_text(encoding="utf-8"))
     assert "Q " in run("show", str(row)).stdout
-    assert run("show", "p.json", "tiny-chains").exit_code == 2
+    assert run("show", "tiny-chains", "p.json").exit_code == 2
     assert run("show", "p.json", "--output", "gantt.gif").exit_code == 2
     Path("short.json").write_text('{"servers": [["client"]]}', encoding="utf-8")
     assert "fits no shipped one" in run("show", "short.json").stderr

@@ -1,0 +1,114 @@
+"""Where a placement cuts its networks: stretches of layers on one server, and what is sent from one to the next.
+
+A chain is a row of layers. A graph is a row of layers and modules (`model.modules`); a module whose layers are on
+several servers is a stretch of its own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from offbench.evaluation.evaluator import Evaluation
+from offbench.evaluation.kernel import PART
+from offbench.model.arrays import Ints
+from offbench.model.instance import Instance
+from offbench.model.modules import Nesting
+from offbench.model.placement import Placement
+from offbench.model.problem import P1
+
+_STRETCHES_AT_MOST = 12
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Layers that follow one another on one server; or a module that is spread over several."""
+
+    layers: dict[str, list[str]]
+    """of each server, the names of its layers, in their order"""
+    sent_mb: float
+    """what comes from other servers"""
+    sent_s: float
+    """how long the longest of these transfers takes, latency included"""
+
+    def __str__(self) -> str:
+        if len(self.layers) == 1:
+            ((server, names),) = self.layers.items()
+            return f"{server}: {_row(names)}"
+        return f"split ({'; '.join(f'{server}: {_row(names)}' for server, names in self.layers.items())})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        return {"servers": self.layers, "sent_mb": self.sent_mb, "sent_s": self.sent_s}
+
+
+def cuts(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[tuple[str, list[Stretch]]]:
+    """Yield each task's name and its stretches, from its input on."""
+    problem = P1(instance)
+    modules = Nesting(instance).modules
+    for i, task in enumerate(instance.tasks):
+        first = problem.subtasks_of(i).start
+        members: list[list[int]] = []
+        inside = {j: module.inside for module in modules[i] for j in module.inside}
+        for j in range(len(task.layers)):
+            if j not in inside:
+                members.append([first + j])
+            elif j == inside[j][0]:
+                members.append([first + each for each in inside[j]])
+        yield task.name, _joined(problem, members, placement.servers, evaluation)
+
+
+def told(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[str]:
+    """Yield a line for each task: its stretches, and between them what is sent."""
+    for name, stretches in cuts(instance, placement, evaluation):
+        shown = stretches if len(stretches) <= _STRETCHES_AT_MOST else stretches[: _STRETCHES_AT_MOST - 1]
+        words = [_sent(stretches[0], start=True) + str(stretches[0])]
+        words += [f"{_sent(stretch)}{stretch}" for stretch in shown[1:]]
+        more = len(stretches) - len(shown)
+        yield f"{name}: {' '.join(words)}{f' … and {more} stretches more (--json has all)' if more else ''}"
+
+
+def _joined(problem: P1, members: list[list[int]], servers: Ints, evaluation: Evaluation) -> list[Stretch]:
+    groups: list[list[int]] = []
+    for ks in members:
+        one = len(set(servers[ks].tolist())) == 1
+        before = groups[-1] if groups else []
+        if one and before and set(servers[before].tolist()) == {servers[ks[0]]}:
+            before += ks
+        else:
+            groups.append(list(ks))
+    return [_stretch(problem, ks, servers, evaluation) for ks in groups]
+
+
+def _stretch(problem: P1, ks: list[int], servers: Ints, evaluation: Evaluation) -> Stretch:
+    a, n = problem.arrays, problem.n_subtasks
+    layers: dict[str, list[str]] = {}
+    sent_mb, sent_s = 0.0, 0.0
+    within = set(ks)
+    for k in ks:
+        i = int(problem.task_of[k])
+        layer = problem.instance.tasks[i].layers[k - problem.subtasks_of(i).start]
+        layers.setdefault(problem.server_name(k, int(servers[k])), []).append(layer.name)
+        for entry in problem.inputs_of(k):
+            source = int(a.input_of[entry])
+            at = int(servers[source]) if source < n else a.client
+            if source not in within and at != servers[k]:
+                sent_mb += float(a.input_mb[entry])
+                sent_s = max(sent_s, float(evaluation.parts[k, PART.transmission_s]))
+    return Stretch(layers, sent_mb, sent_s)
+
+
+def _sent(stretch: Stretch, start: bool = False) -> str:
+    if stretch.sent_mb == 0 and stretch.sent_s == 0:
+        return "" if start else "→ "
+    what = f"{stretch.sent_mb:.3g} MB, {_seconds(stretch.sent_s)}"
+    return f"input | {what} → " if start else f"| {what} → "
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
+
+
+def _row(names: list[str]) -> str:
+    if len(names) <= 2:
+        return ", ".join(names)
+    return f"{names[0]} … {names[-1]} ({len(names)} layers)"
