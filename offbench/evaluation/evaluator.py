@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 _NO_PARTS = np.empty((0, len(PARTS)))
 
 
-@dataclass(slots=True, eq=False)  # frozen, making one would take a fifth of the time of scoring resnet
+@dataclass(slots=True, eq=False, repr=False)  # frozen, making one would take a fifth of the time of scoring resnet
 class Evaluation:
     """What a placement amounts to: `kernel.TOTALS` in that order, and every subtask's parts (MODEL.md section 4)."""
 
@@ -48,8 +48,13 @@ class Evaluation:
     deadline_violation: float
     limit_violation: float
     scales: Scales
-    parts: Floats = field(repr=False)
+    parts: Floats
     """a row for each subtask, a column for each name in `kernel.PARTS`"""
+
+    def __repr__(self) -> str:
+        kept = "" if self.feasible else f", violation = {self.violation:.4g}"
+        totals = f"{self.delay_s:.4g} s, {self.energy_j:.4g} J, ${self.cost_usd:.4g}"
+        return f"<Evaluation of {len(self.parts)} subtasks: Q = {self.objective:.6g}, {totals}{kept}>"
 
     @property
     def feasible(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import OffbenchError
-from offbench.model.instance import Instance, load
+from offbench.model.instance import Instance
 from offbench.model.objectives import with_objective
 from offbench.model.placement import Placement, load_placement, parse_placement
 from offbench.model.problem import P1, Problem
@@ -41,10 +41,10 @@ def instance_of(
     OffbenchError
         If it is none, or can't be loaded, or there is no such objective.
     """
-    if isinstance(given, Instance):
+    if isinstance(given, Instance | str):
         return with_objective(given, objective, weights)
-    if isinstance(given, str | os.PathLike):
-        return with_objective(load(given if isinstance(given, str) else Path(given)), objective, weights)
+    if isinstance(given, os.PathLike):
+        return with_objective(Path(given), objective, weights)
     raise OffbenchError(f"instance: must be an Instance, a file or a shipped name, not {_kind(given)}")
 
 
@@ -97,7 +97,7 @@ def placement_of(given: PlacementLike, instance: Instance) -> Placement:
         if all(isinstance(row, list | tuple) and all(isinstance(each, str) for each in row) for row in given):
             return parse_placement({"servers": [list(row) for row in given]}, instance)
     servers = _numbers(given)
-    if servers is None:
+    if servers is None or servers.ndim == 0:
         raise OffbenchError(
             "placement: must be a Placement, a Solution, server indices, server names, a file or what it says, not "
             f"{_kind(given)}"

@@ -233,7 +233,7 @@ def load(instance: str | Path) -> Instance:
         file, place and rule.
     """
     if not isinstance(instance, str | Path):
-        raise OffbenchError(f"instance: must be a file or a shipped name, not {type(instance).__name__}")
+        raise OffbenchError(f"instance: must be an Instance, a file or a shipped name, not {type(instance).__name__}")
     path = Path(instance)
     if path.suffix == "" and path.name == str(instance) and not _is_file(path):
         found = _shipped_files()

@@ -1,11 +1,12 @@
 """Objectives by name: what a placement is to be good at, whatever the instance's own weights say."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
 from offbench.errors import OffbenchError, nearest
 from offbench.model.composition import PAPER_WEIGHTS
-from offbench.model.instance import Coordination, Instance, Weights
+from offbench.model.instance import Coordination, Instance, Weights, load
 
 Objective = Literal["paper", "benefits", "score", "latency", "energy", "cost"]
 
@@ -22,14 +23,16 @@ _OF_SCORE, _OF_OBJECTIVE = ("delay", "energy", "cost"), ("score", "coordination"
 
 
 def with_objective(
-    instance: Instance, objective: str | None = None, weights: str | Mapping[str, float] | None = None
+    instance: Instance | str | Path,
+    objective: str | None = None,
+    weights: str | Mapping[str, float] | None = None,
 ) -> Instance:
     """Return the instance with other weights.
 
     Parameters
     ----------
     instance
-        Whose weights stay where nothing else is said.
+        Or a file or a shipped name; its weights stay where nothing else is said.
     objective
         One of `MEANINGS`; the instance's own if absent.
     weights
@@ -42,8 +45,11 @@ def with_objective(
     OffbenchError
         If there is no such objective or weight, or they don't add up to 1.
     """
+    instance = instance if isinstance(instance, Instance) else load(instance)
     if objective is None and weights is None:
         return instance
+    if weights is not None and not isinstance(weights, str | Mapping):
+        raise OffbenchError(f"weights: must be names with numbers, not {type(weights).__name__}")
     chosen, coordination = instance.weights.model_dump(), instance.coordination
     if objective is not None:
         chosen |= _weights_of(objective)
@@ -103,9 +109,9 @@ def parse_weights(text: str) -> dict[str, float]:
 
 
 def _weights_of(objective: str) -> dict[str, float]:
-    if objective not in get_args(Objective):
+    if not isinstance(objective, str) or objective not in get_args(Objective):
         known = ", ".join(MEANINGS)
-        raise OffbenchError(f"objective: must be one of {known}, not '{objective}'{nearest(objective, list(MEANINGS))}")
+        raise OffbenchError(f"objective: must be one of {known}, not '{objective}'{nearest(str(objective), list(MEANINGS))}")
     if objective in ("paper", "benefits"):
         return PAPER_WEIGHTS.model_dump()
     if objective == "score":

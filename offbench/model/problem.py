@@ -3,6 +3,7 @@
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,7 @@ from offbench.errors import OffbenchError
 from offbench.model import assembly
 from offbench.model.arrays import SCALE, WEIGHT, Arrays, Floats, Indices, Ints, pack
 from offbench.model.exact_scales import exact_scales
-from offbench.model.instance import Instance, Scales
+from offbench.model.instance import Instance, Scales, load
 from offbench.model.placement import Placement, indices
 
 FEASIBLE = 1e-9
@@ -38,7 +39,8 @@ class Problem:
     packed: tuple[Indices, Floats]
     """the arrays as compiled code takes them (`evaluation.workspace.unpack`)"""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance | str | Path) -> None:
+        instance = instance if isinstance(instance, Instance) else load(instance)
         self.instance = instance
         self.allowed = assembly.allowed(instance)
         facts = assembly.facts(instance)
@@ -229,7 +231,7 @@ class P2(Problem):
     order: Ints | None
     """dispatch order of the placement that the servers are from, to begin with; None without"""
 
-    def __init__(self, instance: Instance, servers: ArrayLike | Placement) -> None:
+    def __init__(self, instance: Instance | str | Path, servers: ArrayLike | Placement) -> None:
         super().__init__(instance)
         chosen = servers.servers if isinstance(servers, Placement) else servers
         self.order = servers.order if isinstance(servers, Placement) else None

@@ -65,6 +65,8 @@ def chosen(solver: SolverLike, parameters: Mapping[str, Any] | None = None, role
     OffbenchError
         If it is none of these, or parameters are given for one that has some.
     """
+    if not isinstance(parameters, Mapping | None):
+        raise OffbenchError(f"parameters: must be names with values, not {type(parameters).__name__}")
     given = dict(parameters or {})
     if isinstance(solver, str | Path):
         name = str(solver)

@@ -244,6 +244,8 @@ def _chosen(solver: SolverLike | None, parameters: Mapping[str, Any] | None, tra
 def _trained(
     solver: SolverLike | None, policy: Path | str | None, rollouts: int, parameters: Mapping[str, Any] | None
 ) -> Trained | None:
+    if not isinstance(policy, str | Path | None):
+        raise OffbenchError(f"policy: must be a folder, not {type(policy).__name__}")
     if policy is None:
         if solver is None:
             raise OffbenchError("solve: name a solver, or the folder of a policy")

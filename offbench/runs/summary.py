@@ -281,10 +281,8 @@ def as_text(solution: SolutionFacts, width: int = 110) -> str:
     return file.getvalue().rstrip()
 
 
-def as_html(solution: SolutionFacts, width: int = 110) -> str:
+def as_html(solution: SolutionFacts) -> str:
     """Return the summary as HTML for notebooks."""
-    console = Console(file=StringIO(), width=width, record=True, force_jupyter=False, markup=False, emoji=False)
-    console.print(in_terminal(summary(solution)))
-    return console.export_html(
-        inline_styles=True, code_format='<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
-    )
+    from offbench.runs.html import as_page
+
+    return as_page(in_terminal(summary(solution)))
