@@ -12,6 +12,7 @@ from offbench.files.json import check
 from offbench.files.shipped import folders_of
 from offbench.files.text import read_toml
 from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
+from offbench.model.objectives import with_objective
 
 _MOST_SEEDS = 100_000  # of which a list is made
 
@@ -106,6 +107,10 @@ class Suite(Fact):
     description: str = ""
     instances: Annotated[tuple[InstanceEntry, ...], Field(min_length=1)]
     """shipped names, files, or instances to be composed"""
+    objective: Name | None = None
+    """what counts in all of them, instead of their own weights (`objectives.MEANINGS`)"""
+    weights: Name | None = None
+    """weights by name, such as ``delay=0.7,energy=0.3``, instead of theirs"""
     solvers: Annotated[tuple[Entrant, ...], Field(min_length=1)]
     """names, or tables with `name`, `parameters`, `two_step`, `policy`, `label`, `seeds`"""
     seeds: Seeds = (0,)
@@ -202,13 +207,21 @@ def instances_of(suite: Suite, folder: Path) -> list[Instance]:
         If one can't be had, or two have the same name.
     """
     found = [
-        one.instance(folder) if isinstance(one, Composed) else load(_beside(folder, one)) for one in suite.instances
+        _with_objective(one.instance(folder) if isinstance(one, Composed) else load(_beside(folder, one)), suite)
+        for one in suite.instances
     ]
     names = [instance.name for instance in found]
     for name in names:
         if names.count(name) > 1:
             raise OffbenchError(f"suite '{suite.name}': instances: two are named '{name}'")
     return found
+
+
+def _with_objective(instance: Instance, suite: Suite) -> Instance:
+    """Return the instance with the suite's objective, under a name that tells it."""
+    made = with_objective(instance, suite.objective, suite.weights)
+    said = ",".join(filter(None, (suite.objective, suite.weights)))
+    return made if made == instance else made.model_copy(update={"name": f"{instance.name}@{said}"})
 
 
 def _beside(folder: Path, name: str) -> str:
@@ -223,6 +236,8 @@ def restricted(
     seeds: int | None = None,
     time_limit_s: float | None = None,
     max_evaluations: int | None = None,
+    objective: str | None = None,
+    weights: str | None = None,
 ) -> Suite:
     """Return the suite with what the command line says instead.
 
@@ -253,4 +268,6 @@ def restricted(
                 del entrant["seeds"]
     data |= {"time_limit_s": time_limit_s} if time_limit_s is not None else {}
     data |= {"max_evaluations": max_evaluations} if max_evaluations is not None else {}
+    data |= {"objective": objective} if objective is not None else {}
+    data |= {"weights": weights} if weights is not None else {}
     return check(Suite, data, f"suite '{suite.name}' with the command line's options")

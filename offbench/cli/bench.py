@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.arguments import Json, ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
@@ -33,6 +33,8 @@ def bench(
         list[str] | None,
         typer.Option("--solver", metavar="NAME", help="Of the suite's, or another; repeatable."),
     ] = None,
+    objective: ObjectiveOption = None,
+    weights: WeightsOption = None,
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="0 to N-1; a solver with one seed in the suite keeps it.")
     ] = None,
@@ -72,7 +74,7 @@ def bench(
     # Files that are named here are seen from here, those in the suite from its folder.
     named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
     on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
-    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations)
+    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations, objective, weights)
     made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
     check_folder(store.folder)

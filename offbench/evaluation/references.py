@@ -17,7 +17,8 @@ from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import certified, contradict, is_optimal, relative_gap
 from offbench.files.json import check, layout, read_json
 from offbench.files.shipped import folders_of
-from offbench.model.instance import REFERENCES, Fact, Instance, Name, load, shipped
+from offbench.model.instance import REFERENCES, Fact, Instance, Name, shipped
+from offbench.model.objectives import MEANINGS, named
 from offbench.model.placement import Placement, PlacementFile, parse_placement
 from offbench.model.problem import P1
 
@@ -85,7 +86,7 @@ class Reference(Fact):
 
 
 class References(Fact):
-    """The file: a reference for each instance's name."""
+    """The file: a reference for each instance's name, and for names with an objective (`objectives.named`)."""
 
     format: Literal["offbench-references/1"] = FORMAT
     instances: dict[Name, Reference] = Field(default_factory=dict)
@@ -158,11 +159,14 @@ def faults(found: References) -> Iterator[tuple[str, str]]:
         if name not in found.instances:
             yield name, "has no reference"
     for name, reference in found.instances.items():
-        if name not in known:
-            yield name, f"is no shipped instance{nearest(name, known)}"
-            continue
-        for fault in faults_of(reference, load(name)):
-            yield name, fault
+        base, _, objective = name.partition("@")
+        if base not in known:
+            yield name, f"is no shipped instance{nearest(base, known)}"
+        elif objective and objective not in MEANINGS:
+            yield name, f"'{objective}' is no objective{nearest(objective, list(MEANINGS))}"
+        else:
+            for fault in faults_of(reference, named(name)):
+                yield name, fault
 
 
 def faults_of(reference: Reference, instance: Instance) -> Iterator[str]:

@@ -64,6 +64,19 @@ def with_objective(
     return instance.model_copy(update={"weights": made, "coordination": coordination})
 
 
+def named(name: str) -> Instance:
+    """Return a shipped instance by its name, or by that and an objective: ``alexnet@latency``.
+
+    Raises
+    ------
+    OffbenchError
+        If there is no such instance or objective.
+    """
+    base, at, objective = name.partition("@")
+    made = with_objective(base, objective if at else None)
+    return made.model_copy(update={"name": name})
+
+
 def objective_of(instance: Instance) -> Objective | None:
     """Return the name of the instance's objective; None if it has none.
 
@@ -110,8 +123,10 @@ def parse_weights(text: str) -> dict[str, float]:
 
 def _weights_of(objective: str) -> dict[str, float]:
     if not isinstance(objective, str) or objective not in get_args(Objective):
-        known = ", ".join(MEANINGS)
-        raise OffbenchError(f"objective: must be one of {known}, not '{objective}'{nearest(str(objective), list(MEANINGS))}")
+        known: list[str] = list(MEANINGS)
+        raise OffbenchError(
+            f"objective: must be one of {', '.join(known)}, not '{objective}'{nearest(str(objective), known)}"
+        )
     if objective in ("paper", "benefits"):
         return PAPER_WEIGHTS.model_dump()
     if objective == "score":

@@ -29,17 +29,20 @@ def read(file: Path | None) -> "References":
 
 
 def checked_names(names: list[str] | None, known: list[str]) -> list[str]:
-    """Return the names without repetition, all that are known if none is given.
+    """Return the names without repetition, all that are known if none is given; a name stands for all its objectives.
 
     Raises
     ------
     OffbenchError
         If one is unknown.
     """
-    for name in names or ():
-        if name not in known:
+    chosen: list[str] = []
+    for name in names or known:
+        found = [each for each in known if each == name or each.partition("@")[0] == name]
+        if not found:
             raise OffbenchError(f"'{name}' has no reference{nearest(name, known)}; there are {', '.join(known)}")
-    return list(dict.fromkeys(names or known))
+        chosen += found
+    return list(dict.fromkeys(chosen))
 
 
 def table(references: "Mapping[str, Reference]") -> "Table":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offbench.cli.references.file import Names, checked_names, read
+from offbench.cli.shared.arguments import ObjectiveOption
 from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def update(
     names: Names = None,
+    objective: ObjectiveOption = None,
     solvers: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,9 +52,13 @@ def update(
     from offbench.cli.shared.files import check_writable, write
     from offbench.cli.shared.interrupt import one_interrupt
     from offbench.evaluation.references import References, references, shipped_path
-    from offbench.model.instance import load, shipped
+    from offbench.model.instance import shipped
+    from offbench.model.objectives import named
 
     chosen = checked_names(names, shipped())
+    if objective is not None:
+        chosen = [f"{name}@{objective}" for name in chosen]
+    given = [named(name) for name in chosen]
     if (placement is None) != (by is None) or (placement is not None and (len(chosen) != 1 or solvers)):
         raise OffbenchError("--placement: needs one INSTANCE, --by TEXT and no --solver")
     target = output or shipped_path()
@@ -69,9 +75,9 @@ def update(
     interrupted = False
     try:
         with one_interrupt() as ending:
-            for name in chosen:
+            for name, instance in zip(chosen, given, strict=True):
                 before = begun.instances.get(name)
-                improved = _improved(load(name), before, effort, placement, by, quiet)
+                improved = _improved(instance, before, effort, placement, by, quiet)
                 better[name] = improved.reference
                 failures += improved.failures
                 for refusal in improved.refusals if not quiet else ():
