@@ -45,7 +45,7 @@ def evaluate(
     show(
         f"{placement} on {facts.name}",
         *verdict(facts, given, evaluation),
-        comparison({placement.stem: evaluation, marked("client-only", facts): client_only(problem)}),
+        comparison((placement.stem, evaluation), (marked("client-only", facts), client_only(problem))),
         *([f"* {note}"] if note else []),
         whereabouts(facts, given, evaluation),
     )

@@ -27,7 +27,7 @@ def show(
     ] = None,
 ) -> None:
     """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
-    from offbench.cli.shared.console import load_evaluator, show
+    from offbench.cli.shared.console import columns, load_evaluator, show
     from offbench.cli.shared.files import check_writable, write
     from offbench.files.escaping import shortened
     from offbench.model.placement import PlacementFile, parse_placement
@@ -51,7 +51,7 @@ def show(
         from offbench.report.terminal import gantt_text
 
         lines = verdict(facts, given, found.evaluation)
-        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found))
+        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found, columns()))
     elif output.suffix == ".html":
         from offbench.report.page import gantt_page
 

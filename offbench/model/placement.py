@@ -10,6 +10,7 @@ from pydantic import Field
 
 from offbench.errors import InvalidPlacement, OffbenchError, nearest
 from offbench.files.json import check, read_json
+from offbench.model.facts import counted, some
 from offbench.model.instance import Fact, Instance, Name
 
 Index = Annotated[int, Field(ge=0, strict=True)]
@@ -94,8 +95,8 @@ def parse_placement(data: object, instance: Instance, source: str = "placement")
 def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
     if len(file.servers) != len(instance.tasks):
         raise OffbenchError(
-            f"{source}: servers: {len(file.servers)} rows, but instance '{instance.name}' has "
-            f"{len(instance.tasks)} tasks; one row for each task"
+            f"{source}: servers: {counted(len(file.servers), 'row')}, but instance '{instance.name}' has "
+            f"{counted(len(instance.tasks), 'task')}; one row for each task"
         )
     known = {server.name: server.kind for server in instance.servers}
     remote = {instance.servers[s].name: place for place, s in enumerate(instance.places) if s != instance.client}
@@ -103,7 +104,8 @@ def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
     for i, (task, row) in enumerate(zip(instance.tasks, file.servers, strict=True)):
         if len(row) != len(task.layers):
             raise OffbenchError(
-                f"{source}: servers[{i}]: {len(row)} servers, but task '{task.name}' has {len(task.layers)} layers"
+                f"{source}: servers[{i}]: {counted(len(row), 'server')}, but task '{task.name}' has "
+                f"{counted(len(task.layers), 'layer')}"
             )
         own = instance.servers[instance.client_of[i]].name
         index = remote | {own: instance.places.index(instance.client)}
@@ -114,7 +116,8 @@ def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
                     raise OffbenchError(
                         f"{place}: '{name}' is another client than '{own}', of which task '{task.name}' is"
                     )
-                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{nearest(name, list(known))}")
+                hint = f"{nearest(name, list(known))}; servers: {some(list(index), 12)}"
+                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{hint}")
             if layer.allowed is not None and name not in layer.allowed:
                 raise OffbenchError(
                     f"{place}: layer '{layer.name}' may not run on '{name}'; allowed: {', '.join(layer.allowed)}"

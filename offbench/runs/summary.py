@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import StringIO
 from math import inf
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ def summary(solution: SolutionFacts) -> RenderableType:
         head,
         *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *stages(solution),
-        comparison({solution.solver: solution.evaluation, label: solution.client_only}),
+        comparison((solution.solver, solution.evaluation), (label, solution.client_only)),
         *(Text(line) for line in lines if line),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
@@ -178,6 +178,8 @@ def _known(solution: SolutionFacts) -> str:
             parts.append(f"missed improvement {solution.missed_improvement:z.2%}")
     if solution.certified is not None:
         parts.append(f"certified {solution.certified:z.2%}")
+    if (solution.missed_improvement, solution.certified) != (None, None) and not solution.client_only.feasible:
+        parts.append("counted from client-only, though that breaks constraints")
     return ", ".join(parts)
 
 
@@ -192,36 +194,32 @@ def _finish(solution: SolutionFacts) -> str:
     return f"{by}: Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
-def comparison(evaluations: dict[str, Evaluation]) -> Table:
-    """Return indicators as rows, placements as columns, and the change from the last to the first.
+def comparison(*named: tuple[str, Evaluation]) -> Table:
+    """Return indicators as rows, placements with their names as columns, and the change from the last to the first.
 
     Of a placement that isn't feasible the objective is told, but compared with nothing; then the violation is a row,
     and its parts.
     """
     table = Table("indicator", title=None)
-    for name in evaluations:
+    for name, _ in named:
         table.add_column(name, justify="right")
-    first, *_, last = evaluations.values()
-    compare = len(evaluations) > 1
-    if compare:
-        table.add_column("change", justify="right")
-    for label, name, unit in (*_ROWS, *_violations(evaluations.values())):
-        values = [getattr(evaluation, name) for evaluation in evaluations.values()]
-        cells = [f"{value:.6g}" for value in values]
-        if compare:
-            here, there = getattr(first, name), getattr(last, name)
-            # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
-            ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
-            comparable = name != "objective" or (first.feasible and last.feasible)
-            cells.append(ratio if comparable else "not comparable")
+    table.add_column("change", justify="right")
+    evaluations = [evaluation for _, evaluation in named]
+    first, last = evaluations[0], evaluations[-1]
+    for label, name, unit in (*_ROWS, *_violations(evaluations)):
+        cells = [f"{getattr(evaluation, name):.6g}" for evaluation in evaluations]
+        here, there = getattr(first, name), getattr(last, name)
+        # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
+        ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
+        comparable = name != "objective" or (first.feasible and last.feasible)
+        cells.append(ratio if comparable else "not comparable")
         style = "bold" if name == "objective" else None
         table.add_row(f"{label} ({unit})" if unit else label, *cells, style=style)
     return table
 
 
-def _violations(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, str]]:
+def _violations(found: list[Evaluation]) -> list[tuple[str, str, str]]:
     """Return the rows of the violation, those that anything is in."""
-    found = list(evaluations)
     if all(evaluation.feasible for evaluation in found):
         return []
     return [row for row in _VIOLATIONS if any(getattr(evaluation, row[1]) > 0 for evaluation in found)]

@@ -67,7 +67,7 @@ def test_instance_that_breaks_a_rule(change: Callable[[Json], object], place: st
 @pytest.mark.parametrize(
     ("servers", "fragments"),
     [
-        ([["client"] * 3], ["servers", "1 rows", "2 tasks"]),
+        ([["client"] * 3], ["servers", "1 row,", "2 tasks"]),
         ([["client"] * 3, ["client"] * 2], ["servers[1]", "2 servers", "3 layers"]),
         ([["client"] * 3, ["client", "client", "egde-1"]], ["servers[1][2]", "'egde-1'", "'edge-1'"]),
         ([["edge-2", "client", "client"], ["client"] * 3], ["servers[0][0]", "may not run on 'edge-2'"]),
