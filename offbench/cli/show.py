@@ -76,9 +76,11 @@ def _read(path: Path) -> tuple[object, "Instance | None"]:
     from offbench.bench.row import FORMAT, Row
     from offbench.bench.store import Store
     from offbench.files.json import check, read_json
+    from offbench.model.placement import refuse_instance
 
     data = read_json(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
+        refuse_instance(data, str(path))
         return data, None
     row = check(Row, data, str(path))
     if row.placement is None:

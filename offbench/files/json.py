@@ -145,11 +145,16 @@ def one_line(error: ValidationError, data: Any = None, model: type[BaseModel] | 
         misspelt = (
             (other, problem)
             for other, problem in mistakes.items()
-            if problem["type"] == "extra_forbidden" and other[:-1] == place[:-1] and other[-1] not in known
+            if problem["type"] == "extra_forbidden" and other[:-1] == place[:-1] and _meant(other[-1], known)
         )
         place, first = next(misspelt, (place, first))
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     return (f"{dotted(place)}: " if place else "") + _rule(place, first, known) + more
+
+
+def _meant(name: int | str, known: list[str]) -> str:
+    """Return which known field an unknown one may be meant for, in words; empty for none, or where it is known."""
+    return "" if name in known else nearest(str(name).lower(), known)
 
 
 def _fields_beside(model: type[BaseModel] | None, place: tuple[int | str, ...]) -> list[str]:
@@ -199,7 +204,7 @@ def _rule(place: tuple[int | str, ...], problem: "ErrorDetails", known: list[str
         name = str(place[-1])
         if name in known:
             return f"doesn't go with the other fields here; fields: {', '.join(known)}"
-        return f"unknown field{nearest(name, known)}" + (f"; fields: {', '.join(known)}" if known else "")
+        return f"unknown field{_meant(name, known)}" + (f"; fields: {', '.join(known)}" if known else "")
     if kind == "too_short":
         return f"must have at least {_counted(context['min_length'], place)}"
     if kind == "too_long":

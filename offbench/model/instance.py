@@ -249,4 +249,6 @@ def load(instance: str | Path) -> Instance:
 
 def parse(data: object, source: str = "instance") -> Instance:
     """Check parsed JSON against the format; *source* is what errors call it."""
+    if isinstance(data, dict) and set(data) == {"servers", "order"}:
+        raise OffbenchError(f"{source}: is a placement, where an instance is asked for")
     return check(Instance, data, source)

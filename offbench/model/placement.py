@@ -88,8 +88,15 @@ def load_placement(path: str | Path, instance: Instance) -> Placement:
 
 def parse_placement(data: object, instance: Instance, source: str = "placement") -> Placement:
     """Check a parsed placement against its instance; *source* is what errors call it."""
+    refuse_instance(data, source)
     file = check(PlacementFile, data, source)
     return Placement(_servers(file, instance, source), _order(file, instance, source))
+
+
+def refuse_instance(data: object, source: str) -> None:
+    """Raise an `OffbenchError` where parsed JSON is an instance, and a placement is asked for."""
+    if isinstance(data, dict) and {"servers", "links", "tasks"} <= set(data):
+        raise OffbenchError(f"{source}: is an instance, where a placement is asked for")
 
 
 def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:

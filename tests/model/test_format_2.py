@@ -113,7 +113,7 @@ BAD: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     ("no client of his", lambda d: layer(d, 0, 0).update(allowed=["two", "near"]), ["allowed[0]: ", "another client"]),
     ("format 1", lambda d: d.update(format="offbench/1"), ["limits: ", "offbench/2"]),
     ("misspelt", lambda d: d["tasks"][0].update(deadline=1), ["tasks[0].deadline: ", "did you mean 'deadline_s'?", "; fields: name, client, arrival_s, "]),  # noqa: E501
-    ("misspelt and needed", lambda d: renamed(layer(d, 0, 1)["inputs"][0], "mb", "MB"), ["inputs[0].MB: unknown field; fields: layer, mb, input_mb"]),  # noqa: E501
+    ("misspelt and needed", lambda d: renamed(layer(d, 0, 1)["inputs"][0], "mb", "MB"), ["inputs[0].MB: unknown field (did you mean 'mb'?); fields: layer, mb, input_mb"]),  # noqa: E501
     ("misspelt end", lambda d: renamed(d["links"][2], "to", "too"), ["links[2].too: unknown field (did you mean 'to'?); fields: between, from, to, "]),  # noqa: E501
     ("two sorts", lambda d: layer(d, 0, 1)["inputs"][0].update(input_mb=1), ["inputs[0].input_mb: doesn't go with", "layer, mb, input_mb"]),  # noqa: E501
     ("no object", lambda d: layer(d, 0, 1).update(seconds=3), ["layers[1].seconds: must be an object, not 3"]),
