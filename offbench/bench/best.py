@@ -75,6 +75,8 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
                 f"{objective_by}: one of them is wrong, and no statistic means anything",
                 [bound_of, objective_of],
             )
+        if nobody is not None:
+            objective_by = f"none is feasible: {nobody.by}"
         lines[instance] = {
             "best_known": objective, "best_known_by": objective_by, "bound": bound, "bound_by": bound_by,
             "client_only": client_only, "proven": is_optimal(objective, bound, client_only=size),

@@ -1,7 +1,7 @@
 """The tables of a suite: what is known, gaps, summaries over instances, tests, times, the cost of learning."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from offbench.evaluation.references import Reference
 if TYPE_CHECKING:
     import pandas as pd
 
+ALSO_BREAKING = "also where that breaks constraints"
 FAILURES = "a run without a feasible placement counts as an infinitely large gap, the worst in every ranking"
 
 
@@ -74,7 +75,7 @@ def analyse(
         _outcomes(table, results.constrained - in_vain(table)),
         _known(known, results.elsewhere),
         _gaps(table, results),
-        _summary(table, compared, ranking),
+        _summary(table, compared, ranking, results.constrained),
     ]
     if wide is not None and ranking is not None:
         found += [_ranks(ranking), _pairs(compared, wide)]
@@ -157,6 +158,7 @@ def _gaps(table: "pd.DataFrame", results: Results) -> TitledTable:
         f"medians over seeds; {FAILURES}",
         "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
         "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
+        *([f"gaps count from everything on the client {ALSO_BREAKING}"] if results.constrained else []),
         *results.elsewhere,
     )
     return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
@@ -167,7 +169,9 @@ def _counted(statuses: "pd.Series[str]") -> str:
     return counts.index[0] if len(counts) == 1 else ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None) -> TitledTable:
+def _summary(
+    table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None, constrained: Collection[str]
+) -> TitledTable:
     frame = summaries(compared, "to_best_known").rename_axis("solver").reset_index()
     if ranking is not None:
         frame["mean_rank"] = frame["solver"].map(ranking.ranks)
@@ -180,7 +184,11 @@ def _summary(table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking |
         notes.append(f"left out, for they have runs that are missing, not installed or refused: {', '.join(left)}")
     dropped = sorted(set(table["instance"]) - set(compared["instance"]))
     if dropped and len(compared):
-        notes.append(f"left out, for there is nothing to gain or nothing known: {', '.join(dropped)}")
+        where = f", {ALSO_BREAKING}" if set(dropped) & set(constrained) else ""
+        notes.append(
+            "left out, for nothing known has a lower Q than everything on the client"
+            f"{where}, or nothing is known: {', '.join(dropped)}"
+        )
     few = sorted(frame.loc[frame["seeds"] < FEW_SEEDS, "solver"]) if len(frame) else []
     if few:
         notes.append(

@@ -51,14 +51,15 @@ def bound(
     given = load_placement(placement, facts) if placement is not None else None
     console.load_evaluator()
 
-    from offbench.bounds import warm_up
+    from offbench.bounds import warm_up, why_infeasible
     from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
     with one_interrupt() as ending:
         warm_up()  # on no clock
         found = _bounds(problem, time_limit, quiet)
-    result = _result(problem, given, found)
+        why = why_infeasible(problem) if found.best is None else None
+    result = _result(problem, given, found) | {"infeasible": why}
     if json:
         console.show_json(result)
     else:
@@ -71,7 +72,10 @@ def bound(
         )
     if found.interrupted:
         raise typer.Exit(ending.exit_code)
-    if found.best is None:
+    if why is not None:
+        all_of = "placement" if given is None else "dispatch order for these servers"
+        say(f"{facts.name}: infeasible: no {all_of} keeps all constraints, so there is nothing to bound: {why}")
+    elif found.best is None:
         say(f"{facts.name}: no bound within {time_limit:g} s")
     if wrong or found.best is None:
         raise typer.Exit(FAILED)

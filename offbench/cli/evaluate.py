@@ -49,12 +49,12 @@ def evaluate(
     from offbench.runs.whereabouts import whereabouts
 
     note = elsewhere_note(facts)
-    beside = {} if single is None else {f"all on {single.server}": single.evaluation}
+    beside = [] if single is None else [(f"all on {single.server}", single.evaluation)]
     show(
         *told(words, why),
         f"{placement} on {facts.name}",
         *verdict(facts, given, evaluation),
-        comparison(facts, {placement.stem: evaluation, **beside, marked("client-only", facts): device}),
+        comparison(facts, (placement.stem, evaluation), *beside, (marked("client-only", facts), device)),
         *([f"* {note}"] if note else []),
         *where_to_cut(facts, given, evaluation),
         whereabouts(facts, given, evaluation),

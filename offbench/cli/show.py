@@ -28,7 +28,7 @@ def show(
     ] = None,
 ) -> None:
     """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
-    from offbench.cli.shared.console import load_evaluator, show
+    from offbench.cli.shared.console import columns, load_evaluator, show
     from offbench.cli.shared.files import check_writable, write
     from offbench.files.escaping import shortened
     from offbench.model.placement import PlacementFile, parse_placement
@@ -55,7 +55,7 @@ def show(
         from offbench.report.terminal import gantt_text
 
         lines = verdict(facts, given, found.evaluation)
-        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found))
+        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found, columns()))
     elif output.suffix == ".html":
         from offbench.report.page import gantt_page
 
@@ -80,9 +80,11 @@ def _read(path: Path) -> tuple[object, "Instance | None"]:
     from offbench.bench.row import FORMAT, Row
     from offbench.bench.store import Store
     from offbench.files.json import check, read_json
+    from offbench.model.placement import refuse_instance
 
     data = read_json(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
+        refuse_instance(data, str(path))
         return data, None
     row = check(Row, data, str(path))
     if row.placement is None:

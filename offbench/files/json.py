@@ -5,16 +5,17 @@ import re
 from collections.abc import Sized
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, nearest
 from offbench.files.escaping import in_json
 from offbench.files.text import read_text
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -83,7 +84,7 @@ def check(model: type[Model], data: Any, source: str) -> Model:
     try:
         return cast(Model, _up_to_first_mistake(model).validate_python(data)) if many else model.model_validate(data)
     except ValidationError as error:
-        raise OffbenchError(f"{source}: {one_line(error, data)}{', perhaps of many' if many else ''}") from None
+        raise OffbenchError(f"{source}: {one_line(error, data, model)}{', perhaps of many' if many else ''}") from None
 
 
 def _has_many_values(data: Any) -> bool:
@@ -120,8 +121,10 @@ def _failing_fast(schema: Any) -> Any:
     return changed | {"fail_fast": True} if schema.get("type") in ("list", "tuple") else changed
 
 
-def one_line(error: ValidationError, data: Any = None) -> str:
+def one_line(error: ValidationError, data: Any = None, model: type[BaseModel] | None = None) -> str:
     """Tell the first mistake of a validation error as ``place: rule``, and how many follow.
+
+    A field that is unknown comes before one that is missing beside it: mostly that is how it is spelt there.
 
     Parameters
     ----------
@@ -129,14 +132,49 @@ def one_line(error: ValidationError, data: Any = None) -> str:
         What pydantic says.
     data
         What was checked; with it a value that fits none of several types counts once.
+    model
+        What it was checked against; with it the fields that there are are named beside one that is unknown.
     """
     mistakes: dict[tuple[int | str, ...], ErrorDetails] = {}
     for problem in error.errors(include_url=False):
         if not _follows(problem):
             mistakes.setdefault(_place(problem, data), problem)
     place, first = next(iter(mistakes.items()))
+    known = _fields_beside(model, place)
+    if first["type"] == "missing":
+        misspelt = (
+            (other, problem)
+            for other, problem in mistakes.items()
+            if problem["type"] == "extra_forbidden" and other[:-1] == place[:-1] and _meant(other[-1], known)
+        )
+        place, first = next(misspelt, (place, first))
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return (f"{dotted(place)}: " if place else "") + _rule(place, first) + more
+    return (f"{dotted(place)}: " if place else "") + _rule(place, first, known) + more
+
+
+def _meant(name: int | str, known: list[str]) -> str:
+    """Return which known field an unknown one may be meant for, in words; empty for none, or where it is known."""
+    return "" if name in known else nearest(str(name).lower(), known)
+
+
+def _fields_beside(model: type[BaseModel] | None, place: tuple[int | str, ...]) -> list[str]:
+    """Return the fields that an object of a model may have at a place, those of all that it may be; none if unknown."""
+    models = [] if model is None else [model]
+    for part in place[:-1]:
+        if isinstance(part, str):
+            fields = (_fields(each).get(part) for each in models)
+            models = [inner for field in fields if field is not None for inner in _models_in(field.annotation)]
+    return list(dict.fromkeys(name for each in models for name in _fields(each)))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, "FieldInfo"]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _models_in(inner)]
 
 
 def _follows(problem: "ErrorDetails") -> bool:
@@ -160,10 +198,13 @@ def _place(problem: "ErrorDetails", data: Any) -> tuple[int | str, ...]:
     return tuple(place)
 
 
-def _rule(place: tuple[int | str, ...], problem: "ErrorDetails") -> str:
+def _rule(place: tuple[int | str, ...], problem: "ErrorDetails", known: list[str]) -> str:
     kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
     if kind == "extra_forbidden":
-        return "unknown field"
+        name = str(place[-1])
+        if name in known:
+            return f"doesn't go with the other fields here; fields: {', '.join(known)}"
+        return f"unknown field{_meant(name, known)}" + (f"; fields: {', '.join(known)}" if known else "")
     if kind == "too_short":
         return f"must have at least {_counted(context['min_length'], place)}"
     if kind == "too_long":
@@ -192,6 +233,7 @@ _RULES = {
     "string_unicode": "must be a text of whole characters",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
+    "dict_type": "must be an object",
 }
 
 

@@ -3,7 +3,7 @@
 What a field alone shows is checked here; the rules that span fields are in `rules`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
@@ -250,3 +250,8 @@ class Limits(Fact):
 def counted(count: int, what: str) -> str:
     """Return ``1 task``, ``2,000 tasks``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of some names."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

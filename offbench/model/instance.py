@@ -249,6 +249,8 @@ def load(instance: str | Path) -> Instance:
 
 def parse(data: object, source: str = "instance") -> Instance:
     """Check parsed JSON against the format; *source* is what errors call it."""
-    if isinstance(data, dict) and "servers" in data and "order" in data:
-        raise OffbenchError(f"{source}: is a placement, no instance; the instance comes first, then its placement")
+    if isinstance(data, dict) and {"servers", "order"} <= set(data) <= {"servers", "order", "layers"}:
+        raise OffbenchError(
+            f"{source}: is a placement, where an instance is asked for; the instance comes first, then its placement"
+        )
     return check(Instance, data, source)

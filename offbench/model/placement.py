@@ -10,6 +10,7 @@ from pydantic import Field
 
 from offbench.errors import InvalidPlacement, OffbenchError, nearest
 from offbench.files.json import check, read_json
+from offbench.model.facts import counted, some
 from offbench.model.instance import Fact, Instance, Name
 
 Index = Annotated[int, Field(ge=0, strict=True)]
@@ -90,8 +91,7 @@ def load_placement(path: str | Path, instance: Instance) -> Placement:
 
 def parse_placement(data: object, instance: Instance, source: str = "placement") -> Placement:
     """Check a parsed placement against its instance; *source* is what errors call it."""
-    if isinstance(data, dict) and "tasks" in data and "servers" in data:
-        raise OffbenchError(f"{source}: is an instance, no placement; the instance comes first, then its placement")
+    refuse_instance(data, source)
     file = check(PlacementFile, data, source)
     _check_layers(file, instance, source)
     return Placement(_servers(file, instance, source), _order(file, instance, source))
@@ -110,11 +110,19 @@ def _check_layers(file: PlacementFile, instance: Instance, source: str) -> None:
                 )
 
 
+def refuse_instance(data: object, source: str) -> None:
+    """Raise an `OffbenchError` where parsed JSON is an instance, and a placement is asked for."""
+    if isinstance(data, dict) and {"servers", "links", "tasks"} <= set(data):
+        raise OffbenchError(
+            f"{source}: is an instance, where a placement is asked for; the instance comes first, then its placement"
+        )
+
+
 def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
     if len(file.servers) != len(instance.tasks):
         raise OffbenchError(
-            f"{source}: servers: {len(file.servers)} rows, but instance '{instance.name}' has "
-            f"{len(instance.tasks)} tasks; one row for each task"
+            f"{source}: servers: {counted(len(file.servers), 'row')}, but instance '{instance.name}' has "
+            f"{counted(len(instance.tasks), 'task')}; one row for each task"
         )
     known = {server.name: server.kind for server in instance.servers}
     remote = {instance.servers[s].name: place for place, s in enumerate(instance.places) if s != instance.client}
@@ -122,7 +130,8 @@ def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
     for i, (task, row) in enumerate(zip(instance.tasks, file.servers, strict=True)):
         if len(row) != len(task.layers):
             raise OffbenchError(
-                f"{source}: servers[{i}]: {len(row)} servers, but task '{task.name}' has {len(task.layers)} layers"
+                f"{source}: servers[{i}]: {counted(len(row), 'server')}, but task '{task.name}' has "
+                f"{counted(len(task.layers), 'layer')}"
             )
         own = instance.servers[instance.client_of[i]].name
         index = remote | {own: instance.places.index(instance.client)}
@@ -133,7 +142,8 @@ def _servers(file: PlacementFile, instance: Instance, source: str) -> list[int]:
                     raise OffbenchError(
                         f"{place}: '{name}' is another client than '{own}', of which task '{task.name}' is"
                     )
-                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{nearest(name, list(known))}")
+                hint = f"{nearest(name, list(known))}; servers: {some(list(index), 12)}"
+                raise OffbenchError(f"{place}: '{name}' is no server of '{instance.name}'{hint}")
             if layer.allowed is not None and name not in layer.allowed:
                 raise OffbenchError(
                     f"{place}: layer '{layer.name}' may not run on '{name}'; allowed: {', '.join(layer.allowed)}"

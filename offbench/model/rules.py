@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offbench.errors import nearest
-from offbench.model.facts import KINDS, Fact, Layer, Limits, Link, Server, Task
+from offbench.model.facts import KINDS, Fact, Layer, Limits, Link, Server, Task, some
 from offbench.model.links import Links
 
 
@@ -80,7 +80,7 @@ def _check_servers(form: str, servers: Sequence[Server]) -> None:
     _refuse_twins("servers", [server.name for server in servers])
     clients = [server.name for server in servers if server.kind == "client"]
     if form == "offbench/1" and len(clients) != 1:
-        found = "none" if not clients else f"{len(clients)} ({_some(clients)})"
+        found = "none" if not clients else f"{len(clients)} ({some(clients)})"
         hint = "; format offbench/2 may have several" if clients else ""
         raise ValueError(f"servers: exactly one must be of kind 'client', found {found}{hint}")
     if not clients:
@@ -100,18 +100,14 @@ def _check_servers(form: str, servers: Sequence[Server]) -> None:
             )
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
 def _check_client(place: str, task: Task, clients: Sequence[str]) -> None:
     if task.client is None:
         if len(clients) > 1:
-            raise ValueError(f"{place}: this field is missing; there are several clients: {_some(clients)}")
+            raise ValueError(f"{place}: this field is missing; there are several clients: {some(clients)}")
     elif task.client not in clients:
         raise ValueError(
             f"{place}: '{task.client}' is no client of this instance{nearest(task.client, list(clients))}; "
-            f"clients: {_some(clients)}"
+            f"clients: {some(clients)}"
         )
 
 
@@ -183,7 +179,8 @@ def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], se
     for j, layer in enumerate(task.layers):
         here = f"{place}.layers[{j}]"
         if len(set(layer.sources)) < len(layer.sources):
-            raise ValueError(f"{here}.inputs: a layer of '{layer.name}' is named twice")
+            twin = next(name for k, name in enumerate(layer.sources) if name in layer.sources[:k])
+            raise ValueError(f"{here}.inputs: '{twin}' is named twice")
         for k, each in enumerate(layer.inputs):
             source = each if isinstance(each, str) else getattr(each, "layer", None)
             if source is None:
@@ -199,7 +196,8 @@ def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], se
         if layer.allowed is not None:
             for k, server in enumerate(layer.allowed):
                 if server not in kinds:
-                    hint = nearest(server, sorted(kinds))
+                    may = [name for name, kind in kinds.items() if kind != "client" or name == own or not several]
+                    hint = f"{nearest(server, sorted(kinds))}; servers: {some(may, 12)}"
                     raise ValueError(f"{here}.allowed[{k}]: '{server}' is no server of this instance{hint}")
                 if several and kinds[server] == "client" and server != own:
                     raise ValueError(

@@ -85,8 +85,8 @@ def gantt_page(title: str, found: Schedule) -> str:
     """Return a page with the Gantt chart of one placement."""
     name = found.instance.name
     data = {"figures": {}, "runs": [{"instance": 0, **bars(found)}], "instances": [facts(found.instance)]}
-    notes = verdict(found.instance, found.placement, found.evaluation)
-    return _page(title, f"{name}: {told(found)}", data, notes=notes)
+    lines = verdict(found.instance, found.placement, found.evaluation)
+    return _page(title, f"{name}: {told(found)}", data, verdict=lines, kept=found.evaluation.feasible)
 
 
 def told(found: Schedule) -> str:
@@ -180,7 +180,7 @@ def _machines(rows: Iterable[Row]) -> list[tuple[int, str]]:
 
 
 def _page(title: str, subtitle: str, data: dict[str, Any], **parts: Any) -> str:
-    empty: dict[str, Any] = {"notes": [], "blocks": {}, "learning": [], "titles": {}}
+    empty: dict[str, Any] = {"verdict": [], "kept": True, "notes": [], "blocks": {}, "learning": [], "titles": {}}
     return render(_text("page.html"), title, subtitle, data, **empty | parts)
 
 

@@ -89,10 +89,11 @@ def gantt_figure(found: Schedule, title: str) -> Any:
             continue
         coming = row_of[server, -1]
         axes.barh(coming, found.ready[k] - found.sent[k], left=found.sent[k], height=0.25, color="0.55", linewidth=0)
-        axes.barh(
-            coming, found.start[k] - found.ready[k], left=found.ready[k], height=0.6, color="none", edgecolor="0.55",
-            hatch="////", linewidth=0.4,
-        )  # fmt: skip
+        if found.start[k] > found.ready[k]:  # else its edge alone would be drawn
+            axes.barh(
+                coming, found.start[k] - found.ready[k], left=found.ready[k], height=0.6, color="none",
+                edgecolor="0.55", hatch="////", linewidth=0.4,
+            )  # fmt: skip
         axes.barh(
             row_of[server, int(found.slots[k])], found.end[k] - found.start[k], left=found.start[k], height=0.8,
             color=colours[server], edgecolor="white", linewidth=0.3,

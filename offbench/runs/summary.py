@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import StringIO
 from math import inf
 from typing import TYPE_CHECKING
@@ -73,7 +73,7 @@ def summary(solution: SolutionFacts) -> RenderableType:
         head,
         *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *stages(solution),
-        comparison(solution.instance, _columns(solution, label)),
+        comparison(solution.instance, *_columns(solution, label)),
         *(Text(line) for line in lines if line),
         *where_to_cut(solution.instance, solution.placement, solution.evaluation),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
@@ -97,11 +97,11 @@ def where_to_cut(instance: Instance, placement: Placement, evaluation: Evaluatio
         yield Text(line)
 
 
-def _columns(solution: SolutionFacts, client: str) -> dict[str, Evaluation]:
+def _columns(solution: SolutionFacts, client: str) -> list[tuple[str, Evaluation]]:
     assert solution.evaluation is not None
     single = solution.best_single
-    beside = {} if single is None else {f"all on {single.server}": single.evaluation}
-    return {solution.solver: solution.evaluation, **beside, client: solution.client_only}
+    beside = [] if single is None else [(f"all on {single.server}", single.evaluation)]
+    return [(solution.solver, solution.evaluation), *beside, (client, solution.client_only)]
 
 
 def in_a_line(solution: SolutionFacts) -> str:
@@ -207,6 +207,8 @@ def _known(solution: SolutionFacts) -> str:
             parts.append(f"missed improvement {solution.missed_improvement:z.2%}")
     if solution.certified is not None:
         parts.append(f"certified {solution.certified:z.2%}")
+    if (solution.missed_improvement, solution.certified) != (None, None) and not solution.client_only.feasible:
+        parts.append("counted from client-only, though that breaks constraints")
     return ", ".join(parts)
 
 
@@ -221,35 +223,30 @@ def _finish(solution: SolutionFacts) -> str:
     return f"{by}: Q {p2.objective_before:.6g} -> {after:.6g}, gain {p2.gain:.4g}"
 
 
-def comparison(instance: Instance, evaluations: dict[str, Evaluation]) -> Table:
-    """Return indicators and Q's addends as rows, placements as columns, and the change from the last to the first.
+def comparison(instance: Instance, *named: tuple[str, Evaluation]) -> Table:
+    """Return indicators and Q's addends as rows, placements with their names as columns, the change to the first.
 
     Of a placement that isn't feasible the objective is told, but compared with nothing; then the violation is a row,
     and its parts.
     """
     table = Table("indicator", title=None)
-    for name in evaluations:
+    for name, _ in named:
         table.add_column(name, justify="right")
-    first, *_, last = evaluations.values()
-    compare = len(evaluations) > 1
-    if compare:
-        table.add_column("change", justify="right")
-    parts = {id(evaluation): addends(instance, evaluation) for evaluation in evaluations.values()}
-
-    def value_of(evaluation: Evaluation, name: str) -> float:
-        found: float = parts[id(evaluation)].get(name, getattr(evaluation, name, 0.0))
-        return found
-
-    rows = [*_ROWS, *_addends(instance), _OBJECTIVE, *_violations(evaluations.values())]
-    for label, name, unit in rows:
-        values = [value_of(evaluation, name) for evaluation in evaluations.values()]
+    table.add_column("change", justify="right")
+    evaluations = [evaluation for _, evaluation in named]
+    first, last = evaluations[0], evaluations[-1]
+    parts = [addends(instance, evaluation) for evaluation in evaluations]
+    for label, name, unit in (*_ROWS, *_addends(instance), _OBJECTIVE, *_violations(evaluations)):
+        values = [
+            part[name] if name in part else getattr(evaluation, name)
+            for part, evaluation in zip(parts, evaluations, strict=True)
+        ]
         cells = [f"{value:.6g}" for value in values]
-        if compare:
-            here, there = values[0], values[-1]
-            # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
-            ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
-            comparable = name != "objective" or (first.feasible and last.feasible)
-            cells.append(ratio if comparable else "not comparable")
+        here, there = values[0], values[-1]
+        # A ratio to a number that may be negative or zero misleads; Q's change is told as a difference.
+        ratio = f"{here / there - 1:+.1%}" if there > 0 and name in _RATIOS else f"{here - there:+.4g}"
+        comparable = name != "objective" or (first.feasible and last.feasible)
+        cells.append(ratio if comparable else "not comparable")
         style = "bold" if name == "objective" else None
         table.add_row(f"{label} ({unit})" if unit else label, *cells, style=style)
     return table
@@ -264,9 +261,8 @@ def _addends(instance: Instance) -> list[tuple[str, str, str]]:
     return [(f"  of Q: {label}", name, "") for name, label in weighed.items()]
 
 
-def _violations(evaluations: Iterable[Evaluation]) -> list[tuple[str, str, str]]:
+def _violations(found: list[Evaluation]) -> list[tuple[str, str, str]]:
     """Return the rows of the violation, those that anything is in."""
-    found = list(evaluations)
     if all(evaluation.feasible for evaluation in found):
         return []
     return [row for row in _VIOLATIONS if any(getattr(evaluation, row[1]) > 0 for evaluation in found)]

@@ -134,6 +134,9 @@ def test_constraints_add_the_share_of_feasible_runs_and_what_is_proven_in_vain_i
     assert all(map(math.isnan, nothing))
     assert block(found, "runs").frame.set_index("solver").loc["a", "feasible_share"] == 0.5
     assert "feasible_share" not in block(analysed(*rows), "gaps").frame
+    by = block(found, "known").frame.set_index("instance")["best_known_by"]
+    assert by["v"].startswith("none is feasible: b, seed 0") and by["c"].startswith("a, seed 0")
+    assert any("also where that breaks constraints" in note for note in block(found, "gaps").notes)
 
 
 def test_no_status_vanishes() -> None:

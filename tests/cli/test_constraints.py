@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from offbench import evaluate, load
+from offbench import P1, evaluate, load, solve
 from offbench.cli import app
 from offbench.model.instance import Instance, Limits
 from offbench.model.placement import Placement, load_placement
@@ -54,6 +54,52 @@ def _of(both: Instance, i: int) -> Any:
         layer.model_copy(update={"seconds": None, "gcycles": layer.gcycles or 1.0})
         for layer in both.tasks[i % 2].layers
     )
+
+
+def test_client_only_stands_beside_itself(run: Run) -> None:
+    found = run("solve", "--solver", "client-only", "tight.json")
+    assert found.exit_code == 1 and found.stdout.count("client-only") == 3, found.stderr  # the head and two columns
+    run("solve", "--solver", "greedy", "--output", "client-only.json", "tight.json")
+    rows = run("evaluate", "tight.json", "client-only.json").stdout
+    assert rows.count("client-only ┃ client-only ┃") == 1
+    assert "client-only ┃ client-only ┃" in run("solve", "--solver", "client-only", "alexnet").stdout
+
+
+def test_nothing_is_called_fine_or_unbounded_where_nothing_is_feasible(run: Run) -> None:
+    Path("hopeless.json").write_text(instances.phones(deadline_s=1e-9).to_text(), encoding="utf-8")
+    told = run("instance", "check", "hopeless.json").stdout
+    assert told.startswith("hopeless.json: an instance, but no placement is feasible: ")
+    why = told.removeprefix("hopeless.json: an instance, but no placement is feasible: ").rsplit(" (", 1)[0][:40]
+    assert f"no placement is feasible: {why}" in " ".join(run("instance", "show", "hopeless.json").stdout.split())
+    assert printed(run("instance", "show", "--json", "hopeless.json"))["infeasible"].startswith(why)
+    assert printed(run("instance", "show", "--json", "tight.json"))["infeasible"] is None
+    bound = run("bound", "hopeless.json")
+    assert bound.exit_code == 1 and f"nothing to bound: {why}" in bound.stderr and "within" not in bound.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_gantt_fits_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    run("solve", "--solver", "greedy", "--output", "p.json", "phones.json")
+    lines = run("show", "p.json", "phones.json").stdout.splitlines()
+    rows = [line for line in lines if " · " in line or (line.rstrip().endswith(" s") and line.startswith("  "))]
+    assert len(rows) > 1 and not any("…" in row for row in rows), rows
+    assert max(map(len, lines)) <= width
+
+
+def test_page_says_by_colour_whether_constraints_are_kept() -> None:
+    tight = instances.binding()
+    kept, broken = (gantt_page("p", schedule(tight, found)) for found in _both(tight))
+    assert '<p class="kept">feasible' in kept and '<p class="broken">not feasible' in broken
+    assert 'class="note"' not in kept + broken
+
+
+def _both(tight: Instance) -> tuple[Placement, Placement]:
+    """Return a feasible placement and one that isn't."""
+    problem = P1(tight)
+    found = solve(tight, "greedy").placement
+    assert found is not None
+    return found, Placement(problem.everything_on(problem.arrays.client))
 
 
 def printed(result: Result) -> Any:

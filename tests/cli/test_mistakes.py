@@ -32,6 +32,16 @@ def broken(change: Callable[[Json], object]) -> Json:
     return data
 
 
+def test_instance_and_placement_in_each_others_place(tmp_path: Path) -> None:
+    instance, placement = tmp_path / "i.json", tmp_path / "p.json"
+    instance.write_text(load("tiny-graphs").to_text(), encoding="utf-8")
+    placement.write_text(json.dumps({"servers": [["client"] * 3] * 2, "order": None}), encoding="utf-8")
+    assert f"{placement}: is a placement" in fail("evaluate", placement, instance)
+    assert f"{placement}: is a placement" in fail("show", placement, placement)
+    assert f"{instance}: is an instance" in fail("evaluate", instance, instance)
+    assert f"{instance}: is an instance" in fail("show", instance)
+
+
 def test_text_that_is_not_json(tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text('{"format": "offbench/1",\n  oops}', encoding="utf-8")
@@ -67,7 +77,7 @@ def test_instance_that_breaks_a_rule(change: Callable[[Json], object], place: st
 @pytest.mark.parametrize(
     ("servers", "fragments"),
     [
-        ([["client"] * 3], ["servers", "1 rows", "2 tasks"]),
+        ([["client"] * 3], ["servers", "1 row,", "2 tasks"]),
         ([["client"] * 3, ["client"] * 2], ["servers[1]", "2 servers", "3 layers"]),
         ([["client"] * 3, ["client", "client", "egde-1"]], ["servers[1][2]", "'egde-1'", "'edge-1'"]),
         ([["edge-2", "client", "client"], ["client"] * 3], ["servers[0][0]", "may not run on 'edge-2'"]),

@@ -159,7 +159,7 @@ def test_sound_file_has_no_faults() -> None:
         ({"proven": True, "best_bound": None, "bound_from": None}, ["proven: is true, but there is no bound"]),
         ({"bound_from": None}, ["bound_from: comes with best_bound"]),
         ({"hash": 64 * "0"}, ["hash: is 000000000000..., but the instance's is"]),
-        ({"placement": {"servers": [["client"] * 3]}}, ["placement: servers: 1 rows"]),
+        ({"placement": {"servers": [["client"] * 3]}}, ["placement: servers: 1 row,"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

@@ -68,6 +68,11 @@ def layer(data: Json, i: int, j: int) -> Json:
     return found
 
 
+def renamed(data: Json, name: str, other: str) -> None:
+    """Spell a field otherwise."""
+    data[other] = data.pop(name)
+
+
 BAD: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     ("no client", lambda d: [s.update(kind="edge") for s in d["servers"][:2]], ["servers: ", "'client'", "none"]),
     ("whose task", lambda d: d["tasks"][0].pop("client"), ["tasks[0].client: ", "missing", "one, two"]),
@@ -107,6 +112,12 @@ BAD: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     ("no weights", lambda d: layer(d, 1, 0).pop("weights_mb"), ["tasks[1].layers[0].weights_mb: 0", "net/conv"]),
     ("no client of his", lambda d: layer(d, 0, 0).update(allowed=["two", "near"]), ["allowed[0]: ", "another client"]),
     ("format 1", lambda d: d.update(format="offbench/1"), ["limits: ", "offbench/2"]),
+    ("misspelt", lambda d: d["tasks"][0].update(deadline=1), ["tasks[0].deadline: ", "did you mean 'deadline_s'?", "; fields: name, client, arrival_s, "]),  # noqa: E501
+    ("misspelt and needed", lambda d: renamed(layer(d, 0, 1)["inputs"][0], "mb", "MB"), ["inputs[0].MB: unknown field (did you mean 'mb'?); fields: layer, mb, input_mb"]),  # noqa: E501
+    ("misspelt end", lambda d: renamed(d["links"][2], "to", "too"), ["links[2].too: unknown field (did you mean 'to'?); fields: between, from, to, "]),  # noqa: E501
+    ("two sorts", lambda d: layer(d, 0, 1)["inputs"][0].update(input_mb=1), ["inputs[0].input_mb: doesn't go with", "layer, mb, input_mb"]),  # noqa: E501
+    ("no object", lambda d: layer(d, 0, 1).update(seconds=3), ["layers[1].seconds: must be an object, not 3"]),
+    ("allowed kind", lambda d: layer(d, 0, 0).update(allowed=["edge"]), ["allowed[0]: 'edge'", "servers: one, near, far"]),  # noqa: E501
 ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ BAD: list[tuple[str, Any, list[str]]] = [
     ("no object", [], ["object"]),
     ("no servers", {}, ["servers: ", "missing"]),
     ("unknown field", {"servers": GOOD, "sequence": None}, ["sequence: unknown field"]),
-    ("one row", {"servers": GOOD[:1]}, ["servers: 1 rows", "2 tasks"]),
+    ("one row", {"servers": GOOD[:1]}, ["servers: 1 row,", "2 tasks"]),
     ("three rows", {"servers": [*GOOD, []]}, ["servers: 3 rows", "2 tasks"]),
     ("flat", {"servers": GOOD[0]}, ["servers[0]: ", "list"]),
     ("short row", {"servers": [GOOD[0], GOOD[1][:3]]}, ["servers[1]: 3 servers", "'graph'", "4 layers"]),

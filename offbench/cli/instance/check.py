@@ -20,7 +20,7 @@ def check(
     wrong = False
     for file in files:
         try:
-            show_line(f"{file}: fine: {_size(file)}")
+            show_line(f"{file}: {_told(file)}")
         except OffbenchError as error:
             wrong = True
             message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
@@ -29,7 +29,7 @@ def check(
         raise typer.Exit(MISTAKE)
 
 
-def _size(file: str) -> str:
+def _told(file: str) -> str:
     from offbench.cli.shared.console import plural
     from offbench.evaluation.infeasibility import why_infeasible
     from offbench.model.instance import load
@@ -41,4 +41,4 @@ def _size(file: str) -> str:
     clients = f" ({plural(len(instance.clients), 'client')})" if len(instance.clients) > 1 else ""
     size = f"{servers}{clients}, {tasks}, {plural(instance.subtasks, 'subtask')}"
     why = why_infeasible(problem)
-    return size if why is None else f"{size}; but no placement is feasible: {why}"
+    return f"fine: {size}" if why is None else f"an instance, but no placement is feasible: {why} ({size})"

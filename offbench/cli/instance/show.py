@@ -38,9 +38,12 @@ def show(
     console.load_evaluator()
 
     from offbench.cli.instance.facts import instance_facts
+    from offbench.evaluation.infeasibility import why_infeasible
     from offbench.model.problem import P1
 
-    told = instance_facts(facts, P1(facts), layers or (not json and facts.subtasks <= _LAYERS_AT_MOST))
+    problem = P1(facts)
+    told = instance_facts(facts, problem, layers or (not json and facts.subtasks <= _LAYERS_AT_MOST))
+    told["infeasible"] = why_infeasible(problem)
     if modules:
         from offbench.cli.instance.modules import module_facts
 
@@ -57,12 +60,14 @@ def _parts(facts: dict[str, Any]) -> Iterator["RenderableType"]:
     yield Text(facts["name"], style="bold")
     if facts["source"]:
         yield f"source: {facts['source']}"
+    if facts["infeasible"]:
+        yield f"no placement is feasible: {facts['infeasible']}"
     yield _servers(facts["servers"])
     yield from _links(facts["links"])
     yield from _limits(facts["limits"])
     yield _objective(facts["weights"], facts["coordination"])
     yield _scales(facts["scales"])
-    yield _tasks(facts["tasks"], several=sum(server["kind"] == "client" for server in facts["servers"]) > 1)
+    yield from _tasks(facts["tasks"], several=sum(server["kind"] == "client" for server in facts["servers"]) > 1)
     yield from _critical_paths(facts["tasks"])
     yield _everything_on(facts["everything_on"], facts["constrained"])
     yield from _elsewhere(facts["everything_on"])
@@ -154,31 +159,31 @@ def _scales(scales: dict[str, Any]) -> str:
     )
 
 
-def _tasks(tasks: list[dict[str, Any]], several: bool) -> "Table":
-    """Return a table; *several* clients, weights, what is measured and deadlines are columns where there are some."""
-    optional = [
-        (name, head)
-        for name, head in (("weights_mb", "weights MB"), ("measured", "measured"), ("deadline_s", "deadline s"))
-        if any(task[name] for task in tasks)
-    ]
-    columns = [
-        "layers",
-        "edges",
-        "forks",
-        "joins",
-        "Gcycles",
-        "output MB",
-        "arrives s",
-        *(head for _, head in optional),
-    ]
-    own = ["client"] if several else []
-    table = _table("task", *own, "shape", *columns, left=2 + several)
+def _tasks(tasks: list[dict[str, Any]], several: bool) -> Iterator["Table"]:
+    """Yield a table of the graphs; then one of what else some task has."""
+    table = _table("task", "shape", "layers", "edges", "forks", "joins", "Gcycles", "output MB", left=2)
     for task in tasks[:_TASKS_AT_MOST]:
         counts = (str(task[name]) for name in ("layers", "edges", "forks", "joins"))
-        sizes = (f"{task[name]:.5g}" for name in ("gcycles", "output_mb", "arrival_s"))
-        more = ("" if task[name] is None else f"{task[name]:.5g}" for name, _ in optional)
-        table.add_row(task["name"], *([task["client"]] if several else []), task["shape"], *counts, *sizes, *more)
-    return table
+        sizes = (f"{task[name]:.5g}" for name in ("gcycles", "output_mb"))
+        table.add_row(task["name"], task["shape"], *counts, *sizes)
+    yield table
+    optional = [
+        (name, head)
+        for name, head in (
+            ("arrival_s", "arrives s"),
+            ("deadline_s", "deadline s"),
+            ("weights_mb", "weights MB"),
+            ("measured", "measured layers"),
+        )
+        if any(task[name] for task in tasks)
+    ]
+    if several or optional:
+        own = ["client"] if several else []
+        table = _table("task", *own, *(head for _, head in optional), left=1 + several)
+        for task in tasks[:_TASKS_AT_MOST]:
+            more = ("" if task[name] is None else f"{task[name]:.5g}" for name, _ in optional)
+            table.add_row(task["name"], *([task["client"]] if several else []), *more)
+        yield table
 
 
 def _critical_paths(tasks: list[dict[str, Any]]) -> Iterator[str]:

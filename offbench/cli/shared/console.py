@@ -19,15 +19,24 @@ _WIDTH = 110
 
 def show(*things: "RenderableType") -> None:
     """Print tables and texts, each text in one line."""
-    from rich.console import Console
-
     from offbench.files.escaping import in_terminal
+
+    console = _stdout()
+    for thing in things:
+        console.print(in_terminal(thing))
+
+
+def columns() -> int:
+    """Return how wide stdout is."""
+    return _stdout().width
+
+
+def _stdout() -> "Console":
+    from rich.console import Console
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
     # Names come from users' files: brackets and colons in them mean nothing.
-    console = Console(width=width, markup=False, emoji=False, highlight=False)
-    for thing in things:
-        console.print(in_terminal(thing))
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def show_line(text: str, to_stderr: bool = False) -> None:
