@@ -235,7 +235,7 @@ def comparison(instance: Instance, *named: tuple[str, Evaluation]) -> Table:
     table.add_column("change", justify="right")
     evaluations = [evaluation for _, evaluation in named]
     first, last = evaluations[0], evaluations[-1]
-    parts = [addends(instance, evaluation) for evaluation in evaluations]
+    parts = [{f"of Q: {name}": value for name, value in addends(instance, each).items()} for each in evaluations]
     for label, name, unit in (*_ROWS, *_addends(instance), _OBJECTIVE, *_violations(evaluations)):
         values = [
             part[name] if name in part else getattr(evaluation, name)
@@ -258,7 +258,7 @@ def _addends(instance: Instance) -> list[tuple[str, str, str]]:
     if w.coordination == w.balance == 0:
         return []
     weighed = {"score": f"{w.score:g} SC", "H": f"-{w.coordination:g} H", "Z": f"{w.balance:g} Z"}
-    return [(f"  of Q: {label}", name, "") for name, label in weighed.items()]
+    return [(f"  of Q: {label}", f"of Q: {name}", "") for name, label in weighed.items()]
 
 
 def _violations(found: list[Evaluation]) -> list[tuple[str, str, str]]:
