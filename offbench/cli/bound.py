@@ -70,7 +70,9 @@ def bound(
     if found.interrupted:
         raise typer.Exit(ending.exit_code)
     if found.best is None:
-        say(f"{facts.name}: no bound within {time_limit:g} s")
+        none = result["infeasible"]
+        what = f"no placement keeps all constraints: {none}" if none else f"no bound within {time_limit:g} s"
+        say(f"{facts.name}: {what}")
     if wrong or found.best is None:
         raise typer.Exit(FAILED)
 
@@ -100,6 +102,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
 
 def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> dict[str, Any]:
     from offbench.evaluation.client_only import elsewhere, elsewhere_note
+    from offbench.evaluation.infeasibility import why_infeasible
     from offbench.evaluation.references import lookup
 
     reference = lookup(problem.instance) if given is None else None
@@ -121,6 +124,7 @@ def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> d
         "by": found.best.relaxation.name if found.best is not None else None,
         "seconds": sum(outcome.seconds for outcome in found.outcomes),
         "constrained": problem.constrained,
+        "infeasible": why_infeasible(problem) if bound is None else None,
         "placements": list(_placements(problem, given, reference, bound)),
         "client_only": {"elsewhere": elsewhere(problem.instance), "note": elsewhere_note(problem.instance)},
         "reference": None if reference is None else reference.model_dump(mode="json", exclude={"placement"}),
