@@ -32,7 +32,7 @@ app = typer.Typer(
     name="offbench",
     help="Where should the layers of a neural network run: device, edge or cloud?",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
 )

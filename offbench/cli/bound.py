@@ -51,15 +51,14 @@ def bound(
     given = load_placement(placement, facts) if placement is not None else None
     console.load_evaluator()
 
-    from offbench.bounds import warm_up, why_infeasible
+    from offbench.bounds import warm_up
     from offbench.model.problem import P1, P2
 
     problem = P1(facts) if given is None else P2(facts, given)
     with one_interrupt() as ending:
         warm_up()  # on no clock
         found = _bounds(problem, time_limit, quiet)
-        why = why_infeasible(problem) if found.best is None else None
-    result = _result(problem, given, found) | {"infeasible": why}
+    result = _result(problem, given, found)
     if json:
         console.show_json(result)
     else:
@@ -72,11 +71,11 @@ def bound(
         )
     if found.interrupted:
         raise typer.Exit(ending.exit_code)
-    if why is not None:
+    if found.best is None:
         all_of = "placement" if given is None else "dispatch order for these servers"
-        say(f"{facts.name}: infeasible: no {all_of} keeps all constraints, so there is nothing to bound: {why}")
-    elif found.best is None:
-        say(f"{facts.name}: no bound within {time_limit:g} s")
+        none = result["infeasible"]
+        what = f"infeasible: no {all_of} keeps all constraints: {none}" if none else f"no bound within {time_limit:g} s"
+        say(f"{facts.name}: {what}")
     if wrong or found.best is None:
         raise typer.Exit(FAILED)
 
@@ -106,6 +105,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
 
 def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> dict[str, Any]:
     from offbench.evaluation.client_only import elsewhere, elsewhere_note
+    from offbench.evaluation.infeasibility import why_infeasible
     from offbench.evaluation.references import lookup
 
     reference = lookup(problem.instance) if given is None else None
@@ -127,6 +127,7 @@ def _result(problem: "Problem", given: "Placement | None", found: "Bounds") -> d
         "by": found.best.relaxation.name if found.best is not None else None,
         "seconds": sum(outcome.seconds for outcome in found.outcomes),
         "constrained": problem.constrained,
+        "infeasible": why_infeasible(problem) if bound is None else None,
         "placements": list(_placements(problem, given, reference, bound)),
         "client_only": {"elsewhere": elsewhere(problem.instance), "note": elsewhere_note(problem.instance)},
         "reference": None if reference is None else reference.model_dump(mode="json", exclude={"placement"}),

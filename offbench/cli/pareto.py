@@ -1,12 +1,13 @@
 """`offbench pareto`: the front of delay, energy and cost."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from offbench.cli.shared.arguments import InstanceArgument, ObjectiveOption, WeightsOption
-from offbench.cli.shared.errors import say
+from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ def pareto(
     if points < 1:
         raise OffbenchError(f"--points: must be at least 1, not {points}")
     facts = instance_of(instance, objective, weights)
+    new = not output.exists()
     _make_folder(output)
     console.load_evaluator()
 
     from offbench.cli.shared.progress import bar
-    from offbench.runs.pareto import front_solver
+    from offbench.runs.pareto import NoFront, front_solver
     from offbench.runs.pareto import pareto as find_front
 
     finder = front_solver()
@@ -68,9 +70,20 @@ def pareto(
             watch: dict[str, Any] = {}
             if progress is not None:
                 watch = {"on_run": progress.begin, "on_search": progress.watch}
-            found = find_front(
-                facts, others, time_limit=time_limit, time_limit_each=time_limit_each, most=points, seed=seed, **watch
-            )
+            try:
+                found = find_front(
+                    facts,
+                    others,
+                    time_limit=time_limit,
+                    time_limit_each=time_limit_each,
+                    most=points,
+                    seed=seed,
+                    **watch,
+                )
+            except NoFront as nothing:
+                _unmake_folder(output, new)
+                say(str(nothing))
+                raise typer.Exit(FAILED) from None
         try:
             _write(found, output, quiet)
         finally:  # where it can't be written, it is printed all the same
@@ -92,6 +105,14 @@ def _make_folder(folder: Path) -> None:
         if any(folder.iterdir()):
             raise OffbenchError(f"{folder}: isn't empty; name a new folder")
         (folder / "placements").mkdir()
+
+
+def _unmake_folder(folder: Path, new: bool) -> None:
+    """Leave the folder as it was, so that the same command can be tried again."""
+    with suppress(OSError):
+        (folder / "placements").rmdir()
+        if new:
+            folder.rmdir()
 
 
 def _write(found: "Pareto", folder: Path, quiet: bool) -> None:

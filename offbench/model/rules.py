@@ -63,7 +63,8 @@ def _of_format_2(
 
 def _used(place: str, fact: Fact, *names: str) -> Iterator[str]:
     for name in names:
-        if name in fact.model_fields_set and getattr(fact, name) not in (None, 0):  # what has its default says nothing
+        # What has its default says nothing.
+        if name in fact.model_fields_set and getattr(fact, name) != type(fact).model_fields[name].default:
             yield f"{place}.{name.rstrip('_')}"
 
 

@@ -155,7 +155,7 @@ def _run(row: Row, instance: Instance, gap: float) -> dict[str, Any]:
         raise ValueError(f"run {row.job.key}: its row says {row.objective!r}, the evaluator {objective!r}")
     return {
         "seed": row.job.seed, "q": row.objective, "violation": evaluation.violation,
-        "gap": None if math.isnan(gap) else gap, "delay": evaluation.delay_s, "energy": evaluation.energy_j,
+        "gap": gap if math.isfinite(gap) else None, "delay": evaluation.delay_s, "energy": evaluation.energy_j,
         "cost": evaluation.cost_usd, **bars(found),
     }  # fmt: skip
 

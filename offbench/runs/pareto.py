@@ -104,6 +104,10 @@ class Pareto:
         return figure
 
 
+class NoFront(OffbenchError):  # noqa: N818 - what is missing, as `Infeasible`
+    """Nothing was found to make a front of, which is no mistake of the user."""
+
+
 def front_solver() -> str:
     """Return the name of the solver that finds the front (`Solver.finds_front`), the first if there are several.
 
@@ -159,7 +163,7 @@ def pareto(
     on_run(finder)
     found = solve(instance, finder, seed=seed, time_limit=time_limit, on_start=collect)
     if not len(front):
-        raise OffbenchError(_nothing(found, time_limit))
+        raise NoFront(_nothing(found, time_limit))
     interrupted = found.stopped == "interrupted"
     problem = P1(instance)
     others: list[Point] = []

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.stand_ins import here
 from typer.testing import CliRunner, Result
 
 from offbench import P1, evaluate, load, solve
+from offbench.bench import runner
 from offbench.cli import app
 from offbench.model.instance import Instance, Limits
 from offbench.model.placement import Placement, load_placement
@@ -74,7 +76,7 @@ def test_nothing_is_called_fine_or_unbounded_where_nothing_is_feasible(run: Run)
     assert printed(run("instance", "show", "--json", "hopeless.json"))["infeasible"].startswith(why)
     assert printed(run("instance", "show", "--json", "tight.json"))["infeasible"] is None
     bound = run("bound", "hopeless.json")
-    assert bound.exit_code == 1 and f"nothing to bound: {why}" in bound.stderr and "within" not in bound.stderr
+    assert bound.exit_code == 1 and f"keeps all constraints: {why}" in bound.stderr and "within" not in bound.stderr
 
 
 @pytest.mark.parametrize("width", [60, 80, 110])
@@ -157,7 +159,7 @@ def test_front_is_of_feasible_placements(run: Run) -> None:
     for file in Path("front/placements").iterdir():
         assert evaluate(load("tight.json"), load_placement(file, load("tight.json"))).feasible
     none = run("pareto", "in-vain.json", "--time-limit", 1, "--output", "none")
-    assert none.exit_code == 2 and "no feasible placement of" in none.stderr
+    assert none.exit_code == 1 and "no feasible placement of" in none.stderr
 
 
 def test_many_clients_alike_are_one_row(run: Run) -> None:
@@ -201,3 +203,29 @@ def test_gantt_has_a_lane_for_each_client_and_marks_deadlines() -> None:
     assert gantt_page("p", found).count("8 more clients run layers") == 1
     slots = {(int(s), int(slot)) for s, slot in zip(found.servers, found.slots, strict=True)}
     assert slots == {(s, 0) for s in range(20)}  # they don't queue for one another
+
+
+def test_bound_and_front_tell_that_none_is_feasible(run: Run) -> None:
+    """As often as they are asked: no folder is left that would be in the way."""
+    Path("late.json").write_text(instances.phones(deadline_s=1e-6).to_text(), encoding="utf-8")
+    for command in (("bound", "late.json"), ("pareto", "late.json", "--output", "front", "--time-limit", 5)) * 2:
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "keeps all constraints: task " in result.stderr and "within" not in result.stderr
+        assert not Path("front").exists()
+    assert "can't meet its deadline" in json.loads(run("bound", "late.json", "--json").stdout)["infeasible"]
+
+
+def test_report_has_runs_that_break_constraints(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their gap to what others found is infinite, which JSON can't tell."""
+    monkeypatch.setattr(runner, "workers", here)
+    Path("mixed.toml").write_text(
+        'name = "mixed"\ninstances = ["tight.json", "in-vain.json"]\nsolvers = ["./clients.py", "local-search"]\n'
+        "seeds = 1\ntime_limit_s = 60\nmax_evaluations = 5000\n",
+        encoding="utf-8",
+    )
+    assert run("bench", "mixed.toml", "--output", "mixed").exit_code == 0
+    told = run("report", "mixed")
+    assert told.exit_code == 0, told.output
+    page = Path("mixed/report.html").read_text(encoding="utf-8")
+    assert '"q":null' in page and '"gap":0.0' in page

@@ -144,6 +144,7 @@ NEW: list[tuple[str, Callable[[Json], Any]]] = [
     ("limits", lambda d: d.update(limits={"delay_s": 1})),
     ("servers[0].memory_mb", lambda d: d["servers"][0].update(memory_mb=1)),
     ("servers[0].idle_power_w", lambda d: d["servers"][0].update(idle_power_w=1)),
+    ("servers[0].idle_power_w", lambda d: d["servers"][0].update(idle_power_w=0)),  # not what it is by default
     ("links[1].latency_s", lambda d: d["links"][1].update(latency_s=1)),
     ("links[1].from", lambda d: directed(d["links"][1])),
     ("tasks[0].client", lambda d: d["tasks"][0].update(client="phone")),
