@@ -86,7 +86,7 @@ def test_h_trap_has_the_numbers_told(page: str) -> None:
     for value in (client.delay_s, found.delay_s, client.objective, found.objective):
         assert f"{value:.3g}" in told or f"{value:.3f}" in told
     assert f"{found.coordination:.2f}" in told
-    assert re.findall(r"(\d+) times", told) in ([], [f"{found.delay_s / client.delay_s:.0f}"])
+    assert re.findall(r"(\d+) times as", told) in ([], [f"{found.delay_s / client.delay_s:.0f}"])
 
 
 def test_h_of_benefits_has_the_numbers_told(tmp_path: Path) -> None:
@@ -99,7 +99,13 @@ def test_h_of_benefits_has_the_numbers_told(tmp_path: Path) -> None:
     told = (HOME / "docs/differences.md").read_text(encoding="utf-8")
     assert f"down to {found.delay_s:.3f} s, and energy from {client.energy_j:.1f} J to {found.energy_j:.2f} J" in told
     assert f"has Q = {client.objective:.1f} there, and this placement {found.objective:.1f}" in told
-    assert f"takes {found.delay_s:.3f} s" in README
+
+
+def test_score_alone_has_the_numbers_told() -> None:
+    solution = ob.solve("resnet", "greedy", objective="score")
+    assert solution.evaluation is not None and solution.reference is not None
+    assert f"takes {solution.evaluation.delay_s:.3f} s, which is proven optimal" in README
+    assert solution.reference.proven and solution.missed_improvement == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(("page", "instance"), [("README.md", "resnet"), ("docs/guides/first-result.md", "alexnet")])
@@ -108,8 +114,11 @@ def test_first_result_is_what_is_printed(page: str, instance: str) -> None:
     printed = CliRunner().invoke(app, command).stdout
     text = (HOME / page).read_text(encoding="utf-8")
     told = next(block for block in blocks(text, "") if block.startswith(f"$ offbench {' '.join(command)}\n"))
-    tables = [line.rstrip() for line in printed.splitlines()[1:]]  # the first line tells seconds
-    assert tables == told.splitlines()[2:]
+
+    def without_seconds(lines: list[str]) -> list[str]:
+        return [line.rstrip() for line in lines if not line.startswith(f"greedy on {instance}")]
+
+    assert without_seconds(printed.splitlines()) == without_seconds(told.splitlines()[1:])
 
 
 def test_verdicts_told_are_those_of_the_full_set() -> None:

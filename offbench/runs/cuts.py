@@ -6,6 +6,7 @@ several servers is a stretch of its own.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from offbench.evaluation.evaluator import Evaluation
@@ -16,7 +17,8 @@ from offbench.model.modules import Nesting
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
 
-_STRETCHES_AT_MOST = 12
+# Characters of a line that people read.
+_LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,12 @@ def cuts(instance: Instance, placement: Placement, evaluation: Evaluation) -> It
 def told(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[str]:
     """Yield a line for each task: its stretches, and between them what is sent."""
     for name, stretches in cuts(instance, placement, evaluation):
-        shown = stretches if len(stretches) <= _STRETCHES_AT_MOST else stretches[: _STRETCHES_AT_MOST - 1]
         words = [_sent(stretches[0], start=True) + str(stretches[0])]
-        words += [f"{_sent(stretch)}{stretch}" for stretch in shown[1:]]
-        more = len(stretches) - len(shown)
-        yield f"{name}: {' '.join(words)}{f' … and {more} stretches more (--json has all)' if more else ''}"
+        words += [f"{_sent(stretch)}{stretch}" for stretch in stretches[1:]]
+        shown = [number for number, length in enumerate(accumulate(map(len, words))) if length <= _LONGEST]
+        more = len(words) - max(1, len(shown))
+        rest = f" … and {more} stretches more (--json has all)" if more else ""
+        yield f"{name}: {' '.join(words[: len(words) - more])}{rest}"
 
 
 def _joined(problem: P1, members: list[list[int]], servers: Ints, evaluation: Evaluation) -> list[Stretch]:

@@ -114,7 +114,8 @@ def test_solvers_lists_all_and_tells_parameters(run: Run) -> None:
 def test_instance_make_composes_what_it_was_asked_for(run: Run) -> None:
     result = run(
         "instance", "make", "alexnet", "vgg19", "--tasks", 5, "--poisson", 2, "--seed", 1, "--edges", 3,
-        "--clouds", 0, "--indicators", "benefits", "--root", 3, "--weights", "0.2,0.3,0.5", "--output", "mine.json",
+        "--clouds", 0, "--indicators", "benefits", "--root", 3, "--weights", "delay=0.2,energy=0.3,cost=0.5",
+        "--output", "mine.json",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     made = load("mine.json")

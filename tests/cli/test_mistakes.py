@@ -108,7 +108,7 @@ def test_placement_that_does_not_fit(servers: list[list[str]], fragments: list[s
         (("solve", "--solver", "fcfs", "alexnet"), ["fcfs", "P2", "placement"]),
         (("evaluate", "alexnet", "nowhere.json"), ["nowhere.json", "no such file"]),
         (("instance", "make", "alexnet", "--poisson", "0"), ["oisson"]),
-        (("instance", "make", "alexnet", "--weights", "0.5,0.5,0.5"), ["must be 1"]),
+        (("instance", "make", "alexnet", "--weights", "delay=0.5,energy=0.6"), ["must be 1"]),
         (("instance", "make", "mixed-4"), ["mixed-4", "4 tasks"]),
         (("solvers", "gredy"), ["gredy", "greedy"]),
     ],

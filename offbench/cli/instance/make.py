@@ -42,7 +42,8 @@ def make(
     """Compose an instance from networks.
 
     Client, edges, clouds and links are those of the paper's environment; a network of format 2 brings its own client.
-    The format is offbench/1 where that can say it all, else offbench/2.
+    The format is offbench/1 where that can say it all, else offbench/2. The objective is the paper's where all networks
+    are shipped ones, else score.
     """
     if clients not in ("shared", "own"):
         raise OffbenchError(f"--clients: must be shared or own, not '{clients}'")
@@ -55,8 +56,8 @@ def make(
         check_writable(output)
 
     from offbench.model.composition import arrivals
-    from offbench.model.instance import load
-    from offbench.model.objectives import with_objective
+    from offbench.model.instance import load, shipped
+    from offbench.model.objectives import described, with_objective
 
     networks = [load(dnn) for dnn in dnns]
     n = tasks if tasks is not None else len(networks)
@@ -69,6 +70,8 @@ def make(
         source=f"arrivals: Poisson, {poisson:g} per s, seed {seed or 0}" if poisson is not None else "",
         own_clients=clients == "own",
     )
+    if objective is None and weights is None and not all(dnn in shipped() for dnn in dnns):
+        objective = "score"
     composed = _with_coordination(with_objective(composed, objective, weights), indicators, root)
     text = composed.to_text()
     if output is None or to_stdout:
@@ -79,7 +82,10 @@ def make(
     from offbench.cli.shared.files import write
 
     write(output, text)
-    say(f"{output}: format {composed.format}, {plural(len(composed.clients), 'client')}")
+    say(
+        f"{output}: format {composed.format}, {plural(len(composed.clients), 'client')}, "
+        f"objective {described(composed)}"
+    )
 
 
 def _check_counts(dnns: list[str], tasks: int | None, edges: int, clouds: int) -> None:
