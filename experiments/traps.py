@@ -15,7 +15,7 @@ Time: not measured yet.
 Outcome: not measured yet.
 
 For each of the four networks delay, energy and cost keep the weights of the paper in the score, and the score shares Q
-with one of H as printed, H of benefits and Z, whose weight rises; beside these stand the paper's weights in both readings.
+with one of H as printed, H of benefits and Z, whose weight rises; beside these stand the weights of the paper.
 The best placement is the best of the solvers' and of everything on one server. Chains are proven (`chain-exact`).
 """
 

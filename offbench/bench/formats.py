@@ -41,6 +41,13 @@ _HEADS = {
     "sgm_s": "SGM s",
     "worst_overshoot_s": "worst overshoot s",
     "p_holm": "p (Holm)",
+    "a12": "A12",
+    "cliff": "Cliff's delta",
+    "q": "Q",
+    "h": "H",
+    "z": "Z",
+    "energy_j": "energy J",
+    "cost_usd": "cost $",
 }
 
 

@@ -132,13 +132,14 @@ COLUMNS: dict[str, Any] = {
     "instance": "str", "solver": "str", "seed": "int64", "status": "str", "objective": "float64",
     "lower_bound": "float64", "feasible": "bool", "violation": "float64", "client_only": "float64",
     "seconds": "float64", "overshoot_s": "float64", "evaluations": "float64", "delay_s": "float64",
-    "energy_j": "float64", "cost_usd": "float64", "makespan_s": "float64", "training_s": "float64",
+    "energy_j": "float64", "cost_usd": "float64", "makespan_s": "float64", "score": "float64",
+    "coordination": "float64", "balance": "float64", "training_s": "float64",
     "inference_s": "float64", "trained": "str", "cpu_s": "float64", "memory_mb": "float64",
     "time_limit_s": "float64", "max_evaluations": "float64", "stopped": "str", "message": "str", "crowded": "bool",
     "host": "str", "cpu": "str", "load": "float64", "commit": "str", "offbench": "str", "code": "str",
     "parameters": "str", "instance_hash": "str", "started": "str", "key": "str",
 }  # fmt: skip
-_INDICATORS = ("delay_s", "energy_j", "cost_usd", "makespan_s")
+_INDICATORS = ("delay_s", "energy_j", "cost_usd", "makespan_s", "score", "coordination", "balance")
 
 
 def _line(row: Row | Job) -> dict[str, Any]:

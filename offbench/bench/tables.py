@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from offbench.bench.best import UNTRIED, best, gap_traces, in_vain, with_gaps
 from offbench.bench.frame import Results, traces
 from offbench.bench.statistics.anytime import primal_integral
+from offbench.bench.statistics.effects import lower_in_the_mean
 from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
 from offbench.bench.statistics.tests import FEW_BLOCKS, Ranking, blocks, friedman, wilcoxon_holm
 from offbench.bench.statistics.times import targets, time_summary
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALSO_BREAKING = "also where that breaks constraints"
+VIRTUAL = "(virtual best)"
+"""the best of all solvers in each instance and seed"""
+_TOTALS = ("delay_s", "energy_j", "cost_usd", "score", "coordination", "balance")
 FAILURES = "a run without a feasible placement counts as an infinitely large gap, the worst in every ranking"
 
 
@@ -75,6 +79,7 @@ def analyse(
         _outcomes(table, results.constrained - in_vain(table)),
         _known(known, results.elsewhere),
         _gaps(table, results),
+        _totals(table),
         _summary(table, compared, ranking, results.constrained),
     ]
     if wide is not None and ranking is not None:
@@ -164,6 +169,15 @@ def _gaps(table: "pd.DataFrame", results: Results) -> TitledTable:
     return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
 
 
+def _totals(table: "pd.DataFrame") -> TitledTable:
+    columns = ["objective", *_TOTALS]
+    frame = table[table["feasible"]].groupby(["instance", "solver"])[columns].median().reset_index()
+    frame = frame.sort_values(["instance", "objective", "solver"], ignore_index=True).rename(
+        columns={"objective": "q", "coordination": "h", "balance": "z"}
+    )
+    return TitledTable("totals", "What the placements amount to", frame, ("medians over seeds of feasible placements",))
+
+
 def _counted(statuses: "pd.Series[str]") -> str:
     counts = statuses.value_counts()
     return counts.index[0] if len(counts) == 1 else ", ".join(f"{count} {status}" for status, count in counts.items())
@@ -172,13 +186,19 @@ def _counted(statuses: "pd.Series[str]") -> str:
 def _summary(
     table: "pd.DataFrame", compared: "pd.DataFrame", ranking: Ranking | None, constrained: Collection[str]
 ) -> TitledTable:
-    frame = summaries(compared, "to_best_known").rename_axis("solver").reset_index()
+    import pandas as pd
+
+    best_each = compared.groupby(["instance", "seed"], as_index=False)["to_best_known"].min().assign(solver=VIRTUAL)
+    together = pd.concat([compared, best_each]) if compared["solver"].nunique() > 1 else compared
+    frame = summaries(together, "to_best_known").rename_axis("solver").reset_index()
     if ranking is not None:
         frame["mean_rank"] = frame["solver"].map(ranking.ranks)
     order = "mean_rank" if ranking is not None else "iqm"
     if len(frame):
         frame = frame.sort_values([order, "solver"], ignore_index=True)
     notes = [f"missed improvement against the best known value; 95 % intervals by stratified bootstrap; {FAILURES}"]
+    if len(together) > len(compared):
+        notes.append(f"{VIRTUAL}: for each instance and seed the best of all solvers")
     left = sorted(set(table["solver"]) - set(compared["solver"]))
     if left:
         notes.append(f"left out, for they have runs that are missing, not installed or refused: {', '.join(left)}")
@@ -189,7 +209,7 @@ def _summary(
             "left out, for nothing known has a lower Q than everything on the client"
             f"{where}, or nothing is known: {', '.join(dropped)}"
         )
-    few = sorted(frame.loc[frame["seeds"] < FEW_SEEDS, "solver"]) if len(frame) else []
+    few = sorted(set(frame.loc[frame["seeds"] < FEW_SEEDS, "solver"]) - {VIRTUAL}) if len(frame) else []
     if few:
         notes.append(
             f"warning: fewer than {FEW_SEEDS} seeds: the intervals of {', '.join(few)} say little "
@@ -219,7 +239,14 @@ def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> TitledTable:
     seeds = len(wide) < FEW_BLOCKS
     paired = blocks(compared, "to_best_known", seeds=True) if seeds else wide
     frame = pd.DataFrame(wilcoxon_holm(paired), columns=["first", "second", "wins", "losses", "p", "p_holm"])
-    notes = [f"two-sided signed-rank tests, p-values corrected by Holm; {FAILURES}"]
+    pairs = zip(frame["first"], frame["second"], strict=True)
+    frame["a12"] = [lower_in_the_mean(compared, "to_best_known", first, second) for first, second in pairs]
+    frame["cliff"] = 2 * frame["a12"] - 1
+    notes = [
+        f"two-sided signed-rank tests, p-values corrected by Holm; {FAILURES}",
+        "A12 (Vargha and Delaney): how probable it is that a run of the first misses less than one of the second on "
+        "the same instance, ties half, in the mean over instances; Cliff's delta is 2 A12 - 1",
+    ]
     if seeds:
         notes.append(
             f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} "
