@@ -16,7 +16,7 @@ from offbench.bench.formats import cells, csv, latex, markdown, records
 from offbench.bench.frame import Results, frame, results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
-from offbench.bench.tables import Analysis, TitledTable, analyse
+from offbench.bench.tables import VIRTUAL, Analysis, TitledTable, analyse
 from offbench.evaluation import gaps as model
 from offbench.evaluation.references import references
 
@@ -139,6 +139,24 @@ def test_constraints_add_the_share_of_feasible_runs_and_what_is_proven_in_vain_i
     assert any("also where that breaks constraints" in note for note in block(found, "gaps").notes)
 
 
+def test_virtual_best_is_the_best_of_each_instance_and_seed() -> None:
+    facts = {"client_only": 4.0, "indicators": {"delay_s": 3.0, "coordination": 2.0}}
+    rows = [
+        row("v", solver, seed, objective=q, **facts)
+        for solver, seed, q in zip("aabb", (0, 1) * 2, (1, 3, 2, 2), strict=True)
+    ]
+    found = analysed(*rows)
+    gaps = found.table.pivot(index="seed", columns="solver", values="to_best_known").min(axis="columns")
+    summary = block(found, "summary").frame.set_index("solver")
+    assert summary.loc[VIRTUAL, "median"] == pytest.approx(gaps.median())
+    assert summary.loc[VIRTUAL, "median"] < summary.loc[["a", "b"], "median"].min()
+    totals = block(found, "totals").frame
+    assert list(totals["solver"]) == ["a", "b"] and list(totals["q"]) == [2.0, 2.0]
+    assert list(totals["delay_s"]) == [3.0, 3.0] and list(totals["h"]) == [2.0, 2.0]
+    effects = block(found, "pairs").frame.iloc[0]
+    assert (effects["a12"], effects["cliff"]) == (0.5, 0.0)
+
+
 def test_no_status_vanishes() -> None:
     rows = [row(solver=status, objective=None, status=status) for status in STATUSES if status != "infeasible"]
     rows.append(row("in-vain", "infeasible", objective=None, status="infeasible"))
@@ -150,7 +168,7 @@ def test_no_status_vanishes() -> None:
     outcomes = block(found, "gaps").frame.set_index("solver")["outcome"].to_dict()
     assert outcomes == {**{status: status for status in (*STATUSES, "pending")}, "fine": "feasible"}
     summary = block(found, "summary")
-    assert set(summary.frame["solver"]) == {"timeout", "error", "killed", "fine"}
+    assert set(summary.frame["solver"]) == {"timeout", "error", "killed", "fine", VIRTUAL}
     assert any("left out" in note and "not-installed, pending, refused" in note for note in summary.notes)
     assert any("infinitely large" in note for note in summary.notes)
 
