@@ -140,7 +140,7 @@ def test_constraints_add_the_share_of_feasible_runs_and_what_is_proven_in_vain_i
 
 
 def test_virtual_best_is_the_best_of_each_instance_and_seed() -> None:
-    facts = {"client_only": 4.0, "indicators": {"delay_s": 3.0, "coordination": 2.0}}
+    facts: Any = {"client_only": 4.0, "indicators": {"delay_s": 3.0, "coordination": 2.0}}
     rows = [
         row("v", solver, seed, objective=q, **facts)
         for solver, seed, q in zip("aabb", (0, 1) * 2, (1, 3, 2, 2), strict=True)
