@@ -21,7 +21,9 @@ def table(
     ] = "terminal",
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="runs, known, gaps, summary, ranks, pairs, times or training; repeatable."),
+        typer.Option(
+            metavar="NAME", help="runs, known, gaps, totals, summary, ranks, pairs, times, training; repeatable."
+        ),
     ] = None,
     target: Target = 0.01,
     exclude: Exclude = None,
@@ -35,7 +37,7 @@ def table(
     bound above an objective stops it all, unless one of the two runs is left out with --exclude.
     """
     from offbench.bench import formats
-    from offbench.cli.shared.console import show, show_json
+    from offbench.cli.shared.console import columns, show, show_json
     from offbench.cli.shared.files import check_writable, write
 
     if form not in formats.FORMATS:
@@ -51,7 +53,7 @@ def table(
     if json:
         show_json({block.name: formats.records(block.frame) for block in blocks} | {"notes": found.notes})
     elif form == "terminal":
-        show(*(part for block in blocks for part in _renderable(block)))
+        show(*(part for block in blocks for part in _renderable(block, columns(full=True))), full=True)
     else:
         text = "\n".join(
             {"markdown": formats.markdown, "latex": formats.latex, "csv": formats.csv}[form](b) for b in blocks
@@ -75,16 +77,49 @@ def _chosen(found: "Analysis", only: list[str] | None, single: bool) -> "list[Ti
     return [blocks[name] for name in names]
 
 
-def _renderable(block: "TitledTable") -> list[Any]:
+def _renderable(block: "TitledTable", width: int) -> list[Any]:
+    """Return a block as tables that are as narrow as *width*: what doesn't fit in one stands in the next."""
     from rich.table import Table
     from rich.text import Text
 
     from offbench.bench.formats import aligned, cells
 
     heads, rows = cells(block)
-    drawn = Table(title=block.title, title_justify="left", title_style="bold")
-    for head, right in zip(heads, aligned(rows, len(heads)), strict=True):
-        drawn.add_column(head, justify="right" if right else "left")
-    for row in rows:
-        drawn.add_row(*map(Text, row))
-    return [drawn, *(Text(note, style="dim") for note in block.notes), ""]
+    right = aligned(rows, len(heads))
+    needed = _needed(heads, rows, right)
+    drawn: list[Any] = []
+    for number, chosen in enumerate(_parts(needed, right, width)):
+        title = block.title if number == 0 else f"{block.title}, further columns"
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for c in chosen:
+            # The first ones are names, which may be long.
+            least = None if c < 2 else needed[c]
+            table.add_column(heads[c], overflow="fold", min_width=least, justify="right" if right[c] else "left")
+        for row in rows:
+            table.add_row(*(Text(row[c]) for c in chosen))
+        drawn.append(table)
+    return [*drawn, *(Text(note, style="dim") for note in block.notes), ""]
+
+
+def _needed(heads: list[str], rows: list[list[str]], right: list[bool]) -> list[int]:
+    """Return how wide each column must be: heads break between words, and so do texts; numbers don't."""
+    return [
+        max(map(len, [*heads[c].split(), *(word for row in rows for word in _unbroken(row[c], right[c])), ""]))
+        for c in range(len(heads))
+    ]
+
+
+def _parts(needed: list[int], right: list[bool], width: int) -> list[list[int]]:
+    """Deal the columns to tables that fit; the first ones, which say what a line is of, stand in each."""
+    keys = [c for c in range(min(2, len(needed))) if not right[c]]
+    parts: list[list[int]] = []
+    for c in range(len(keys), len(needed)):
+        if parts and 1 + sum(needed[each] + 3 for each in (*parts[-1], c)) <= width:
+            parts[-1].append(c)
+        else:
+            parts.append([*keys, c])
+    return parts or [keys]
+
+
+def _unbroken(cell: str, number: bool) -> list[str]:
+    return [cell] if number and "(" not in cell else cell.split()

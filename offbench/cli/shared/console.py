@@ -15,26 +15,27 @@ if TYPE_CHECKING:
 
 # Where no terminal says otherwise, wide enough for the tables.
 _WIDTH = 110
+_FULL = 1000
 
 
-def show(*things: "RenderableType") -> None:
-    """Print tables and texts, each text in one line."""
+def show(*things: "RenderableType", full: bool = False) -> None:
+    """Print tables and texts, each text in one line; *full*: as wide as they are, where no terminal is too narrow."""
     from offbench.files.escaping import in_terminal
 
-    console = _stdout()
+    console = _stdout(_FULL if full else _WIDTH)
     for thing in things:
         console.print(in_terminal(thing))
 
 
-def columns() -> int:
-    """Return how wide stdout is."""
-    return _stdout().width
+def columns(full: bool = False) -> int:
+    """Return how wide stdout is for `show`."""
+    return _stdout(_FULL if full else _WIDTH).width
 
 
-def _stdout() -> "Console":
+def _stdout(width_elsewhere: int) -> "Console":
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else width_elsewhere
     # Names come from users' files: brackets and colons in them mean nothing.
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
