@@ -1,6 +1,7 @@
 """`offbench bench`, `status`, `table` and `export`, with runs in this process."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,15 @@ def test_mistake_is_told_in_one_line(arguments: tuple[Any, ...], fragments: list
     assert result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
     for fragment in fragments:
         assert fragment in result.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_no_column_is_cut_in_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    run("bench", "small.toml")
+    whole = run("table", "results/small").stdout
+    assert all("…" not in line for line in whole.splitlines())
+    numbers = set(re.findall(r"\d+\.\d+%?", whole))
+    monkeypatch.setenv("COLUMNS", str(width))
+    narrow = run("table", "results/small").stdout
+    assert max(len(line.rstrip()) for line in narrow.splitlines()) <= width
+    assert numbers == set(re.findall(r"\d+\.\d+%?", narrow)) and "…" not in narrow

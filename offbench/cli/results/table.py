@@ -88,13 +88,13 @@ def _renderable(block: "TitledTable", width: int) -> list[Any]:
     right = aligned(rows, len(heads))
     needed = _needed(heads, rows, right)
     drawn: list[Any] = []
-    for number, chosen in enumerate(_parts(needed, right, width)):
+    parts = _parts(needed, right, width)
+    for number, chosen in enumerate(parts):
         title = block.title if number == 0 else f"{block.title}, further columns"
         table = Table(title=title, title_justify="left", title_style="bold")
         for c in chosen:
-            # The first ones are names, which may be long.
-            least = None if c < 2 else needed[c]
-            table.add_column(heads[c], overflow="fold", min_width=least, justify="right" if right[c] else "left")
+            narrow = needed[c] if len(parts) > 1 else None
+            table.add_column(heads[c], overflow="fold", width=narrow, justify="right" if right[c] else "left")
         for row in rows:
             table.add_row(*(Text(row[c]) for c in chosen))
         drawn.append(table)
