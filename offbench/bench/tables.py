@@ -161,8 +161,9 @@ def _gaps(table: "pd.DataFrame", results: Results) -> TitledTable:
         frame = frame.drop(columns="feasible_share")
     notes = (
         f"medians over seeds; {FAILURES}",
-        "gaps are missed improvement: 0 is the best, 1 no better than not offloading (MODEL.md section 9); 'optimum' "
-        "where it is proven, 'best known' against the value in the table above, 'bound' against the best bound",
+        "gaps are missed improvement: 0 is the best, 1 no better than not offloading (docs/model.md, section 9); "
+        "'optimum' where it is proven, 'best known' against the value in the table above, 'bound' against the best "
+        "bound",
         *([f"gaps count from everything on the client {ALSO_BREAKING}"] if results.constrained else []),
         *results.elsewhere,
     )

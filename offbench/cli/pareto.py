@@ -122,6 +122,7 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
     from offbench.cli.shared.files import write
     from offbench.files.escaping import in_csv
     from offbench.files.json import layout
+    from offbench.report.front import front_page
 
     text = StringIO()
     rows = list(found.rows())
@@ -133,7 +134,7 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
         cells = row | {"placement": file.as_posix()}
         table.writerow({key: in_csv(value) if isinstance(value, str) else value for key, value in cells.items()})
     write(folder / "front.csv", text.getvalue(), quiet)
-    write(folder / "front.html", found.figure().to_html(include_plotlyjs=True), quiet)
+    write(folder / "front.html", front_page(found), quiet)
 
 
 def _print(found: "Pareto", json: bool) -> None:

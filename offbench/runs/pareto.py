@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import evaluate, totals_of_many
 from offbench.evaluation.kernel import TOTALS
-from offbench.files.escaping import file_names, in_plotly
+from offbench.files.escaping import file_names
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
@@ -18,11 +18,6 @@ from offbench.runs.solve import solve
 from offbench.search.archive import INDICATORS, Floats, Front, dominated, hypervolume, spread
 from offbench.search.registry import names_with
 from offbench.search.search import Search
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-_LABELS = {"delay_s": "delay (s)", "energy_j": "energy (J)", "cost_usd": "cost ($)"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,8 @@ class Pareto:
     front: list[Point]
     """by delay; if it has more placements than wanted, those that lie far apart"""
     others: list[Point]
+    singles: list[Point]
+    """everything on one server, where that is feasible; by "device" for the client"""
     size: int
     """of the whole front"""
     hypervolume: float
@@ -80,28 +77,13 @@ class Pareto:
         """What each point's file is called, in the order of `rows`, without an ending."""
         return file_names(point.name for point in (*self.front, *self.others))
 
-    def figure(self) -> "go.Figure":
-        """Return the interactive plot; a click in the legend hides a solver."""
-        import plotly.graph_objects as go
-
-        figure = go.Figure()
-        x, y, z = np.array([point.values for point in self.front]).T
-        colour = {"color": [point.objective for point in self.front], "colorbar": {"title": "Q"}, "size": 4}
-        figure.add_scatter3d(
-            x=x, y=y, z=z, mode="markers", name="front", marker=colour,
-            text=[f"point {in_plotly(point.name)}, Q {point.objective:.4g}" for point in self.front],
-        )  # fmt: skip
-        for point in self.others:
-            by = in_plotly(point.by)
-            state = f"dominated by {point.dominated_by} of the front" if point.dominated_by else "not dominated"
-            figure.add_scatter3d(
-                x=point.values[:1], y=point.values[1:2], z=point.values[2:], mode="markers", name=by,
-                marker={"size": 6, "symbol": "diamond"}, text=[f"{by}, Q {point.objective:.4g}, {state}"],
-            )  # fmt: skip
-        axes = {f"{axis}axis_title": _LABELS[name] for axis, name in zip("xyz", INDICATORS, strict=True)}
-        title = f"{in_plotly(self.instance.name)}: {self.size} placements, hypervolume {self.hypervolume:.4f}"
-        figure.update_layout(title=title, scene=axes, legend={"x": 0, "y": 1})
-        return figure
+    @property
+    def knee(self) -> Point:
+        """The point nearest to the least of all three, each counted as a share of the front's range."""
+        values = np.array([point.values for point in self.front])
+        span = np.ptp(values, axis=0)
+        shares = (values - values.min(axis=0)) / np.where(span > 0, span, 1)
+        return self.front[int(np.linalg.norm(shares, axis=1).argmin())]
 
 
 class NoFront(OffbenchError):  # noqa: N818 - what is missing, as `Infeasible`
@@ -189,6 +171,7 @@ def pareto(
         by=finder,
         front=[_point(problem, front, finder, str(number), front.placements[i]) for number, i in enumerate(chosen)],
         others=others,
+        singles=_singles(problem, front),
         size=len(front),
         hypervolume=hypervolume(front.values, reference),
         reference=reference,
@@ -212,6 +195,17 @@ def _point(problem: P1, front: Front, by: str, name: str, placement: Placement) 
     values = np.array([getattr(evaluation, indicator) for indicator in INDICATORS])
     worse_than = int(sum(dominated(values[None], row[None])[0] for row in front.values))
     return Point(by, name, placement, values, evaluation.objective, worse_than)
+
+
+def _singles(problem: P1, front: Front) -> list[Point]:
+    found = []
+    for place in range(problem.n_servers):
+        name = problem.server_name(0, place)
+        by = "device" if place == problem.arrays.client else name
+        placement = Placement(problem.everything_on(place))
+        if evaluate(problem, placement).feasible:
+            found.append(_point(problem, front, by, name, placement))
+    return found
 
 
 def _reference(problem: P1) -> Floats:

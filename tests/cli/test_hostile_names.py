@@ -485,7 +485,18 @@ def test_a_front_stays_in_its_folder(homes: tuple[Home, Home], tmp_path: Path) -
     assert all((folder / file).is_file() for file in front["placement"])
     assert front["by"].tolist()[-1] == f"'{names[-1]}"
     page = Page((folder / "front.html").read_text(encoding="utf-8"))
-    assert {tag for tag, _ in page.elements} <= {"html", "head", "meta", "body", "div", "script", "style"}
+    assert {tag for tag, _ in page.elements} <= {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "body",
+        "h1",
+        "p",
+        "div",
+        "script",
+        "style",
+    }
     assert "window.hit=1</script>" not in (folder / "front.html").read_text(encoding="utf-8")
 
 

@@ -2,14 +2,17 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from offbench import evaluate, load, load_placement
 from offbench.cli import app
 from offbench.model.problem import P1
+from offbench.runs.pareto import pareto
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -41,7 +44,8 @@ def test_every_point_has_its_placement_file(tmp_path: Path) -> None:
     assert told["size"] >= 5
     assert [point["objective"] for point in told["points"]] == [float(row["objective"]) for row in rows]
     page = (folder / "front.html").read_text(encoding="utf-8")
-    assert "greedy" in page
+    assert "greedy" in page and "everything on the device" in page and "everything on one server" in page
+    assert page.count('class="panel"') == 3
     assert 'src="http' not in page  # whole without a network
 
 
@@ -66,3 +70,16 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     code, _, err = run("alexnet", "--output", tmp_path)
     assert code == 2
     assert "isn't empty" in err
+
+
+def test_knee_is_nearest_to_the_least_of_all_three() -> None:
+    found = pareto(load("tiny-graphs"), ["greedy"], time_limit=1, time_limit_each=1, most=50)
+    values = np.array([point.values for point in found.front])
+    low, high = values.min(axis=0), values.max(axis=0)
+    distances = [math.dist((v - low) / np.where(high > low, high - low, 1), [0, 0, 0]) for v in values]
+    assert found.knee is found.front[int(np.argmin(distances))]
+    problem = P1(load("tiny-graphs"))
+    assert found.singles[0].by == "device"
+    for point in found.singles:
+        evaluation = evaluate(problem, point.placement)
+        assert point.values.tolist() == [evaluation.delay_s, evaluation.energy_j, evaluation.cost_usd]
