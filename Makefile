@@ -30,7 +30,7 @@ bench: .venv/development
 
 # The studies of experiments/, each described there. Options: make NAME ARGS="--help". Where runs are kept (two-step, ablation,
 # defaults), those that are there aren't made again; ARGS=--dry-run tells which are missing.
-agreement binding-constraints certified chains defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps ablation training-set: .venv/development
+agreement binding-constraints certified chains defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps default-solver ablation training-set: .venv/development
 	$(BIN)/python -m experiments.$(subst -,_,$@) $(ARGS)
 
 compare: .venv/development

@@ -44,7 +44,12 @@ class OneRun:
 
 
 def run(
-    instance: Instance, solver: str, time_limit: float, servers: list[int] | None = None, again: bool = False
+    instance: Instance,
+    solver: str,
+    time_limit: float,
+    servers: list[int] | None = None,
+    again: bool = False,
+    parameters: dict[str, Any] | None = None,
 ) -> list[OneRun]:
     """Run a solver in a new process; *again* runs it a second time there, if the first run proved optimality.
 
@@ -52,6 +57,8 @@ def run(
     ----------
     servers
         For P2: the server of each subtask.
+    parameters
+        Of the solver.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def run(
     locate(solver)
     request = {
         "instance": instance.model_dump(mode="json"), "solver": solver, "seed": 0, "time_limit": time_limit,
-        "max_evaluations": None, "servers": servers, "parameters": {},
+        "max_evaluations": None, "servers": servers, "parameters": parameters or {},
     }  # fmt: skip
     rows: list[OneRun] = []
     try:

@@ -18,13 +18,18 @@ from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import InvalidPlacement, OffbenchError
 
 if TYPE_CHECKING:
+    from offbench.model.instance import Instance
     from offbench.runs.solution import Solution
 
 
 def solve(
     instance: InstanceArgument,
     solver: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A solver (`offbench solvers` lists them), or ./mine.py.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A solver (`offbench solvers` lists them), or ./mine.py; without, one is picked and told.",
+        ),
     ] = None,
     objective: ObjectiveOption = None,
     weights: WeightsOption = None,
@@ -75,7 +80,7 @@ def solve(
     json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes, no summary.")] = False,
 ) -> None:
-    """Run one solver on one instance.
+    """Run one solver on one instance; where none is named, one that suits it.
 
     The best placement found is compared with everything on the client. Ctrl-C or SIGTERM ends the run;
     the incumbent is printed and written all the same. Where none found is feasible, that is the one that breaks
@@ -83,8 +88,8 @@ def solve(
     """
     from offbench.cli.shared.files import check_writable
 
-    if solver is None and policy is None:
-        raise OffbenchError(f"--solver: which one? There are {_known_solvers()}")
+    if solver is None and policy is None and placement is not None:
+        raise OffbenchError("--placement: which solver of P2? `offbench solvers` lists them: name one as --solver")
     _check_two_step(two_step, secondary, placement, policy)
     if p2 is not None and (two_step or placement is not None):
         raise OffbenchError("--p2: follows P1 in one step; with --placement, name the solver of P2 as --solver")
@@ -127,10 +132,16 @@ def _check_two_step(two_step: bool, secondary: str | None, placement: Path | Non
         raise OffbenchError("--two-step and --policy: each step is a problem of its own; name a solver")
 
 
-def _known_solvers() -> str:
-    from offbench.search.registry import catalogue
+def _pick(facts: "Instance", request: dict[str, Any], quiet: bool) -> str:
+    """Return the solver that is taken where none is named, and say why; its parameters go with the request."""
+    from offbench.runs.suggested import suggested
 
-    return ", ".join(catalogue())
+    pick = suggested(facts)
+    request["parameters"] = pick.parameters | request["parameters"]
+    if not quiet:
+        settings = "".join(f" --set {name}={str(value).lower()}" for name, value in pick.parameters.items())
+        say(f"no solver is named, so {pick.solver}{settings} is taken ({pick.why})")
+    return pick.solver
 
 
 def _run(
@@ -151,6 +162,8 @@ def _run(
         if name is not None:
             locate(name)
     facts = instance_of(*instance)
+    if solver is None and request.get("policy") is None:
+        solver = _pick(facts, request, quiet)
     given = load_placement(placement, facts) if placement is not None else None
     load_evaluator()
 

@@ -23,6 +23,7 @@ from offbench.runs.blame import blaming, text_of
 from offbench.runs.chosen import Chosen, SolverLike, chosen
 from offbench.runs.solution import Solution
 from offbench.runs.solution_facts import Finish, Trained
+from offbench.runs.suggested import suggested
 from offbench.search.budget import Budget, Clock, GaveUp, Infeasible, SearchEnded, SolverError
 from offbench.search.search import Search
 from offbench.search.solver import Solver
@@ -60,7 +61,8 @@ def solve(
     instance
         An instance, or a file or shipped name to load.
     solver
-        A solver's name, the path of a file with one, a subclass of `Solver`, or one made with its parameters.
+        A solver's name, the path of a file with one, a subclass of `Solver`, or one made with its parameters; of P1 one
+        that suits the instance (`suggested`) without.
     objective, weights
         Instead of the instance's own: ``"latency"``, ``{"delay": 0.7, "energy": 0.3}`` (`with_objective`).
     policy
@@ -105,6 +107,9 @@ def solve(
     instance = instance_of(instance, objective, weights)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise OffbenchError(f"seed: must be a whole number from 0 on, not {seed!r}")
+    if solver is None and policy is None and placement is None:
+        pick = suggested(instance)
+        solver, parameters = pick.solver, pick.parameters | dict(parameters or {})
     trained = _trained(solver, policy, rollouts, parameters)
     if p2 is not None and placement is not None:
         raise OffbenchError("p2: improves what P1 finds; with a placement given, name the solver of P2 alone")

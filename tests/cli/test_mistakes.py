@@ -98,7 +98,7 @@ def test_placement_that_does_not_fit(servers: list[list[str]], fragments: list[s
         (("solve", "--solver", "greedy", "alexnt"), ["alexnt", "'alexnet'"]),
         (("solve", "--solver", "gredy", "alexnet"), ["unknown solver 'gredy'", "did you mean 'greedy'"]),
         (("solve", "--solver", "missing.py", "alexnet"), ["missing.py", "no such file"]),
-        (("solve", "alexnet"), ["--solver"]),
+        (("solve", "alexnet", "--placement", "instances/alexnet.json"), ["--solver"]),
         (("solve", "--solver", "ddpqn", "--set", "lrr=1", "alexnet"), ["no parameter 'lrr'", "'lr'"]),
         (("solve", "--solver", "ddpqn", "--set", "lr=fast", "alexnet"), ["ddpqn", "lr", "number"]),
         (("solve", "--solver", "ddpqn", "--set", "lr", "alexnet"), ["--set lr"]),

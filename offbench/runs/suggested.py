@@ -1,0 +1,33 @@
+"""Which solver to take where none is named: by the shape, size and objective of an instance.
+
+The rule rests on `experiments/default_solver.py`.
+"""
+
+from typing import Any, NamedTuple
+
+from offbench.model.instance import Instance
+
+# Above this, walks that score one move at a time get nowhere in a minute.
+_LARGE = 5000
+
+
+class Suggestion(NamedTuple):
+    """A solver with its parameters, and why it is taken."""
+
+    solver: str
+    parameters: dict[str, Any]
+    why: str
+
+
+def suggested(instance: Instance) -> Suggestion:
+    """Return the solver that is taken where none is named (P1)."""
+    if instance.is_chain:
+        return Suggestion("chain-exact", {}, "one chain: it proves the optimum, mostly in seconds")
+    w = instance.weights
+    if len(instance.tasks) == 1 and w.coordination == w.balance == 0:
+        return Suggestion("cp-sat", {}, "one network and no H or Z in the objective: it often proves the optimum")
+    if instance.subtasks > _LARGE:
+        return Suggestion("local-search", {}, f"{instance.subtasks:,} subtasks: others hardly move in a minute")
+    return Suggestion(
+        "genetic", {"local_search": True}, "it misses least of what is known, on graphs and several tasks"
+    )
