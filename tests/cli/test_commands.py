@@ -111,6 +111,19 @@ def test_solvers_lists_all_and_tells_parameters(run: Run) -> None:
     assert all(entry["name"] for entry in printed(run("solvers", "--json")))
 
 
+def test_instance_edit_changes_the_objective_alone(run: Run) -> None:
+    result = run("instance", "edit", "phones", "--objective", "latency", "--output", "mine.json")
+    assert result.exit_code == 0 and "objective latency" in result.stderr
+    made, own = load("mine.json"), load("phones")
+    assert (made.weights.delay, made.weights.score, made.weights.balance) == (1, 1, 0)
+    assert made.model_copy(update={"weights": own.weights}) == own
+    again = run("instance", "edit", "mine.json", "--weights", "score=0.8,coordination=0.2", "--indicators", "benefits")
+    edited = json.loads(again.stdout)
+    assert edited["weights"]["coordination"] == 0.2 and edited["coordination"]["indicators"] == "benefits"
+    assert run("instance", "edit", "phones").exit_code == 2
+    assert run("instance", "edit", "phones", "--indicators", "both").exit_code == 2
+
+
 def test_instance_make_composes_what_it_was_asked_for(run: Run) -> None:
     result = run(
         "instance", "make", "alexnet", "vgg19", "--tasks", 5, "--poisson", 2, "--seed", 1, "--edges", 3,

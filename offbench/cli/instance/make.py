@@ -55,6 +55,7 @@ def make(
 
         check_writable(output)
 
+    from offbench.cli.instance.coordination import with_coordination
     from offbench.model.composition import arrivals
     from offbench.model.instance import load, shipped
     from offbench.model.objectives import described, with_objective
@@ -72,7 +73,7 @@ def make(
     )
     if objective is None and weights is None and not all(dnn in shipped() for dnn in dnns):
         objective = "score"
-    composed = _with_coordination(with_objective(composed, objective, weights), indicators, root)
+    composed = with_coordination(with_objective(composed, objective, weights), indicators, root)
     text = composed.to_text()
     if output is None or to_stdout:
         typer.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal's encoding
@@ -115,12 +116,3 @@ def _compose(**parts: Any) -> "Instance":
         return compose(**parts)
     except ValidationError as error:  # arrivals that overflow, an empty name
         raise OffbenchError(f"the instance would be wrong: {one_line(error)}") from None
-
-
-def _with_coordination(instance: "Instance", indicators: str | None, root: int | None) -> "Instance":
-    from offbench.files.json import check
-    from offbench.model.instance import Coordination
-
-    given = {name: value for name, value in (("indicators", indicators), ("root", root)) if value is not None}
-    made = check(Coordination, instance.coordination.model_dump() | given, "coordination")
-    return instance.model_copy(update={"coordination": made})
