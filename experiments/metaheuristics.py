@@ -10,7 +10,7 @@ Writes: nothing; prints a table of medians, least and largest in brackets.
 
 Time: 14 minutes: 80 runs of 10 s.
 
-Outcome: annealing 0.00, 0.00, 1.08, 0.64 % on alexnet, vgg19, googlenet, resnet; genetic 0.00, 0.00, 0.26, 0.16 %,
+Outcome: annealing 0.00, 0.00, 1.08, 0.22 % on alexnet, vgg19, googlenet, resnet; genetic 0.00, 0.00, 0.26, 0.26 %,
 counted from the best known afterwards.
 """
 

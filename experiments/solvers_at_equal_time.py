@@ -11,8 +11,8 @@ Writes: nothing; prints a table of medians, least and largest in brackets.
 
 Time: 20 minutes on two cores.
 
-Outcome: ddpqn 0.2054, 0.1068, 0.2348, 0.0783 on alexnet, vgg19, googlenet, resnet; random 0.2142, 0.3279, 0.9998,
-3.5186; greedy 0.2116, 0.2457, 0.0616, 0.0263.
+Outcome: ddpqn 0.2054, 0.1068, 0.2348, 0.0885 on alexnet, vgg19, googlenet, resnet; random 0.2142, 0.3279, 0.9998,
+3.4218; greedy 0.2116, 0.2457, 0.0616, 0.0263.
 """
 
 from experiments._shared.equal_time import compare

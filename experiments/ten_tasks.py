@@ -11,7 +11,7 @@ Writes: nothing; prints a table of medians, least and largest in brackets.
 Time: 10 minutes: ten runs of 60 s.
 
 Outcome: alexnet-x10: beam 0.0011, local-search 0.0273, genetic 0.0547, annealing 0.0639, cp-sat 0.1602; resnet-x10:
-genetic -8.2697, annealing -8.0299, beam -7.6391, local-search -4.5233, cp-sat 47.5464.
+genetic -8.2191, annealing -8.2043, beam -8.1732, local-search -5.4349, cp-sat 11.8403.
 """
 
 from experiments._shared.equal_time import compare
