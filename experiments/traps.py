@@ -10,16 +10,17 @@ Needs: a core; every run has the same number of evaluations, so that other work 
 Writes: results/traps: runs.jsonl, each run from the moment it is done, and table.md; runs that are there aren't made
 again.
 
-Time: not measured yet.
+Time: 80 seconds on one core.
 
-Outcome: not measured yet.
+Outcome: with H as printed the best known is slower than the device from a weight of 0.2 on for vgg19, 0.05 for
+googlenet, 0.1 for resnet; with Z from 0.02 on for vgg19 and resnet, and mostly for googlenet; never for alexnet, and
+never with H of benefits. The score alone takes 0.12, 0.17, 0.61 and 0.24 of the device's delay.
 
 For each of the four networks delay, energy and cost keep the weights of the paper in the score, and the score shares Q
 with one of H as printed, H of benefits and Z, whose weight rises; beside these stand the weights of the paper.
 The best placement is the best of the solvers' and of everything on one server. Chains are proven (`chain-exact`).
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -131,25 +132,20 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         cells = row["network"], row["buys"], weight, delay, energy, f"{row['cost_usd']:.3g}", score, by
         yield f"| {' | '.join(cells)} |"
     yield ""
-    yield "The least of these weights from which on the best placement known is slower than the device:"
+    weights = ", ".join(f"{weight:g}" for weight in WEIGHTS)
+    yield f"Of the weights {weights} those with which it is slower than the device:"
     yield ""
     kinds = [*READINGS, "Z"]
     yield f"| network | {' | '.join(kinds)} |"
-    yield f"| --- |{' ---: |' * len(kinds)}"
+    yield f"| --- |{' --- |' * len(kinds)}"
     for network in dict.fromkeys(row["network"] for row in rows):
-        yield f"| {network} | {' | '.join(_from(rows, network, kind) for kind in kinds)} |"
+        yield f"| {network} | {' | '.join(_slower(rows, network, kind) for kind in kinds)} |"
 
 
-def _from(rows: Sequence[Row], network: str, kind: str) -> str:
-    some = sorted(
-        (row for row in rows if row["network"] == network and row["buys"] == kind), key=lambda row: -row["weight"]
-    )
-    least = math.inf
-    for row in some:
-        if not row["delay_s"] > row["device_delay_s"]:
-            break
-        least = row["weight"]
-    return f"none up to {max(WEIGHTS):g}" if least == math.inf else f"{least:g}"
+def _slower(rows: Sequence[Row], network: str, kind: str) -> str:
+    some = [row for row in rows if row["network"] == network and row["buys"] == kind]
+    slower = [f"{row['weight']:g}" for row in some if row["delay_s"] > row["device_delay_s"]]
+    return "all" if len(slower) == len(WEIGHTS) else ", ".join(slower) or "none"
 
 
 if __name__ == "__main__":

@@ -51,9 +51,9 @@ def evaluate(
     note = elsewhere_note(facts)
     beside = [] if single is None else [(f"all on {single.server}", single.evaluation)]
     show(
+        *verdict(facts, given, evaluation),
         *told(words, why),
         f"{placement} on {facts.name}",
-        *verdict(facts, given, evaluation),
         comparison(facts, (placement.stem, evaluation), *beside, (marked("client-only", facts), device)),
         *([f"* {note}"] if note else []),
         *where_to_cut(facts, given, evaluation),

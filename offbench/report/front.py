@@ -1,11 +1,13 @@
 """The page of a Pareto front: delay, energy and cost in three panels, from disk, on a phone, dark or light."""
 
+from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offbench.files.escaping import in_page, in_plotly
+from offbench.files.escaping import in_plotly
+from offbench.files.plain import plain
 from offbench.runs.pareto import Pareto, Point
 from offbench.search.archive import INDICATORS
 
@@ -45,10 +47,10 @@ def front_page(found: Pareto) -> str:
             config={"responsive": True, "displayModeBar": False},
         )  # fmt: skip
         panels.append(f'<div class="panel">{html}</div>')
-    name = in_page(found.instance.name)
+    name = escape(plain(found.instance.name))
     told = (
         f"{found.size} placements that no other beats in delay, energy and cost at once; hypervolume "
-        f"{found.hypervolume:.4f}. The knee, point {found.knee.name}, is nearest to the least of all three. "
+        f"{found.hypervolume:.4f}. The knee, point {escape(found.knee.name)}, is nearest to the least of all three. "
         "A click in the legend hides a solver."
     )
     return (

@@ -1,6 +1,6 @@
 """Which solver to take where none is named: by the shape, size and objective of an instance.
 
-The rule rests on `experiments/default_solver.py`.
+The rule rests on what is measured of the shipped instances (docs/reference/solvers.md); no study of others is made yet.
 """
 
 from typing import Any, NamedTuple

@@ -69,9 +69,9 @@ def summary(solution: SolutionFacts) -> RenderableType:
     )
     label = marked("client-only", solution.instance)
     return Group(
+        *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *told(solution.in_words, solution.bought),
         head,
-        *(Text(line) for line in verdict(solution.instance, solution.placement, solution.evaluation)),
         *stages(solution),
         comparison(solution.instance, *_columns(solution, label)),
         *(Text(line) for line in lines if line),

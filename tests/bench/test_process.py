@@ -97,7 +97,7 @@ def test_one_process_answers_what_it_is_asked(solver: Callable[[str], str]) -> N
     expected = solve("tiny-chains", "greedy")
     assert (greedy.status, greedy.objective, greedy.evaluations) == ("feasible", expected.objective, 1)
     assert greedy.placement is not None and expected.placement is not None
-    assert greedy.placement.model_dump(mode="json") == expected.placement.to_file(expected.instance)
+    assert greedy.placement.model_dump(mode="json") == expected.placement.to_file(expected.instance, layers=True)
     assert greedy.client_only == expected.client_only.objective
     assert greedy.machine is not None and greedy.machine.versions["python"]
     assert greedy.cpu_s is not None and greedy.cpu_s >= 0 and greedy.overshoot_s == 0

@@ -388,7 +388,7 @@ def test_output_that_is_closed(line: tuple[str, ...], told: str, tmp_path: Path)
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (2 if told else 0, told)
     if not told:  # and the file isn't what was printed
-        assert list(json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))) == ["servers", "order"]
+        assert list(json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))) == ["servers", "order", "layers"]
 
 
 def test_file_of_a_solver_that_exits_is_told(run: Run) -> None:

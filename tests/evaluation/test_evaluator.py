@@ -397,7 +397,7 @@ def test_prefix_on_a_forbidden_server_is_refused() -> None:
 # What is no placement
 
 
-@pytest.mark.parametrize("servers", [[0] * 6, [0] * 8, np.zeros(0, dtype=np.int64), 0, [[0] * 7]])
+@pytest.mark.parametrize("servers", [[0] * 6, [0] * 8, np.zeros(0, dtype=np.int64), [[0] * 7]])
 def test_wrong_shape_is_refused(servers: Any) -> None:
     with pytest.raises(OffbenchError, match="7 subtasks"):
         evaluate(P1(parse(handmade.phone())), servers)

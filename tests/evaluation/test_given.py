@@ -90,7 +90,7 @@ def test_orders_of_placements_are_kept() -> None:
         ),
         ("alexnet", object(), "not object"),
         ("alexnet", [0, 1], "shape (2,), but the instance has 11 subtasks"),
-        ("alexnet", 3, "shape (), but the instance has 11 subtasks"),
+        ("alexnet", 3, "placement: must be a Placement, a Solution, server indices, server names"),
         ("alexnet", [0.5] * 11, "whole numbers, not float64"),
         ("alexnet", [[0, 1], [2]], "not list"),
         ("alexnet", ["clint"] + 10 * ["edge-1"], "servers[0][0]: 'clint' is no server of 'alexnet' (did you mean"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trainable as foreign
 
-from offbench import OffbenchError, load, solve
+from offbench import OffbenchError, Placement, load, solve
 from offbench.learning.checkpoint import FILE, Checkpoint
 from offbench.learning.train import Watched, train
 from offbench.model.instance import Instance, parse
@@ -274,7 +274,7 @@ def test_instances_with_different_servers_cant_be_learnt_together(tmp_path: Path
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        ({}, "name a solver, or the folder of a policy"),
+        ({"placement": Placement([0] * 6)}, "name a solver, or the folder of a policy"),
         ({"solver": "greedy", "rollouts": 2}, "rollouts: of a policy only"),
         ({"policy": "here", "solver": "greedy"}, "name none"),
         ({"policy": "here", "rollouts": 0}, "at least 1, not 0"),

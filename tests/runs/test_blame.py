@@ -99,7 +99,7 @@ def test_error_of_our_own_is_not_laid_to_a_solver(monkeypatch: pytest.MonkeyPatc
     def broken(name: str) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("offbench.model.instance.load", broken)
+    monkeypatch.setattr("offbench.model.objectives.load", broken)
     result = CliRunner().invoke(app, ["solve", "--solver", "greedy", "alexnet"])
     assert isinstance(result.exception, ZeroDivisionError)
 
