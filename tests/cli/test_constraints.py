@@ -61,9 +61,7 @@ def _of(both: Instance, i: int) -> Any:
 def test_client_only_stands_beside_itself(run: Run) -> None:
     found = run("solve", "--solver", "client-only", "tight.json")
     head, table = found.stdout.split("┏", 1)
-    assert (
-        found.exit_code == 1 and "client-only on " in head and table.split("┡")[0].count("client-only") == 2
-    )
+    assert found.exit_code == 1 and "client-only on " in head and table.split("┡")[0].count("client-only") == 2
     run("solve", "--solver", "greedy", "--output", "client-only.json", "tight.json")
     rows = run("evaluate", "tight.json", "client-only.json").stdout
     for printed_ in (rows, run("solve", "--solver", "client-only", "alexnet").stdout):
