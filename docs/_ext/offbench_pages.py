@@ -107,6 +107,7 @@ CARRIED = {
     "results/ablation/table.md": "carried/ablation.md",
     "results/defaults/table.md": "carried/defaults.md",
     "results/paper/claims.md": "carried/claims.md",
+    "results/traps/table.md": "carried/traps.md",
     "results/two-step/table.md": "carried/two-step.md",
 }
 """files outside docs/ that are pages here, too; links lead to these"""
