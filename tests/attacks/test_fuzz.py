@@ -7,7 +7,7 @@ from attacks.attack import Attack
 from experiments.false_proofs import EVALUATOR, PROBLEMS, RELAXATION, ROUNDING, SOLVERS, claims
 from offbench.bounds import RELAXATIONS
 
-SHORT = 3
+SHORT = 1
 TIME_LIMIT_S = 10.0
 
 

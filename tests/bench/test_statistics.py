@@ -84,7 +84,7 @@ def test_wilcoxon_is_exact_for_few_blocks_and_holm_multiplies_from_the_smallest(
     assert sorted(one.p_holm for one in found.values()) == pytest.approx(list(holm))
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.lists(st.integers(-9, 9).filter(bool), min_size=3, max_size=8, unique_by=abs))
 def test_wilcoxon_is_what_all_sign_patterns_say(differences: list[int]) -> None:
     wide = pd.DataFrame({"a": [float(d) for d in differences], "b": 0.0})
