@@ -113,7 +113,7 @@ def test_penalty_is_what_is_learnt_by(agent: str, tmp_path: Path) -> None:
         solve(tight(), AGENTS[agent][0], parameters={"penalty": -1}, max_evaluations=10)
 
 
-@pytest.mark.parametrize("solver", ["ddpqn", "ddpqn-plus", "sb3-dqn", "sb3-maskable-ppo"])
+@pytest.mark.parametrize("solver", ["ddpqn", "ddpqn-plus", "sb3-maskable-ppo"])
 def test_agents_find_the_best_feasible_placement(solver: str) -> None:
     if solver.startswith("sb3"):
         pytest.importorskip("sb3_contrib")
