@@ -56,6 +56,6 @@ def evaluate(
         f"{placement} on {facts.name}",
         comparison(facts, (placement.stem, evaluation), *beside, (marked("client-only", facts), device)),
         *([f"* {note}"] if note else []),
-        *where_to_cut(facts, given, evaluation),
+        *where_to_cut(problem, given, evaluation),
         whereabouts(facts, given, evaluation),
     )

@@ -10,12 +10,12 @@ from itertools import accumulate
 from typing import Any
 
 from offbench.evaluation.evaluator import Evaluation
+from offbench.evaluation.given import InstanceLike, problem_of
 from offbench.evaluation.kernel import PART
 from offbench.model.arrays import Ints
-from offbench.model.instance import Instance
 from offbench.model.modules import Nesting
 from offbench.model.placement import Placement
-from offbench.model.problem import P1
+from offbench.model.problem import Problem
 
 # Characters of a line that people read.
 _LONGEST = 400
@@ -43,10 +43,14 @@ class Stretch:
         return {"servers": self.layers, "sent_mb": self.sent_mb, "sent_s": self.sent_s}
 
 
-def cuts(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[tuple[str, list[Stretch]]]:
+def cuts(
+    problem: Problem | InstanceLike, placement: Placement, evaluation: Evaluation
+) -> Iterator[tuple[str, list[Stretch]]]:
     """Yield each task's name and its stretches, from its input on."""
-    problem = P1(instance)
-    modules = Nesting(instance).modules
+    problem = problem_of(problem)
+    instance = problem.instance
+    chains = all(problem.chains)
+    modules = [()] * problem.n_tasks if chains else Nesting(instance).modules
     for i, task in enumerate(instance.tasks):
         first = problem.subtasks_of(i).start
         members: list[list[int]] = []
@@ -59,9 +63,9 @@ def cuts(instance: Instance, placement: Placement, evaluation: Evaluation) -> It
         yield task.name, _joined(problem, members, placement.servers, evaluation)
 
 
-def told(instance: Instance, placement: Placement, evaluation: Evaluation) -> Iterator[str]:
+def told(problem: Problem | InstanceLike, placement: Placement, evaluation: Evaluation) -> Iterator[str]:
     """Yield a line for each task: its stretches, and between them what is sent."""
-    for name, stretches in cuts(instance, placement, evaluation):
+    for name, stretches in cuts(problem, placement, evaluation):
         words = [_sent(stretches[0], start=True) + str(stretches[0])]
         words += [f"{_sent(stretch)}{stretch}" for stretch in stretches[1:]]
         shown = [number for number, length in enumerate(accumulate(map(len, words))) if length <= _LONGEST]
@@ -70,7 +74,7 @@ def told(instance: Instance, placement: Placement, evaluation: Evaluation) -> It
         yield f"{name}: {' '.join(words[: len(words) - more])}{rest}"
 
 
-def _joined(problem: P1, members: list[list[int]], servers: Ints, evaluation: Evaluation) -> list[Stretch]:
+def _joined(problem: Problem, members: list[list[int]], servers: Ints, evaluation: Evaluation) -> list[Stretch]:
     groups: list[list[int]] = []
     for ks in members:
         one = len(set(servers[ks].tolist())) == 1
@@ -82,7 +86,7 @@ def _joined(problem: P1, members: list[list[int]], servers: Ints, evaluation: Ev
     return [_stretch(problem, ks, servers, evaluation) for ks in groups]
 
 
-def _stretch(problem: P1, ks: list[int], servers: Ints, evaluation: Evaluation) -> Stretch:
+def _stretch(problem: Problem, ks: list[int], servers: Ints, evaluation: Evaluation) -> Stretch:
     a, n = problem.arrays, problem.n_subtasks
     layers: dict[str, list[str]] = {}
     sent_mb, sent_s = 0.0, 0.0

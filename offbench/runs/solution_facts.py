@@ -136,9 +136,14 @@ class SolutionFacts:
         return breaches(self.instance, self.placement, self.evaluation)
 
     @cached_property
+    def free_problem(self) -> P1:
+        """P1 of the instance, which takes a while to be made of ten thousand clients."""
+        return P1(self.instance)
+
+    @cached_property
     def best_single(self) -> Single | None:
         """Everything on the best remote server; None without one."""
-        return best_single_server(P1(self.instance))
+        return best_single_server(self.free_problem)
 
     @property
     def in_words(self) -> str:
@@ -157,7 +162,7 @@ class SolutionFacts:
         """Each task's name, and its stretches of layers on one server; nothing without a placement."""
         if self.placement is None or self.evaluation is None:
             return []
-        return list(cuts(self.instance, self.placement, self.evaluation))
+        return list(cuts(self.free_problem, self.placement, self.evaluation))
 
     @property
     def gap(self) -> float | None:

@@ -71,7 +71,11 @@ def make(
         source=f"arrivals: Poisson, {poisson:g} per s, seed {seed or 0}" if poisson is not None else "",
         own_clients=clients == "own",
     )
-    if objective is None and weights is None and not all(dnn in shipped() for dnn in dnns):
+    if (
+        objective is None
+        and weights is None
+        and any(each.name not in shipped() or each != load(each.name) for each in networks)
+    ):
         objective = "score"
     composed = with_coordination(with_objective(composed, objective, weights), indicators, root)
     text = composed.to_text()
