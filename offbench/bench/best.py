@@ -18,8 +18,9 @@ REFERENCE = "references.json"
 class Contradiction(Exception):  # noqa: N818 - a finding about the results
     """A lower bound above a feasible objective of the same instance, or a proof that there is none: one is wrong."""
 
-    def __init__(self, message: str, culprits: Sequence[str]) -> None:
+    def __init__(self, message: str, instance_hash: str, culprits: Sequence[str]) -> None:
         super().__init__(message)
+        self.instance_hash = instance_hash
         self.culprits = culprits
         """what has the bound or the proof, and what has the objective: keys of runs, or `REFERENCE`"""
 
@@ -62,8 +63,8 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
         nobody = _proof_of_none(runs, known)
         if nobody is not None and not math.isnan(objective):
             raise Contradiction(
-                f"{instance}: {nobody.by} says that no placement is feasible, but {objective_by} has one: one of them "
-                "is wrong, and no statistic means anything",
+                f"{instance}: {nobody.by} says that no placement is feasible, but {objective_by} has one",
+                str(instance_hash),
                 [nobody.of, objective_of],
             )
         told = runs["client_only"].dropna()
@@ -72,7 +73,8 @@ def best(table: "pd.DataFrame", references: Mapping[str, Reference]) -> "pd.Data
         if contradict(objective, bound, client_only=size):
             raise Contradiction(
                 f"{instance}: the bound {bound!r} by {bound_by} lies above the objective {objective!r} by "
-                f"{objective_by}: one of them is wrong, and no statistic means anything",
+                f"{objective_by}",
+                str(instance_hash),
                 [bound_of, objective_of],
             )
         if nobody is not None:

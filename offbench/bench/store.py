@@ -23,7 +23,6 @@ from offbench.bench.row import Row
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole, writing
 from offbench.files.json import parse_json
-from offbench.files.regular import read_regular
 from offbench.model.instance import Instance, parse
 
 
@@ -188,17 +187,6 @@ class Store:
         """Return the hash of an instance that was kept, as it is made today; an earlier version made others."""
         found = self._instance(instance_hash)
         return instance_hash if found is None else found.hash  # it isn't here, or breaks a rule by now
-
-    def keep_suite(self, text: str) -> bool:
-        """Keep the suite file; tell whether another one was replaced."""
-        path = self.folder / "suite.toml"
-        try:
-            before = read_regular(path)
-        except (OSError, ValueError):
-            before = None
-        if before != text.encode():
-            self._write(path, text)
-        return before not in (None, text.encode())
 
     @property
     def has_plan(self) -> bool:

@@ -62,8 +62,9 @@ def bench(
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
     from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+    from offbench.bench.suite_file import keep_suite
     from offbench.cli.shared.files import check_folder
-    from offbench.files.text import read_text
+    from offbench.cli.shared.tracked import refuse_tracked
 
     chosen = _backend(backend, address)
     if jobs is not None and jobs < 1:
@@ -77,6 +78,8 @@ def bench(
     wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations, objective, weights)
     made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
+    if output is None and not dry_run:
+        refuse_tracked(store.folder)
     check_folder(store.folder)
     if store.has_plan and not (store.folder / "suite.toml").is_file():
         raise OffbenchError(
@@ -95,8 +98,9 @@ def bench(
         for damage in store.damaged:
             say(damage)
         return
-    if store.keep_suite(read_text(file)):
-        say(f"replaced {store.folder / 'suite.toml'}: the suite has changed")
+    store.check_there()
+    if (told := keep_suite(store.folder, wanted, file)) is not None:
+        say(told)
     outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)
     if outcome.interrupted:

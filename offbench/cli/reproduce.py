@@ -25,7 +25,7 @@ def reproduce(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where results go; results/paper by default, results/paper-quick if quick."),
+        typer.Option(metavar="DIR", help="Where results go; results/paper-full by default, or results/paper-quick."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Of the agents, 0 to N-1.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="Of each run, at most.")] = None,
@@ -52,6 +52,7 @@ def reproduce(
     from offbench.bench.store import Store
     from offbench.cli.bench import forecast_of, run_plan, tell
     from offbench.cli.shared.files import check_folder
+    from offbench.cli.shared.tracked import refuse_tracked
     from offbench.paper.experiments import FIGURES, FULL, QUICK, chosen, experiments
     from offbench.paper.fuller import count, refuse_emptier, runs_there
 
@@ -73,7 +74,9 @@ def reproduce(
         scope = replace(scope, time_limit_s=seconds)
     known = experiments(scope)
     wanted = chosen(figure) if figure is not None else []
-    store = Store(output or Path("results") / ("paper-quick" if quick else "paper"))
+    store = Store(output or Path("results") / ("paper-quick" if quick else "paper-full"))
+    if output is None and not dry_run:
+        refuse_tracked(store.folder)
     if (store.folder / "suite.toml").is_file():
         raise OffbenchError(
             f"{store.folder}: holds the runs of a suite (suite.toml); name another folder with --output"

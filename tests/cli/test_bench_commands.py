@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def test_failure_is_told_and_run_again(run: Run) -> None:
     assert {one.status for one in store.rows()} == {"feasible"}
 
 
-def test_contradiction_ends_the_table_and_names_both(run: Run) -> None:
+def test_run_that_a_placement_refutes_is_left_out_and_named(run: Run) -> None:
     run("bench", "small.toml")
     store = Store(Path("results/small"))
     liar = next(one for one in store.rows() if one.job.solver == "greedy")
@@ -130,11 +131,16 @@ def test_contradiction_ends_the_table_and_names_both(run: Run) -> None:
             update={"objective": None, "violation": None, "status": "timeout", "placement": None, "lower_bound": 99.0}
         )
     )
-    told = run("table", "results/small")
-    assert told.exit_code == 1 and told.stdout == ""
-    assert f"greedy, seed {liar.job.seed} (run {liar.job.key})" in told.stderr and "one of them is wrong" in told.stderr
-    assert f"go on without one of them: --exclude {liar.job.key} or --exclude " in told.stderr
-    assert run("report", "results/small").exit_code == 1
+    told = run("table", "results/small", "--json")
+    assert told.exit_code == 0, told.stderr
+    runs = {line["solver"]: line["runs"] for line in json.loads(told.stdout)["runs"]}
+    assert runs == {"greedy": 1, "random": 2}
+    note = json.loads(told.stdout)["notes"][0]
+    assert f"the bound 99.0 by greedy, seed {liar.job.seed} (run {liar.job.key}) lies above the objective" in note
+    assert note.endswith(f"this run of greedy is left out, as if by --exclude {liar.job.key}")
+    assert note in run("table", "results/small").stderr
+    assert run("report", "results/small").exit_code == 0
+    assert liar.job.key in Path("results/small/report.html").read_text(encoding="utf-8")
 
 
 def test_tables_go_on_without_what_is_wrong(run: Run) -> None:
@@ -155,8 +161,9 @@ def test_tables_go_on_without_what_is_wrong(run: Run) -> None:
     told = json.loads(run("table", "results/small", "--exclude", "greedy", "--json").stdout)
     assert {line["solver"] for line in told["runs"]} == {"random"}
     assert run("report", "results/small", "--exclude", liar.job.key).exit_code == 0
-    # The bound stays, and whatever else it contradicts.
-    assert run("table", "results/small", "--exclude", honest.job.key).exit_code == 1
+    # The bound is wrong of whatever else there is.
+    told = json.loads(run("table", "results/small", "--exclude", honest.job.key, "--json").stdout)
+    assert [line["solver"] for line in told["runs"]] == ["random"]
     unknown = run("table", "results/small", "--exclude", "gredy")
     assert (unknown.exit_code, unknown.stderr.count("\n")) == (2, 1)
     assert "--exclude: 'gredy' is neither a solver nor the key of a run here (did you mean 'greedy'?)" in unknown.stderr
@@ -169,7 +176,7 @@ def test_wrong_reference_can_be_left_out(run: Run, monkeypatch: pytest.MonkeyPat
     found = known.model_copy(update={"instances": {**known.instances, "tiny-chains": wrong}})
     monkeypatch.setattr(references, "references", lambda: found)
     told = run("table", "results/small")
-    assert told.exit_code == 1 and "--exclude references.json" in told.stderr
+    assert told.exit_code == 0 and "as if by --exclude references.json" in told.stderr
     assert run("table", "results/small", "--exclude", "references.json").exit_code == 0
 
 
@@ -226,3 +233,14 @@ def test_no_column_is_cut_in_a_narrow_terminal(run: Run, monkeypatch: pytest.Mon
     narrow = run("table", "results/small").stdout
     assert max(len(line.rstrip()) for line in narrow.splitlines()) <= width
     assert numbers == set(re.findall(r"\d+\.\d+%?", narrow)) and "…" not in narrow
+
+
+def test_folder_that_git_keeps_is_written_to_only_where_it_is_named(run: Run) -> None:
+    run("bench", "small.toml")
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert run("bench", "small.toml").exit_code == 0  # nothing of it is tracked
+    subprocess.run(["git", "add", "-f", "results/small/suite.toml"], check=True)
+    refused = run("bench", "small.toml", "--seeds", "3")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "results/small: git keeps 1 files of this folder" in refused.stderr
+    assert run("bench", "small.toml", "--seeds", "3", "--output", "results/small").exit_code == 0

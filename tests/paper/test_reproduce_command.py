@@ -182,12 +182,12 @@ def test_report_of_few_runs_leaves_a_full_one_alone(run: Run) -> None:
 
 
 def test_folder_of_a_suite_is_not_the_reproductions(run: Run) -> None:
-    Path("results/paper").mkdir(parents=True)
-    Path("results/paper/suite.toml").write_text('name = "paper"', encoding="utf-8")
+    Path("results/paper-full").mkdir(parents=True)
+    Path("results/paper-full/suite.toml").write_text('name = "paper"', encoding="utf-8")
     for line in (("fig9",), ("--report",)):
         refused = run(*line)
         assert refused.exit_code == 2
-        assert "results/paper: holds the runs of a suite (suite.toml); name another folder" in refused.stderr
+        assert "results/paper-full: holds the runs of a suite (suite.toml); name another folder" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_folder_of_a_suite_is_not_the_reproductions(run: Run) -> None:
     [
         (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12 or all, not 'fig2'"]),
         ((), ["name one of fig8", "--report"]),
-        (("--report",), ["results/paper: has no runs", "offbench reproduce all"]),
+        (("--report",), ["results/paper-full: has no runs", "offbench reproduce all"]),
         (("fig9", "--seeds", "0"), ["--seeds: must be at least 1"]),
         (("fig9", "--seconds", "0"), ["--seconds: must be above 0"]),
         (("fig9", "--seconds", "nan"), ["--seconds: must be above 0"]),

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ Exclude = Annotated[
 def analysed(
     folder: Path, target: float, spread: int, exclude: list[str] | None = None
 ) -> "tuple[Store, Results, Analysis]":
-    """Return what a folder has, and its statistics; a contradiction among its runs ends the command."""
-    from offbench.bench.best import REFERENCE, Contradiction
+    """Return what a folder has, and its statistics, without the runs that a feasible placement refutes."""
+    from offbench.bench.best import REFERENCE
+    from offbench.bench.contradictions import set_aside
     from offbench.bench.frame import results, without
     from offbench.bench.store import Store
     from offbench.bench.tables import analyse
@@ -51,8 +51,7 @@ def analysed(
         raise OffbenchError(f"--exclude: {error}") from None
     if not len(found.table):
         raise OffbenchError(f"{folder}: has no runs yet")
-    try:
-        return store, found, analyse(found, known, target, spread)
-    except Contradiction as error:
-        say(f"{error}; go on without one of them: {' or '.join(f'--exclude {name}' for name in error.culprits)}")
-        raise typer.Exit(FAILED) from None
+    found, known = set_aside(found, known)
+    if not len(found.table):
+        raise OffbenchError(f"{folder}: has no run that nothing refutes")
+    return store, found, analyse(found, known, target, spread)

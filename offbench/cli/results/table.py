@@ -34,7 +34,7 @@ def table(
     """Print gaps and statistics.
 
     Runs are counted, gaps taken to the proven optimum and to the best bound apart, solvers compared. A
-    bound above an objective stops it all, unless one of the two runs is left out with --exclude.
+    run whose bound lies above an objective is left out, and named.
     """
     from offbench.bench import formats
     from offbench.cli.shared.console import columns, show, show_json
