@@ -5,10 +5,15 @@ The rule rests on what is measured of the shipped instances (docs/reference/solv
 
 from typing import Any, NamedTuple
 
+from offbench.evaluation.breaches import is_constrained
+from offbench.model.gates import longest_stretch
 from offbench.model.instance import Instance
+from offbench.model.problem import P1
 
 # Above this, walks that score one move at a time get nowhere in a minute.
 _LARGE = 5000
+# Up to so many layers between two gates, branch and bound is quick.
+_STRETCH = 25
 
 
 class Suggestion(NamedTuple):
@@ -25,6 +30,8 @@ def suggested(instance: Instance) -> Suggestion:
         return Suggestion("chain-exact", {}, "one chain: it proves the optimum, mostly in seconds")
     w = instance.weights
     if len(instance.tasks) == 1 and w.coordination == w.balance == 0:
+        if not is_constrained(instance) and longest_stretch(P1(instance)) <= _STRETCH:
+            return Suggestion("graph-exact", {}, "one network and no H or Z in the objective: it proves the optimum")
         return Suggestion("cp-sat", {}, "one network and no H or Z in the objective: it often proves the optimum")
     if instance.subtasks > _LARGE:
         return Suggestion("local-search", {}, f"{instance.subtasks:,} subtasks: others hardly move in a minute")

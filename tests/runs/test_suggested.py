@@ -14,13 +14,19 @@ from offbench.runs.suggested import suggested
     [
         ("alexnet", None, "chain-exact"),
         ("vgg19", "score", "chain-exact"),
-        ("resnet", "latency", "cp-sat"),
+        ("resnet", "latency", "graph-exact"),
         ("resnet", None, "genetic"),
         ("mixed-4", "score", "genetic"),
     ],
 )
 def test_shape_and_objective_decide(name: str, objective: str | None, solver: str) -> None:
     assert suggested(with_objective(name, objective)).solver == solver
+
+
+def test_constraints_on_a_graph_are_for_cp_sat() -> None:
+    instance = with_objective("resnet", "latency")
+    task = instance.tasks[0].model_copy(update={"deadline_s": 1.0})
+    assert suggested(instance.model_copy(update={"tasks": (task,)})).solver == "cp-sat"
 
 
 def test_a_large_instance_has_a_solver_of_its_own() -> None:

@@ -47,6 +47,7 @@ def checks() -> list[Check]:
         "several chains, queues": lambda: load("tiny-chains"),
         "one chain": instances.one_chain,
         "one graph": instances.one_graph,
+        "one graph, score alone": instances.score_alone,
         "one subtask": lambda: instances.one_chain(layers=1),
         "one server": lambda: instances.one_chain(edges=0, clouds=0),
         "no edges": lambda: instances.one_chain(edges=0),

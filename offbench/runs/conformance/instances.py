@@ -2,6 +2,7 @@
 
 from offbench.model.composition import compose
 from offbench.model.instance import Instance, Layer, LayerOutput, Limits, Link, Server, Task, TaskInput, Weights, load
+from offbench.model.objectives import with_objective
 
 LARGE = 5_000
 """subtasks of the largest"""
@@ -16,6 +17,11 @@ def one_chain(layers: int = 4, edges: int = 2, clouds: int = 2) -> Instance:
 def one_graph() -> Instance:
     """Return a fork and a join in the paper's environment."""
     return _composed(_graph(), edges=1, clouds=1)
+
+
+def score_alone() -> Instance:
+    """Return `one_graph` with an objective of delay, energy and cost."""
+    return with_objective(one_graph(), "score").model_copy(update={"name": "graph of 5, score alone"})
 
 
 def _graph() -> Task:

@@ -1,0 +1,139 @@
+"""Exact solving of one network without H and Z: shortest paths over its gates, branch and bound between them."""
+
+import numpy as np
+
+from offbench import P1, OffbenchError, Placement, Search, Solver, load, with_objective
+from offbench.model.arrays import WEIGHT, Floats
+
+from .bounds import Shape, ToGo, shape, to_go
+from .branching import Branching
+from .segments import Segment, segments
+
+# What sums of so many terms can be off by, in units of their last place; generously.
+_UNITS = 64
+
+
+class GraphExact(Solver):
+    """Proven optimum of one network without H and Z, dispatch orders included.
+
+    A layer that every path goes through is a gate (`segments`). Between two gates what a placement adds to Q depends on
+    the servers there alone, so an optimum is a shortest path over the servers of the gates. The lengths are lower
+    bounds at first (`bounds`). Those on the shortest path are made exact, by branch and bound over servers and, where
+    layers wait, over orders (`branching`), until the shortest path is of exact lengths alone. Its length is a bound at
+    any time.
+
+    A network without gates is one segment, whose branch and bound grows with a power of its layers.
+    """
+
+    def warm_up(self) -> None:
+        problem = P1(with_objective(load("tiny-graphs"), "score"))
+        problem = P1(problem.instance.model_copy(update={"tasks": problem.instance.tasks[:1]}))
+        for ends in map(_Ends, segments(problem)):
+            for start in ends.segment.starts:
+                for end in ends.segment.ends:
+                    ends.branching(int(start), int(end)).advance(np.inf)
+
+    def solve(self, problem: P1, search: Search) -> None:
+        _refuse(problem)
+        search.propose(problem.everything_on(problem.arrays.client))
+        parts = []
+        for segment in segments(problem):
+            parts.append(_Ends(segment))
+            search.check()
+        rounding = _UNITS * np.finfo(float).eps * problem.n_subtasks * (1 + abs(search.objective))
+        while True:
+            pairs, length = _shortest([part.refreshed() for part in parts])
+            search.bound(min(length - rounding, search.objective))
+            enough = search.objective - 0.5 * search.tolerance
+            if length >= enough:
+                return
+            path = [part.between(*pair) for part, pair in zip(parts, pairs, strict=True)]
+            open_ = [each for each in path if not each.found.closed]
+            if not open_:  # the best there is; the evaluator's last digits stand between it and the bound
+                return
+            while open_:
+                for each in open_:
+                    search.check()
+                    enough = search.objective - 0.5 * search.tolerance
+                    before = each.found.bound
+                    each.advance(enough - (length - before))
+                    length += each.found.bound - before
+                open_ = [each for each in open_ if not each.found.closed]
+                search.bound(min(_shortest([part.refreshed() for part in parts])[1] - rounding, search.objective))
+                _propose(problem, search, parts, path)
+
+
+class _Ends:
+    """A segment with what is known of it, between each two places."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self._row = {int(place): row for row, place in enumerate(segment.starts)}
+        self._column = {int(place): column for column, place in enumerate(segment.ends)}
+        self._shapes: dict[int, tuple[Shape, ToGo]] = {}
+        self._branchings: dict[tuple[int, int], Branching] = {}
+        self.least: Floats = np.array(
+            [[self.branching(start, end).found.bound for end in self._column] for start in self._row]
+        )
+
+    def branching(self, start: int, end: int) -> Branching:
+        """Return the search between two places."""
+        if end not in self._shapes:
+            made = shape(self.segment, end)
+            self._shapes[end] = made, to_go(made)
+        if (start, end) not in self._branchings:
+            self._branchings[start, end] = Branching(*self._shapes[end], start)
+        return self._branchings[start, end]
+
+    def between(self, row: int, column: int) -> Branching:
+        """Return the search of a row and a column of *least*."""
+        return self.branching(int(self.segment.starts[row]), int(self.segment.ends[column]))
+
+    def refreshed(self) -> Floats:
+        """Return the lower bounds as they are by now."""
+        for (start, end), branching in self._branchings.items():
+            self.least[self._row[start], self._column[end]] = branching.found.bound
+        return self.least
+
+
+def _refuse(problem: P1) -> None:
+    name, weights = problem.instance.name, problem.arrays.weights
+    if problem.n_tasks != 1:
+        raise OffbenchError(
+            f"solver 'graph-exact' solves one network; instance '{name}' has {problem.n_tasks}: use cp-sat"
+        )
+    if weights[WEIGHT.coordination] > 0 or weights[WEIGHT.balance] > 0:
+        raise OffbenchError(
+            f"solver 'graph-exact' knows no coordination H and no balance Z; the objective of instance '{name}' has: "
+            "use cp-sat, or --objective score"
+        )
+    if problem.constrained:
+        raise OffbenchError(f"solver 'graph-exact' knows no constraints; instance '{name}' has some: use cp-sat")
+
+
+def _shortest(tables: list[Floats]) -> tuple[list[tuple[int, int]], float]:
+    """Return rows and columns of the shortest path through the tables, and its length."""
+    lengths, by = np.zeros(tables[0].shape[0]), []
+    for table in tables:
+        sums = lengths[:, None] + table
+        by.append(sums.argmin(axis=0))
+        lengths = sums.min(axis=0)
+    at = int(lengths.argmin())
+    pairs: list[tuple[int, int]] = []
+    for rows in reversed(by):
+        pairs.append((int(rows[at]), at))
+        at = int(rows[at])
+    return pairs[::-1], float(lengths.min())
+
+
+def _propose(problem: P1, search: Search, parts: list[_Ends], path: list[Branching]) -> None:
+    """Propose the placement that a path stands for, where every part of it has one."""
+    servers, order = np.zeros(problem.n_subtasks, dtype=np.int64), []
+    for part, branching in zip(parts, path, strict=True):
+        found, first = branching.found, part.segment.first
+        if found.place is None or found.order is None:
+            return
+        servers[first : first + part.segment.nodes - 1] = found.place[1:]
+        order += [first - 1 + int(node) for node in found.order[1:]]
+    search.propose(servers)
+    search.propose(Placement(servers, order))
