@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from offbench.bench.formats import aligned, cells
 from offbench.bench.frame import Results
 from offbench.bench.row import Row
@@ -120,7 +122,8 @@ def bars(found: Schedule) -> dict[str, Any]:
     short = {name: [float(f"{value:.6g}") for value in values.tolist()] for name, values in times.items()}
     deadlines = [[each.task, each.last, float(f"{each.at_s:.6g}"), each.late] for each in found.deadlines]
     return {
-        "servers": found.servers.tolist(), "slots": found.slots.tolist(), **short, "rows": found.rows,
+        "servers": found.servers.tolist(), "slots": found.slots.tolist(), "sources": found.sources.tolist(),
+        "senders": found.senders.tolist(), **short, "waits": np.flatnonzero(found.waits).tolist(), "rows": found.drawn,
         "deadlines": deadlines, "folded": found.folded,
         "memories": [[plain(use.name), use.used, use.admitted, share_in_words(use.share)] for use in found.memories],
     }  # fmt: skip
@@ -203,7 +206,7 @@ def render(template: str, title: str, subtitle: str, data: dict[str, Any], **par
 
     made = Environment(autoescape=True, finalize=in_page, undefined=StrictUndefined, loader=FunctionLoader(_text))
     return made.from_string(template).render(
-        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script=_text("page.js"),
+        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script="".join(map(_text, ("page.js", "gantt.js", "start.js"))),
         plotly=plotly.offline.get_plotlyjs(),
     )  # fmt: skip
 

@@ -48,3 +48,9 @@ def server_colours(instance: Instance) -> list[str]:
         colours.append(shades[seen[server.kind] % len(shades)])
         seen[server.kind] += 1
     return colours
+
+
+def readable_on(colour: str) -> str:
+    """Return black or white, whichever is read better on a colour such as ``#0072B2``."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 125 else "#ffffff"
