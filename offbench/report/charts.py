@@ -46,6 +46,8 @@ class Chart:
     lines: tuple[Line, ...]
     log_x: bool = False
     log_y: bool = False
+    percent: bool = False
+    """whether y is a share"""
     steps: bool = True
     instance: str = ""
     """the one that it is about"""
@@ -82,7 +84,7 @@ def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Cha
             lines.append(Line(solver, seconds, middle, low, high))
     title = f"{shortened(instance)}: median gap over time, quartiles shaded"
     axes = ("seconds", "missed improvement")
-    return Chart(f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, instance=instance)
+    return Chart(f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, percent=True, instance=instance)
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:

@@ -35,7 +35,8 @@ def figure(chart: Chart, styles: dict[str, Style]) -> Figure:
     layout = {
         "xaxis": {"title": {"text": in_plotly(chart.x)}, "type": "log" if chart.log_x else "linear"},
         "yaxis": {"title": {"text": in_plotly(chart.y)}}
-        | ({"type": "log", "tickformat": ".2~%"} if chart.log_y else {"rangemode": "tozero"}),
+        | ({"type": "log"} if chart.log_y else {"rangemode": "tozero"})
+        | ({"tickformat": ".2~%"} if chart.percent else {}),
     }
     return json_of(go.Figure(traces, layout))
 

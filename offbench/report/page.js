@@ -90,15 +90,19 @@ function serverKey(facts) {
   return shown.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
 }
 
+const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
 function scatter(instance) {
   const place = at("scatter");
   if (!place) return;
   // What breaks constraints is compared with nothing.
   const runs = data.runs.filter((r) => r.instance === instance && r.q !== null);
-  const most = Math.max(...runs.map((r) => r.cost), 1e-300);
+  const most = Math.max(...runs.map((r) => r.cost), 1e-300), alone = data.instances[instance].client_only;
+  place.hidden = !runs.length;
+  if (!runs.length) return;
   const solvers = [...new Set(runs.map((r) => r.solver))].sort((a, b) => a - b);
   draw(place, {
-    data: solvers.map((solver) => {
+    data: [...solvers.map((solver) => {
       const mine = runs.filter((r) => r.solver === solver), style = data.solvers[solver];
       return {
         type: "scatter", mode: "markers", name: inPlotly(style.name), x: mine.map((r) => r.delay), y: mine.map((r) => r.energy),
@@ -106,8 +110,20 @@ function scatter(instance) {
         hovertemplate: "%{fullData.name}, %{text}<br>delay %{x:.4g} s<br>energy %{y:.4g} J<extra></extra>",
         marker: { color: style.colour, symbol: style.marker, size: mine.map((r) => 8 + 14 * Math.sqrt(r.cost / most)), opacity: 0.8, line: { width: 1, color: ink("--ground") } },
       };
-    }),
-    layout: { xaxis: { title: { text: "delay, s" }, type: "log" }, yaxis: { title: { text: "energy, J" }, type: "log" } },
+    }), {
+      type: "scatter", mode: "markers+text", name: "everything on the device", x: [alone.delay], y: [alone.energy], cliponaxis: false,
+      marker: { symbol: "cross-thin", size: 16, line: { width: 2, color: ink("--ink") } }, text: [` ${alone.name}`], textfont: { color: ink("--ink") },
+      textposition: alone.delay > middle(runs.map((r) => r.delay)) ? "bottom left" : "bottom right",
+      hovertemplate: `everything on the device<br>delay %{x:.4g} s<br>energy %{y:.4g} J<br>cost $${alone.cost.toPrecision(4)}<br>Q ${alone.q.toPrecision(6)}<extra></extra>`,
+    }],
+    layout: {
+      xaxis: { title: { text: "delay, s" }, type: "log" }, yaxis: { title: { text: "energy, J" }, type: "log" },
+      shapes: [["x", alone.delay], ["y", alone.energy]].map(([key, value]) => ({
+        type: "line", xref: key === "x" ? "x" : "paper", yref: key === "y" ? "y" : "paper", layer: "below",
+        x0: key === "x" ? value : 0, x1: key === "x" ? value : 1, y0: key === "y" ? value : 0, y1: key === "y" ? value : 1,
+        line: { color: ink("--soft"), width: 1, dash: "dot" },
+      })),
+    },
   });
 }
 

@@ -15,10 +15,12 @@ from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.bench.tables import Analysis, TitledTable
 from offbench.evaluation.breaches import share_in_words, verdict
+from offbench.evaluation.client_only import client_only, marked
 from offbench.files.escaping import in_page, in_script
 from offbench.files.plain import plain
 from offbench.model.instance import Instance
 from offbench.model.placement import parse_placement
+from offbench.model.problem import P1
 from offbench.report.charts import charts
 from offbench.report.figures import critical_difference, figure
 from offbench.report.palette import server_colours, styles
@@ -61,7 +63,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
             for row in shown
         ],
         "instances": [
-            {"anytime": over_time.get(name)} | (facts(instances[name]) if name in instances else {}) for name in names
+            {"anytime": over_time.get(name)} | (_compared(instances[name]) if name in instances else {}) for name in names
         ],
         "solvers": [
             {"name": plain(solver), "colour": style.colour, "marker": style.marker} for solver, style in look.items()
@@ -114,6 +116,13 @@ def facts(instance: Instance) -> dict[str, Any]:
             for task in instance.tasks
         ],
     }
+
+
+def _compared(instance: Instance) -> dict[str, Any]:
+    """Return the same and what everything on the client amounts to, which runs are compared with."""
+    alone = client_only(P1(instance))
+    totals = {"delay": alone.delay_s, "energy": alone.energy_j, "cost": alone.cost_usd, "q": alone.objective}
+    return facts(instance) | {"client_only": {"name": marked("client-only", instance), **totals}}
 
 
 def bars(found: Schedule) -> dict[str, Any]:

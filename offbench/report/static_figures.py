@@ -12,6 +12,7 @@ from offbench.files.atomic import write_whole, writing
 from offbench.files.escaping import in_matplotlib
 from offbench.report.charts import Chart
 from offbench.report.palette import Style
+from offbench.report.ticks import log_axis
 
 ENDINGS = (".png", ".pdf", ".svg")
 # A column of a paper, in inches.
@@ -45,7 +46,10 @@ def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
                 step="post" if chart.steps else None,
             )  # fmt: skip
     axes.set(xlabel=in_matplotlib(chart.x), ylabel=in_matplotlib(chart.y), title=in_matplotlib(chart.title, TITLE))
-    axes.set_xscale("log" if chart.log_x else "linear")
+    for axis, log, scale in ((axes.xaxis, chart.log_x, axes.set_xscale), (axes.yaxis, chart.log_y, axes.set_yscale)):
+        if log:
+            scale("log")
+            log_axis(axis, percent=chart.percent and axis is axes.yaxis)
     axes.grid(alpha=0.25)
 
 
