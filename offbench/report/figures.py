@@ -84,7 +84,7 @@ def critical_difference(ranking: Ranking, styles: dict[str, Style]) -> Figure:
     ]  # fmt: skip
     best = min(ranks)
     reach = go.Scatter(
-        x=[best, best + ranking.critical_difference], y=[row[order[-1]]] * 2, mode="lines",
+        x=[best, best + ranking.critical_difference], y=[row[order[-1]] + 0.5] * 2, mode="lines",
         line={"width": 1.5, "color": "#8A8A8A"}, name="critical difference from the best", showlegend=False,
         hoverinfo="name",
     )  # fmt: skip

@@ -21,9 +21,9 @@ from offbench.files.plain import plain
 from offbench.model.instance import Instance
 from offbench.model.placement import parse_placement
 from offbench.model.problem import P1
-from offbench.report.charts import charts
+from offbench.report.charts import charts, looks
 from offbench.report.figures import critical_difference, figure
-from offbench.report.palette import server_colours, styles
+from offbench.report.palette import server_colours
 from offbench.report.schedule import Schedule, schedule
 from offbench.runs.whereabouts import server_letters
 
@@ -41,7 +41,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
     ValueError
         If one has another objective than its row says.
     """
-    look = styles(sorted(set(analysis.table["solver"])))
+    look = looks(analysis)
     drawn = charts(analysis, results.rows, target)
     titles = {chart.name: chart.title for chart in drawn}
     figures = {chart.name: figure(chart, look) for chart in drawn}

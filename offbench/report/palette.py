@@ -31,6 +31,9 @@ def styles(solvers: Sequence[str]) -> dict[str, Style]:
     return found
 
 
+VIRTUAL_BEST = Style("#555555", "dot", "star-open", ":", "*")
+"""of the best of all solvers, which is none of them"""
+
 # Shades of a kind's own colour: light to dark, the faster the darker where servers stand in order of speed.
 _SHADES = {
     "client": ("#009E73",),

@@ -109,13 +109,14 @@ def _with_few_colours(picture: BytesIO) -> bytes:
     return few.getvalue()
 
 
-def new(width: float, height: float) -> tuple[Any, Any]:
-    """Return a matplotlib figure of this size in inches, and its axes."""
+def new(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """Return a matplotlib figure of this size in inches, and its axes or the array of them."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    for each in figure.axes:
+        each.spines[["top", "right"]].set_visible(False)
     return figure, axes
