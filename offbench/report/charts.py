@@ -90,7 +90,9 @@ def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Cha
             lines.append(Line(solver, seconds, middle, low, high))
     title = f"{shortened(instance)}: median gap over time, quartiles shaded"
     axes = ("seconds", "missed improvement")
-    return Chart(f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, percent=True, instance=instance)
+    return Chart(
+        f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, percent=True, instance=instance
+    )
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:

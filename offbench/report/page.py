@@ -63,7 +63,8 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
             for row in shown
         ],
         "instances": [
-            {"anytime": over_time.get(name)} | (_compared(instances[name]) if name in instances else {}) for name in names
+            {"anytime": over_time.get(name)} | (_compared(instances[name]) if name in instances else {})
+            for name in names
         ],
         "solvers": [
             {"name": plain(solver), "colour": style.colour, "marker": style.marker} for solver, style in look.items()
@@ -214,8 +215,9 @@ def render(template: str, title: str, subtitle: str, data: dict[str, Any], **par
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     made = Environment(autoescape=True, finalize=in_page, undefined=StrictUndefined, loader=FunctionLoader(_text))
+    script = "".join(map(_text, ("page.js", "gantt.js", "start.js")))
     return made.from_string(template).render(
-        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script="".join(map(_text, ("page.js", "gantt.js", "start.js"))),
+        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script=script,
         plotly=plotly.offline.get_plotlyjs(),
     )  # fmt: skip
 

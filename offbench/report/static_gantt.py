@@ -103,7 +103,9 @@ def _arrows(axes: Any, found: Schedule, row_of: dict[tuple[int, int], int], comi
     if len(ends) * _ARROW <= room:
         how = {"arrowstyle": "-|>,head_width=0.12,head_length=0.25", "color": "0.4", "linewidth": 0.5, "shrinkA": 0}
         for k, row in ends:
-            axes.annotate("", (found.ready[k], row_of[lanes[k]]), (found.sent[k], row), arrowprops={**how, "shrinkB": 0})
+            axes.annotate(
+                "", (found.ready[k], row_of[lanes[k]]), (found.sent[k], row), arrowprops={**how, "shrinkB": 0}
+            )
 
 
 def _deadlines(axes: Any, found: Schedule, row_of: dict[tuple[int, int], int]) -> None:

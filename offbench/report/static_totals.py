@@ -26,7 +26,7 @@ _GREY = "0.35"
 
 
 def totals_figure(analysis: Analysis, instance: str, alone: Evaluation, styles: Mapping[str, Style]) -> Any:
-    """Return Q, delay, energy, cost, H and Z of each solver's placements: medians over seeds, lines from least to largest.
+    """Return Q, delay, energy, cost, H and Z of each solver's placements: medians over seeds, lines for their range.
 
     The dotted line is everything on the device.
     """
@@ -98,7 +98,9 @@ def effects_figure(analysis: Analysis) -> Any:
     names = list(map(in_matplotlib, solvers))
     axes.set_xticks(range(len(at)), names, rotation=35, ha="right", fontsize=7)
     axes.set_yticks(range(len(at)), names, fontsize=7)
-    axes.set_title("A12: how probable it is that a run of the row\nmisses less than one of the column; p by Holm", fontsize=8)
+    axes.set_title(
+        "A12: how probable it is that a run of the row\nmisses less than one of the column; p by Holm", fontsize=8
+    )
     figure.colorbar(image, ax=axes, pad=0.02, ticks=(0, 0.5, 1)).ax.tick_params(labelsize=6)
     return figure
 
