@@ -56,7 +56,7 @@ class Chart:
 
 def looks(analysis: Analysis) -> dict[str, Style]:
     """Return how each solver looks in every chart, and the best of all of them."""
-    return styles(_solvers(analysis)) | {VIRTUAL: VIRTUAL_BEST}
+    return {VIRTUAL: VIRTUAL_BEST} | styles(_solvers(analysis))
 
 
 def charts(analysis: Analysis, rows: Sequence[Row], target: float = 0.01) -> list[Chart]:

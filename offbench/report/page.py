@@ -53,7 +53,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
     instances = {row.job.instance: store.instance(row.job.instance_hash) for row in shown}
     gaps = dict(zip(analysis.table["key"], analysis.table["to_best_known"], strict=True))
     # Names are only shown; what belongs together is found by its place in a list.
-    names, solvers = list(analysis.known.index), list(look)
+    names, solvers = list(analysis.known.index), sorted(set(analysis.table["solver"]))
     over_time = {chart.instance: chart.name for chart in drawn if chart.name.startswith("anytime-")}
     data = {
         "figures": figures,
@@ -67,7 +67,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
             for name in names
         ],
         "solvers": [
-            {"name": plain(solver), "colour": style.colour, "marker": style.marker} for solver, style in look.items()
+            {"name": plain(solver), "colour": look[solver].colour, "marker": look[solver].marker} for solver in solvers
         ],
     }
     counts = ", ".join(f"{count} {status}" for status, count in Counter(results.table["status"]).most_common())
