@@ -144,7 +144,7 @@ function on(colour) {
   };
   const move = (share) => { const [from, to] = gantted.view, by = share * (to - from); view(from + by, to + by); };
   const whole = () => view(...gantted.whole);
-  const steps = [["−", "less time apart", () => zoom(0.5)], ["+", "zoom in", () => zoom(2)], ["◀", "earlier", () => move(-0.5)], ["▶", "later", () => move(0.5)], ["whole", "all of it", whole]];
+  const steps = [["−", "zoom out", () => zoom(0.5)], ["+", "zoom in", () => zoom(2)], ["◀", "earlier", () => move(-0.5)], ["▶", "later", () => move(0.5)], ["whole", "the whole time", whole]];
   steps.forEach(([text, told, act]) => {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", textContent: text, title: told, onclick: () => gantted && act() });

@@ -74,7 +74,7 @@ function strips(instance) {
   place.innerHTML = best.map((run) => {
     const inside = run.servers.map((s, k) => {
       const server = facts.servers[s], [task, layer, j] = names[k];
-      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
+      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour};color:${on(server.colour)}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
     }).join("");
     const gap = run.q === null ? "not feasible" : run.gap === null || run.gap === undefined ? "" : (100 * run.gap).toFixed(2) + " %";
     const solver = inHtml(data.solvers[run.solver].name);
@@ -87,7 +87,7 @@ function strips(instance) {
 function serverKey(facts) {
   const clients = facts.servers.filter((s) => s.client);
   const shown = clients.length > 6 ? [{ ...clients[0], name: `${clients.length.toLocaleString("en")} clients` }, ...facts.servers.filter((s) => !s.client)] : facts.servers;
-  return shown.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
+  return shown.map((s) => `<span><b style="background:${s.colour};color:${on(s.colour)}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
 }
 
 const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
