@@ -209,8 +209,8 @@ def _label_the_model(app: "Sphinx", page: "nodes.document") -> None:
 
 
 def _lead_to_the_model(app: "Sphinx", what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Make "MODEL.md section 9" in a docstring lead to that section."""
-    cited = re.compile(r"MODEL\.md,? sections? (\d+)(?:-\d+)?")
+    """Make "MODEL.md section 9" or "docs/model.md, section 9" in a docstring lead to that section."""
+    cited = re.compile(r"(?:MODEL|docs/model)\.md,? sections? (\d+)(?:-\d+)?")
     lines[:] = [cited.sub(lambda found: f":ref:`{found[0]} <model-{found[1]}>`", line) for line in lines]
 
 

@@ -10,6 +10,8 @@ from offbench.files.plain import plain
 if TYPE_CHECKING:
     import pandas as pd
 
+# A LaTeX table of more is made narrower than its texts are.
+_LATEX_COLUMNS = 7
 FORMATS = ("terminal", "markdown", "latex", "csv")
 
 _SHARES = (
@@ -109,22 +111,24 @@ def markdown(block: TitledTable) -> str:
 
 
 def latex(block: TitledTable) -> str:
-    """Write a block as a LaTeX table for the package booktabs."""
+    """Write a block as a LaTeX table for the package booktabs; a wide one is made as narrow as the page."""
     heads, rows = cells(block)
     align = "".join("r" if right else "l" for right in aligned(rows, len(heads)))
     lines = [f"    {' & '.join(map(in_latex, line))} \\\\" for line in (heads, *rows)]
+    wide = len(heads) > _LATEX_COLUMNS
     parts = (
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs}" + (" and \\usepackage{graphicx}" if wide else ""),
         "\\begin{table}",
         f"  \\caption{{{in_latex(block.title)}}}",
         f"  \\label{{tab:{block.name}}}",
+        *(["  \\resizebox{\\linewidth}{!}{%"] if wide else []),
         f"  \\begin{{tabular}}{{{align}}}",
         "    \\toprule",
         lines[0],
         "    \\midrule",
         *lines[1:],
         "    \\bottomrule",
-        "  \\end{tabular}",
+        "  \\end{tabular}" + ("}" if wide else ""),
         *(f"  % {plain(note)}" for note in block.notes),
         "\\end{table}",
     )

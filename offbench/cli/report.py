@@ -23,7 +23,8 @@ def report(
 ) -> None:
     """Write one HTML file that opens from disk.
 
-    Gap table, curves over time, profiles, ranks, where layers went, Gantt charts, machines and versions.
+    Gap table, curves over time, profiles, ranks, where layers went, Gantt charts, machines and versions. With --figures
+    also what the placements amount to, delay against energy, and how far solvers are apart.
     """
     from offbench.cli.shared.files import check_folder, check_writable, write
 
@@ -40,15 +41,24 @@ def report(
     if figures is not None:
         from functools import partial
 
-        from offbench.report.charts import charts
-        from offbench.report.palette import styles
+        from offbench.evaluation.client_only import client_only
+        from offbench.files.escaping import file_names
+        from offbench.model.problem import P1
+        from offbench.report.charts import charts, looks
         from offbench.report.static_figures import chart_figure, ranks_figure, save
+        from offbench.report.static_totals import effects_figure, scatter_figure, totals_figure
 
-        look = styles(sorted(set(analysis.table["solver"])))
+        look = looks(analysis)
         drawn = charts(analysis, found.rows, target)
         made: dict[str, Callable[[], Any]] = {chart.name: partial(chart_figure, chart, look) for chart in drawn}
         if analysis.ranking is not None:
             made["ranks"] = partial(ranks_figure, analysis.ranking, look)
+            made["effects"] = partial(effects_figure, analysis)
+        hashes = {row.job.instance: row.job.instance_hash for row in found.rows if row.objective is not None}
+        for name, stem in zip(hashes, file_names(hashes), strict=True):
+            alone = client_only(P1(store.instance(hashes[name])))
+            made[f"totals-{stem}"] = partial(totals_figure, analysis, name, alone, look)
+            made[f"scatter-{stem}"] = partial(scatter_figure, analysis, name, alone, look)
         say(f"wrote {len(save(made, figures))} files into {figures}")
     for note in analysis.notes:
         say(note)

@@ -68,7 +68,7 @@ def show(
 def _picture(found: "Schedule", title: str, ending: str) -> bytes:
     from io import BytesIO
 
-    from offbench.report.static_figures import gantt_figure
+    from offbench.report.static_gantt import gantt_figure
 
     picture = BytesIO()
     gantt_figure(found, title).savefig(picture, format=ending[1:], dpi=200)

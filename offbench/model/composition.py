@@ -10,7 +10,8 @@ from offbench.model.instance import KINDS, Coordination, Instance, Kind, Layer, 
 
 ENVIRONMENT_SOURCE = (
     "environment and weights: Xue, Wu, Peng, Wolter, DDPQN: An Efficient DNN Offloading Strategy in "
-    "Local-Edge-Cloud Collaborative Environments, Tables 2 and 3 and section 5.1, as read by MODEL.md section 6"
+    "Local-Edge-Cloud Collaborative Environments, Tables 2 and 3 and its section 5.1, as read by docs/model.md, "
+    "section 6"
 )
 PAPER_WEIGHTS = Weights(delay=0.5, energy=0.3, cost=0.2, score=0.6, coordination=0.2, balance=0.2)
 INPUT_MB = 0.574

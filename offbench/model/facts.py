@@ -220,7 +220,7 @@ class Weights(Fact):
 
 
 class Coordination(Fact):
-    """Which reading of the coupling coordination degree counts (Eq. 10, 11; MODEL.md section 4)."""
+    """Which reading of the coupling coordination degree counts (Eq. 10, 11; docs/model.md, section 4)."""
 
     indicators: Literal["costs", "benefits"] = "costs"
     root: Literal[2, 3] = 2

@@ -61,7 +61,7 @@ class Instance(Fact):
     weights: Weights
     coordination: Coordination = Coordination()
     scales: Scales | None = None
-    """stated scales stand; otherwise they are computed (MODEL.md section 4)"""
+    """stated scales stand; otherwise they are computed (docs/model.md, section 4)"""
     limits: Limits | None = None
     """format 2: what totals must not exceed"""
 

@@ -8,6 +8,7 @@ from offbench.bench.statistics.intervals import Interval
 from offbench.files.escaping import in_matplotlib, in_plotly
 from offbench.report.figures import Figure, json_of
 from offbench.report.palette import Style
+from offbench.report.ticks import log_axis
 
 # Of the room that a category has.
 _FILLED = 0.8
@@ -111,4 +112,6 @@ def draw_bars(axes: Any, bars: Bars, styles: dict[str, Style]) -> None:
             axes.scatter(*zip(*marked, strict=True), marker=mark, s=16, zorder=3, label=name, **kind, **fill)
     axes.set_xticks(range(len(bars.categories)), list(map(in_matplotlib, bars.categories)))
     axes.set(ylabel=in_matplotlib(bars.y), title=in_matplotlib(bars.title, 200), yscale="log" if bars.log else "linear")
+    if bars.log:
+        log_axis(axes.yaxis)
     axes.grid(alpha=0.25, axis="y")

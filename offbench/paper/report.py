@@ -86,10 +86,16 @@ def tally(findings: Sequence[Finding]) -> str:
 
 def _counted(findings: Sequence[Finding]) -> str:
     verdicts = [one.verdict for one in findings]
+    # What wasn't run tells nothing; nobody is to take it for a question that runs have left open.
+    partly = sum(one.verdict != NOT_RUN and NOT_RUN in one.verdicts.values() for one in findings)
     named = {HOLDS: "hold", ONLY_PRINTED: "hold only with the printed form of H", FAILS: "do not hold"}
     parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named.items() if verdict in verdicts]
-    others = sum(verdict not in named for verdict in verdicts)
-    return ", ".join([*parts, *([f"{others} stay open or differ otherwise by reading of H"] if others else [])])
+    others = sum(verdict not in (*named, NOT_RUN) for verdict in verdicts) - partly
+    last = (
+        (others, "stay open or differ otherwise by reading of H"), (partly, "run with one reading of H alone"),
+        (verdicts.count(NOT_RUN), "not run"),
+    )  # fmt: skip
+    return ", ".join([*parts, *(f"{count} {words}" for count, words in last if count)])
 
 
 def of_best(finding: Finding) -> str:
@@ -160,9 +166,10 @@ def page(results: Sequence[Result], scope: Scope, quick: bool) -> str:
             }
         )  # fmt: skip
     findings = [finding for one in results for finding in one.findings]
+    unseen = [one.experiment.figure for one in results if not one.rows]
     return render(
         (files("offbench.paper") / "page.html").read_text(encoding="utf-8"), title(quick), described(scope, quick),
         {"figures": figures, "runs": [], "instances": []},
         notes=(), tally=tally(findings), heads=HEADS, rows=table(findings, quick).to_numpy().tolist(),
-        legend=LEGEND, parts=parts, titles=titles,
+        legend=LEGEND, parts=parts, titles=titles, unseen=unseen, quick=quick,
     )  # fmt: skip

@@ -13,8 +13,9 @@ from offbench.bench.row import Row
 from offbench.bench.statistics.anytime import Trace, anytime_curve, empirical_attainment
 from offbench.bench.statistics.profiles import data_profile, performance_profile
 from offbench.bench.statistics.times import targets
-from offbench.bench.tables import Analysis
+from offbench.bench.tables import VIRTUAL, Analysis
 from offbench.files.escaping import file_names, shortened
+from offbench.report.palette import VIRTUAL_BEST, Style, styles
 
 Floats = NDArray[np.float64]
 _POINTS = 120
@@ -46,9 +47,16 @@ class Chart:
     lines: tuple[Line, ...]
     log_x: bool = False
     log_y: bool = False
+    percent: bool = False
+    """whether y is a share"""
     steps: bool = True
     instance: str = ""
     """the one that it is about"""
+
+
+def looks(analysis: Analysis) -> dict[str, Style]:
+    """Return how each solver looks in every chart, and the best of all of them."""
+    return {VIRTUAL: VIRTUAL_BEST} | styles(_solvers(analysis))
 
 
 def charts(analysis: Analysis, rows: Sequence[Row], target: float = 0.01) -> list[Chart]:
@@ -82,7 +90,9 @@ def anytime(analysis: Analysis, gaps: Mapping[str, Trace], instance: str) -> Cha
             lines.append(Line(solver, seconds, middle, low, high))
     title = f"{shortened(instance)}: median gap over time, quartiles shaded"
     axes = ("seconds", "missed improvement")
-    return Chart(f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, instance=instance)
+    return Chart(
+        f"anytime-{instance}", title, *axes, tuple(lines), log_x=True, log_y=True, percent=True, instance=instance
+    )
 
 
 def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Chart]:
@@ -95,10 +105,14 @@ def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Ch
     times = {str(solver): medians[solver].fillna(math.inf).to_numpy(float) for solver in medians}
     if not times:
         return []
+    together = dict(times)
+    if len(times) > 1:
+        first = hits.groupby(["instance", "seed"])["hit_s"].min().groupby("instance").median()
+        together[VIRTUAL] = first.reindex(medians.index).fillna(math.inf).to_numpy(float)
     limit = float(tried["time_limit_s"].max())
     factors, budgets = np.geomspace(1, 1000, _POINTS), _grid(limit)
     solved = f"a gap of {target:.2g} or less"
-    performance, data = performance_profile(times, factors), data_profile(times, budgets)
+    performance, data = performance_profile(times, factors), data_profile(together, budgets)
     return [
         Chart(
             "performance", f"Performance profile: {solved}", "times the fastest solver's seconds", "share of instances",

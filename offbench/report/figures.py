@@ -35,7 +35,8 @@ def figure(chart: Chart, styles: dict[str, Style]) -> Figure:
     layout = {
         "xaxis": {"title": {"text": in_plotly(chart.x)}, "type": "log" if chart.log_x else "linear"},
         "yaxis": {"title": {"text": in_plotly(chart.y)}}
-        | ({"type": "log", "tickformat": ".2~%"} if chart.log_y else {"rangemode": "tozero"}),
+        | ({"type": "log"} if chart.log_y else {"rangemode": "tozero"})
+        | ({"tickformat": ".2~%"} if chart.percent else {}),
     }
     return json_of(go.Figure(traces, layout))
 
@@ -83,7 +84,7 @@ def critical_difference(ranking: Ranking, styles: dict[str, Style]) -> Figure:
     ]  # fmt: skip
     best = min(ranks)
     reach = go.Scatter(
-        x=[best, best + ranking.critical_difference], y=[row[order[-1]]] * 2, mode="lines",
+        x=[best, best + ranking.critical_difference], y=[row[order[-1]] + 0.5] * 2, mode="lines",
         line={"width": 1.5, "color": "#8A8A8A"}, name="critical difference from the best", showlegend=False,
         hoverinfo="name",
     )  # fmt: skip

@@ -7,8 +7,8 @@ const narrow = () => innerWidth < 640;
 // Names come from files. The page's data has them plain (files/plain.py); each passes through one of these two.
 const inHtml = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 // Plotly takes tags and entities in every text; names are cut as `in_plotly` of files/escaping.py cuts them.
-const cut = (letters) => (letters.length > 60 ? [...letters.slice(0, 30), "…", ...letters.slice(-29)] : letters).join("");
-const inPlotly = (text) => cut([...text]).replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
+const cut = (letters, most) => (letters.length > most ? [...letters.slice(0, most >> 1), "…", ...letters.slice((most >> 1) + 1 - most)] : letters).join("");
+const inPlotly = (text, most = 60) => cut([...text], most).replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
 const drawn = new Map();
 
 // A figure in the page's colours; drawn again where those or the width change.
@@ -28,11 +28,33 @@ function draw(place, figure) {
     hoverlabel: { bgcolor: ink("--raised"), bordercolor: ink("--line"), namelength: -1, font: { color: ink("--ink") } },
     height: figure.layout.height || 380 + 18 * Math.max(0, figure.data.filter((t) => t.showlegend !== false).length / (narrow() ? 2 : 4) - 1),
   };
-  // Powers of ten, and on a narrow screen nothing between them.
-  for (const key of ["xaxis", "yaxis"]) {
-    if (layout[key].type === "log") layout[key] = { dtick: layout[key].tickformat || narrow() ? 1 : "D2", exponentformat: "power", ...layout[key] };
-  }
+  for (const key of ["xaxis", "yaxis"]) if (layout[key].type === "log") Object.assign(layout[key], logTicks(figure.data, key, /%$/.test(layout[key].tickformat || "")));
   Plotly.react(place, figure.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+}
+
+// Ticks of a logarithmic axis, each written out: 1, 2, 5, 10 or powers of ten; between two of those, even steps.
+function logTicks(traces, key, percent) {
+  const values = traces.flatMap((trace) => [...(trace[key[0]] || [])]).filter((v) => typeof v === "number" && v > 0 && isFinite(v));
+  if (!values.length) return {};
+  const low = Math.min(...values), high = Math.max(...values), decades = Math.log10(high / low);
+  const ticks = [];
+  if (decades < 0.45) {
+    const rough = Math.max(high - low, 0.05 * high) / 3, power = 10 ** Math.floor(Math.log10(rough));
+    const step = power * [1, 2, 5, 10].find((m) => m * power >= rough);
+    for (let i = Math.max(1, Math.floor(low / step) - 4); i <= Math.ceil(high / step) + 4; i++) ticks.push(i * step);
+  } else {
+    const every = Math.max(1, Math.ceil(decades / (narrow() ? 5 : 9)));
+    for (let e = Math.floor(Math.log10(low)) - 1; e <= Math.ceil(Math.log10(high)) + 1; e++) {
+      if (e % every === 0) for (const m of decades > (narrow() ? 1.5 : 3) ? [1] : [1, 2, 5]) ticks.push(m * 10 ** e);
+    }
+  }
+  return { tickmode: "array", tickvals: ticks, ticktext: ticks.map((v) => inDigits(v, percent)) };
+}
+
+function inDigits(value, percent) {
+  const v = Number((percent ? 100 * value : value).toPrecision(6)), power = Math.floor(Math.log10(v) + 1e-9);
+  const text = power >= -4 && power < 5 ? `${v}` : `${v === 10 ** power ? "" : `${Number((v / 10 ** power).toPrecision(4))}·`}10<sup>${power}</sup>`;
+  return percent ? `${text}%` : text;
 }
 
 function chart(name, place) {
@@ -52,7 +74,7 @@ function strips(instance) {
   place.innerHTML = best.map((run) => {
     const inside = run.servers.map((s, k) => {
       const server = facts.servers[s], [task, layer, j] = names[k];
-      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
+      return `<i class="${j === 0 && k > 0 ? "task" : ""}" style="background:${server.colour};color:${on(server.colour)}" title="${inHtml(`${task}: ${layer} on ${server.name}`)}">${letters ? server.letter : ""}</i>`;
     }).join("");
     const gap = run.q === null ? "not feasible" : run.gap === null || run.gap === undefined ? "" : (100 * run.gap).toFixed(2) + " %";
     const solver = inHtml(data.solvers[run.solver].name);
@@ -65,18 +87,22 @@ function strips(instance) {
 function serverKey(facts) {
   const clients = facts.servers.filter((s) => s.client);
   const shown = clients.length > 6 ? [{ ...clients[0], name: `${clients.length.toLocaleString("en")} clients` }, ...facts.servers.filter((s) => !s.client)] : facts.servers;
-  return shown.map((s) => `<span><b style="background:${s.colour}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
+  return shown.map((s) => `<span><b style="background:${s.colour};color:${on(s.colour)}">${s.letter}</b>${inHtml(s.name)}</span>`).join("");
 }
+
+const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 function scatter(instance) {
   const place = at("scatter");
   if (!place) return;
   // What breaks constraints is compared with nothing.
   const runs = data.runs.filter((r) => r.instance === instance && r.q !== null);
-  const most = Math.max(...runs.map((r) => r.cost), 1e-300);
+  const most = Math.max(...runs.map((r) => r.cost), 1e-300), alone = data.instances[instance].client_only;
+  place.hidden = !runs.length;
+  if (!runs.length) return;
   const solvers = [...new Set(runs.map((r) => r.solver))].sort((a, b) => a - b);
   draw(place, {
-    data: solvers.map((solver) => {
+    data: [...solvers.map((solver) => {
       const mine = runs.filter((r) => r.solver === solver), style = data.solvers[solver];
       return {
         type: "scatter", mode: "markers", name: inPlotly(style.name), x: mine.map((r) => r.delay), y: mine.map((r) => r.energy),
@@ -84,59 +110,21 @@ function scatter(instance) {
         hovertemplate: "%{fullData.name}, %{text}<br>delay %{x:.4g} s<br>energy %{y:.4g} J<extra></extra>",
         marker: { color: style.colour, symbol: style.marker, size: mine.map((r) => 8 + 14 * Math.sqrt(r.cost / most)), opacity: 0.8, line: { width: 1, color: ink("--ground") } },
       };
-    }),
-    layout: { xaxis: { title: { text: "delay, s" }, type: "log" }, yaxis: { title: { text: "energy, J" }, type: "log" } },
-  });
-}
-
-// Rows are slots of servers; above each server's slots, a thin lane for what is on its way to it or waits.
-function gantt(run) {
-  const place = at("gantt");
-  if (!place || !run) return;
-  const facts = data.instances[run.instance];
-  const names = facts.tasks.flatMap((t) => t.layers.map((l) => (facts.tasks.length > 1 ? `${inPlotly(t.name)} / ${inPlotly(l)}` : inPlotly(l))));
-  const lanes = run.rows;
-  const rows = [], rowOf = {};
-  lanes.forEach(([s, slot]) => {
-    if (!(`${s}/in` in rowOf)) { rowOf[`${s}/in`] = rows.length; rows.push(""); }
-    rowOf[`${s}/${slot}`] = rows.length;
-    rows.push(lanes.filter((l) => l[0] === s).length > 1 ? `${inPlotly(facts.servers[s].name)} · ${slot + 1}` : inPlotly(facts.servers[s].name));
-  });
-  const all = run.servers.map((s, k) => k).filter((k) => `${run.servers[k]}/in` in rowOf);
-  const bar = (ks, from, to, lane, width, extra) => ({
-    type: "bar", orientation: "h", base: ks.map((k) => from[k]), x: ks.map((k) => to[k] - from[k]),
-    y: ks.map((k) => rowOf[`${run.servers[k]}/${lane(k)}`]), width, showlegend: false, ...extra,
-  });
-  const said = (k, what, s) => `${names[k]}<br>${what} ${s.toPrecision(4)} s on ${inPlotly(facts.servers[run.servers[k]].name)}`;
-  const coming = all.filter((k) => run.ready[k] > run.sent[k]), waiting = all.filter((k) => run.start[k] - run.ready[k] > 1e-12);
-  const hover = "%{text}<extra></extra>";
-  const traces = [
-    bar(coming, run.sent, run.ready, () => "in", 0.3, { marker: { color: ink("--soft"), opacity: 0.75 }, hovertemplate: hover, text: coming.map((k) => said(k, "input comes for", run.ready[k] - run.sent[k])), textposition: "none" }),
-    bar(waiting, run.ready, run.start, () => "in", 0.7, { marker: { color: "rgba(0,0,0,0)", line: { color: ink("--soft"), width: 1 }, pattern: { shape: "/", fgcolor: ink("--soft"), size: 6 } }, hovertemplate: hover, text: waiting.map((k) => said(k, "waits", run.start[k] - run.ready[k])), textposition: "none" }),
-    bar(all, run.start, run.end, (k) => run.slots[k], 0.84, { marker: { color: all.map((k) => facts.servers[run.servers[k]].colour), line: { color: ink("--ground"), width: 0.5 } }, hovertemplate: hover, text: all.map((k) => said(k, "runs", run.end[k] - run.start[k])), textposition: "none" }),
-  ];
-  const due = run.deadlines.filter(([, k]) => `${run.servers[k]}/in` in rowOf);
-  const marks = (late, colour) => {
-    const these = due.filter((d) => d[3] === late);
-    return {
-      type: "scatter", mode: "markers", showlegend: false, x: these.map((d) => d[2]), y: these.map(([, k]) => rowOf[`${run.servers[k]}/${run.slots[k]}`]),
-      marker: { symbol: "line-ns", size: 20, line: { width: 3, color: colour } }, hovertemplate: hover,
-      text: these.map(([task, k, at]) => `deadline of ${inPlotly(facts.tasks[task].name)}: ${at.toPrecision(4)} s, complete at ${run.end[k].toPrecision(4)} s`),
-    };
-  };
-  if (due.length) traces.push(marks(false, ink("--ink")), marks(true, ink("--late")));
-  draw(place, {
-    data: traces,
+    }), {
+      type: "scatter", mode: "markers+text", name: "everything on the device", x: [alone.delay], y: [alone.energy], cliponaxis: false,
+      marker: { symbol: "cross-thin", size: 16, line: { width: 2, color: ink("--ink") } }, text: [` ${alone.name}`], textfont: { color: ink("--ink") },
+      textposition: alone.delay > middle(runs.map((r) => r.delay)) ? "bottom left" : "bottom right",
+      hovertemplate: `everything on the device<br>delay %{x:.4g} s<br>energy %{y:.4g} J<br>cost $${alone.cost.toPrecision(4)}<br>Q ${alone.q.toPrecision(6)}<extra></extra>`,
+    }],
     layout: {
-      barmode: "overlay", height: 90 + 21 * rows.length,
-      xaxis: { title: { text: "seconds" } },
-      yaxis: { tickvals: rows.map((_, i) => i).filter((i) => rows[i]), ticktext: rows.filter(Boolean), range: [rows.length - 0.4, -0.6], showgrid: false, zeroline: false },
+      xaxis: { title: { text: "delay, s" }, type: "log" }, yaxis: { title: { text: "energy, J" }, type: "log" },
+      shapes: [["x", alone.delay], ["y", alone.energy]].map(([key, value]) => ({
+        type: "line", xref: key === "x" ? "x" : "paper", yref: key === "y" ? "y" : "paper", layer: "below",
+        x0: key === "x" ? value : 0, x1: key === "x" ? value : 1, y0: key === "y" ? value : 0, y1: key === "y" ? value : 1,
+        line: { color: ink("--soft"), width: 1, dash: "dot" },
+      })),
     },
   });
-  const deadlines = due.length ? "<span><b class=due></b>deadline, in the row where its task ends</span><span><b class='due late'></b>missed</span>" : "";
-  const folded = run.folded ? `<span>${inHtml(run.folded)}</span>` : "";
-  at("gantt-key").innerHTML = "<span><b class=comes></b>input on its way</span><span><b class=waits></b>waits for a slot</span>" + deadlines + serverKey(facts) + folded;
-  memories(run);
 }
 
 // A bar for each memory; what is too much goes beyond the mark of its limit.
@@ -189,19 +177,3 @@ function sortable(table) {
     head.onkeydown = (event) => { if (event.key === "Enter") sort(); };
   });
 }
-
-document.querySelectorAll("[data-filter]").forEach((box) => {
-  const rows = [...at("table-" + box.dataset.filter).tBodies[0].rows];
-  box.oninput = () => {
-    const words = box.value.toLowerCase().split(/\s+/);
-    rows.forEach((row) => { const text = row.textContent.toLowerCase(); row.hidden = !words.every((word) => text.includes(word)); });
-  };
-});
-document.querySelectorAll("table").forEach(sortable);
-document.querySelectorAll("[data-figure]").forEach((place) => chart(place.dataset.figure, place));
-if (at("pick-instance")) {
-  at("pick-instance").onchange = pickInstance;
-  at("pick-run").onchange = pickRun;
-  pickInstance();
-} else if (data.runs.length) gantt(data.runs[0]);
-dark.onchange = () => { drawn.forEach((figure, place) => draw(place, figure)); if (at("pick-instance")) pickRun(); };

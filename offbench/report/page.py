@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from offbench.bench.formats import aligned, cells
 from offbench.bench.frame import Results
 from offbench.bench.row import Row
 from offbench.bench.store import Store
 from offbench.bench.tables import Analysis, TitledTable
 from offbench.evaluation.breaches import share_in_words, verdict
+from offbench.evaluation.client_only import client_only, marked
 from offbench.files.escaping import in_page, in_script
 from offbench.files.plain import plain
 from offbench.model.instance import Instance
 from offbench.model.placement import parse_placement
-from offbench.report.charts import charts
+from offbench.model.problem import P1
+from offbench.report.charts import charts, looks
 from offbench.report.figures import critical_difference, figure
-from offbench.report.palette import server_colours, styles
+from offbench.report.palette import server_colours
 from offbench.report.schedule import Schedule, schedule
 from offbench.runs.whereabouts import server_letters
 
@@ -37,7 +41,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
     ValueError
         If one has another objective than its row says.
     """
-    look = styles(sorted(set(analysis.table["solver"])))
+    look = looks(analysis)
     drawn = charts(analysis, results.rows, target)
     titles = {chart.name: chart.title for chart in drawn}
     figures = {chart.name: figure(chart, look) for chart in drawn}
@@ -49,7 +53,7 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
     instances = {row.job.instance: store.instance(row.job.instance_hash) for row in shown}
     gaps = dict(zip(analysis.table["key"], analysis.table["to_best_known"], strict=True))
     # Names are only shown; what belongs together is found by its place in a list.
-    names, solvers = list(analysis.known.index), list(look)
+    names, solvers = list(analysis.known.index), sorted(set(analysis.table["solver"]))
     over_time = {chart.instance: chart.name for chart in drawn if chart.name.startswith("anytime-")}
     data = {
         "figures": figures,
@@ -59,10 +63,11 @@ def report(store: Store, results: Results, analysis: Analysis, target: float) ->
             for row in shown
         ],
         "instances": [
-            {"anytime": over_time.get(name)} | (facts(instances[name]) if name in instances else {}) for name in names
+            {"anytime": over_time.get(name)} | (_compared(instances[name]) if name in instances else {})
+            for name in names
         ],
         "solvers": [
-            {"name": plain(solver), "colour": style.colour, "marker": style.marker} for solver, style in look.items()
+            {"name": plain(solver), "colour": look[solver].colour, "marker": look[solver].marker} for solver in solvers
         ],
     }
     counts = ", ".join(f"{count} {status}" for status, count in Counter(results.table["status"]).most_common())
@@ -114,13 +119,21 @@ def facts(instance: Instance) -> dict[str, Any]:
     }
 
 
+def _compared(instance: Instance) -> dict[str, Any]:
+    """Return the same and what everything on the client amounts to, which runs are compared with."""
+    alone = client_only(P1(instance))
+    totals = {"delay": alone.delay_s, "energy": alone.energy_j, "cost": alone.cost_usd, "q": alone.objective}
+    return facts(instance) | {"client_only": {"name": marked("client-only", instance), **totals}}
+
+
 def bars(found: Schedule) -> dict[str, Any]:
     """Return a placement in time, as short as can be: a list for each thing, an item for each subtask."""
     times = {"sent": found.sent, "ready": found.ready, "start": found.start, "end": found.end}
     short = {name: [float(f"{value:.6g}") for value in values.tolist()] for name, values in times.items()}
     deadlines = [[each.task, each.last, float(f"{each.at_s:.6g}"), each.late] for each in found.deadlines]
     return {
-        "servers": found.servers.tolist(), "slots": found.slots.tolist(), **short, "rows": found.rows,
+        "servers": found.servers.tolist(), "slots": found.slots.tolist(), "sources": found.sources.tolist(),
+        "senders": found.senders.tolist(), **short, "waits": np.flatnonzero(found.waits).tolist(), "rows": found.drawn,
         "deadlines": deadlines, "folded": found.folded,
         "memories": [[plain(use.name), use.used, use.admitted, share_in_words(use.share)] for use in found.memories],
     }  # fmt: skip
@@ -202,8 +215,9 @@ def render(template: str, title: str, subtitle: str, data: dict[str, Any], **par
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     made = Environment(autoescape=True, finalize=in_page, undefined=StrictUndefined, loader=FunctionLoader(_text))
+    script = "".join(map(_text, ("page.js", "gantt.js", "start.js")))
     return made.from_string(template).render(
-        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script=_text("page.js"),
+        parts, title=title, subtitle=subtitle, data=in_script(data), style=_text("page.css"), script=script,
         plotly=plotly.offline.get_plotlyjs(),
     )  # fmt: skip
 

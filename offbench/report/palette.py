@@ -31,6 +31,9 @@ def styles(solvers: Sequence[str]) -> dict[str, Style]:
     return found
 
 
+VIRTUAL_BEST = Style("#555555", "dot", "star-open", ":", "*")
+"""of the best of all solvers, which is none of them"""
+
 # Shades of a kind's own colour: light to dark, the faster the darker where servers stand in order of speed.
 _SHADES = {
     "client": ("#009E73",),
@@ -48,3 +51,9 @@ def server_colours(instance: Instance) -> list[str]:
         colours.append(shades[seen[server.kind] % len(shades)])
         seen[server.kind] += 1
     return colours
+
+
+def readable_on(colour: str) -> str:
+    """Return black or white, whichever is read better on a colour such as ``#0072B2``."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 125 else "#ffffff"

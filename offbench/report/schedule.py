@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 from offbench.evaluation.breaches import Use, servers_of, uses
 from offbench.evaluation.evaluator import Evaluation, evaluate
 from offbench.evaluation.kernel import PARTS
+from offbench.model.arrays import LINK
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
-from offbench.model.problem import FEASIBLE, P1
+from offbench.model.problem import FEASIBLE, P1, Problem
 
 Floats = NDArray[np.float64]
 
 
 CLIENTS_AT_MOST = 12
 """clients that have a lane each; more are counted"""
+INPUTS = -1
+"""stands for a slot in the lane of what is on its way to a server, or waits there"""
 
 
 class Deadline(NamedTuple):
@@ -49,8 +52,10 @@ class Schedule:
     """indices of the instance's servers, a client's own subtasks on it"""
     slots: NDArray[np.int64]
     """of its server, from 0 on"""
+    sources: NDArray[np.int64]
+    """whose output came last of its inputs; -1 for the task's own input"""
     sent: Floats
-    """when its last input set out"""
+    """when that set out"""
     ready: Floats
     """when that had come"""
     start: Floats
@@ -86,6 +91,28 @@ class Schedule:
         """The `lanes` that are drawn: without those of clients for which there is no room (`CLIENTS_AT_MOST`)."""
         left = set(self.clients[CLIENTS_AT_MOST:])
         return [lane for lane in self.lanes if lane[0] not in left]
+
+    @property
+    def drawn(self) -> list[tuple[int, int]]:
+        """The `rows`, and above each server's the lane (server, `INPUTS`), if inputs come from elsewhere or wait."""
+        busy = set(self.servers[(self.ready > self.sent) | self.waits].tolist())
+        found: list[tuple[int, int]] = []
+        for server, slot in self.rows:
+            if server in busy and (not found or found[-1][0] != server):
+                found.append((server, INPUTS))
+            found.append((server, slot))
+        return found
+
+    @property
+    def senders(self) -> NDArray[np.int64]:
+        """The server that each subtask's last input came from; a task's own input is at its client."""
+        own = np.repeat(self.instance.client_of, [len(task.layers) for task in self.instance.tasks])
+        return np.where(self.sources >= 0, self.servers[self.sources], own)
+
+    @property
+    def waits(self) -> NDArray[np.bool_]:
+        """Which subtasks wait for a slot, by more than rounding."""
+        return np.asarray(self.start - self.ready > 1e-9 * self.end.max())
 
     @property
     def folded(self) -> str:
@@ -128,7 +155,8 @@ def schedule(instance: Instance, placement: Placement) -> Schedule:
     OffbenchError
         If the placement isn't one of this instance.
     """
-    evaluation = evaluate(P1(instance), placement)
+    problem = P1(instance)
+    evaluation = evaluate(problem, placement)
     column = {name: evaluation.parts[:, c] for c, name in enumerate(PARTS)}
     start, end = column["start_s"], column["completion_s"]
     ready = start - column["queueing_s"]
@@ -143,4 +171,20 @@ def schedule(instance: Instance, placement: Placement) -> Schedule:
         mine = free[servers[k]]
         slots[k] = np.argmin(mine)  # the slot that becomes free first (MODEL.md section 3)
         mine[slots[k]] = end[k]
-    return Schedule(instance, placement, evaluation, servers, slots, sent, ready, start, end)
+    sources = _sources(problem, placement, end)
+    return Schedule(instance, placement, evaluation, servers, slots, sources, sent, ready, start, end)
+
+
+def _sources(problem: Problem, placement: Placement, end: Floats) -> NDArray[np.int64]:
+    """Return which subtask's output came last of each subtask's inputs, -1 for a task's own (MODEL.md section 2)."""
+    a = problem.arrays
+    n = len(end)
+    reader = np.repeat(np.arange(n), np.diff(a.input_start))
+    place = np.concatenate((placement.servers, np.full(len(a.arrival_s), a.client)))
+    link = a.link[a.links_of[reader], place[a.input_of], place[reader]]
+    sent = np.concatenate((end, a.arrival_s))[a.input_of]
+    there = sent + (a.input_mb / link[:, LINK.rate_mb_per_s] + link[:, LINK.latency_s])
+    # In a tie the first one counts.
+    last = np.lexsort((np.arange(len(reader)), -there, reader))[a.input_start[:-1]]
+    found = a.input_of[last].astype(np.int64)
+    return np.where(found < n, found, -1)

@@ -11,19 +11,19 @@ from offbench.bench.statistics.tests import Ranking
 from offbench.files.atomic import write_whole, writing
 from offbench.files.escaping import in_matplotlib
 from offbench.report.charts import Chart
-from offbench.report.palette import Style, server_colours
-from offbench.report.schedule import Schedule
+from offbench.report.palette import Style
+from offbench.report.ticks import log_axis
 
 ENDINGS = (".png", ".pdf", ".svg")
 # A column of a paper, in inches.
 _WIDTH, _HEIGHT = 5.2, 3.4
 # Characters of a title; the names in it are cut before.
-_TITLE = 200
+TITLE = 200
 
 
 def chart_figure(chart: Chart, styles: dict[str, Style]) -> Any:
     """Return a chart as a matplotlib figure."""
-    figure, axes = _new(_WIDTH, _HEIGHT + 0.11 * len(chart.lines))
+    figure, axes = new(_WIDTH, _HEIGHT + 0.11 * len(chart.lines))
     draw_chart(axes, chart, styles)
     figure.legend(loc="outside lower center", ncols=3, fontsize=7, frameon=False)
     return figure
@@ -45,15 +45,18 @@ def draw_chart(axes: Any, chart: Chart, styles: dict[str, Style]) -> None:
                 line.x[band], line.low[band], line.high[band], color=style.colour, alpha=0.15, linewidth=0,
                 step="post" if chart.steps else None,
             )  # fmt: skip
-    axes.set(xlabel=in_matplotlib(chart.x), ylabel=in_matplotlib(chart.y), title=in_matplotlib(chart.title, _TITLE))
-    axes.set_xscale("log" if chart.log_x else "linear")
+    axes.set(xlabel=in_matplotlib(chart.x), ylabel=in_matplotlib(chart.y), title=in_matplotlib(chart.title, TITLE))
+    for axis, log, scale in ((axes.xaxis, chart.log_x, axes.set_xscale), (axes.yaxis, chart.log_y, axes.set_yscale)):
+        if log:
+            scale("log")
+            log_axis(axis, percent=chart.percent and axis is axes.yaxis)
     axes.grid(alpha=0.25)
 
 
 def ranks_figure(ranking: Ranking, styles: dict[str, Style]) -> Any:
     """Return the critical-difference diagram (Demsar, 2006)."""
     order = sorted(ranking.ranks, key=lambda solver: (ranking.ranks[solver], solver))
-    figure, axes = _new(_WIDTH, 0.9 + 0.22 * len(order))
+    figure, axes = new(_WIDTH, 0.9 + 0.22 * len(order))
     place = {solver: number for number, solver in enumerate(order)}
     for group in ranking.cliques():
         rows = [place[solver] for solver in group]
@@ -68,50 +71,6 @@ def ranks_figure(ranking: Ranking, styles: dict[str, Style]) -> Any:
     axes.set_yticks(range(len(order)), list(map(in_matplotlib, order)))
     axes.set(xlabel="mean rank (1 is best)", ylim=(len(order) - 0.5, -1.3))
     axes.margins(x=0.12)
-    return figure
-
-
-def gantt_figure(found: Schedule, title: str) -> Any:
-    """Return the Gantt chart of a placement: a row for each slot, thin bars for inputs on their way and waiting."""
-    colours, servers = server_colours(found.instance), found.instance.servers
-    row_of: dict[tuple[int, int], int] = {}
-    names = []
-    held = {use.name: f"\n{use.used:.4g} of {use.admitted:.4g} MB" for use in found.memories}
-    for server, slot in found.rows:
-        row_of.setdefault((server, -1), len(row_of))  # above a server's slots: what is on its way or waits
-        row_of[server, slot] = len(row_of)
-        name = in_matplotlib(servers[server].name)
-        told = held.pop(servers[server].name, "")  # in the first of its rows
-        names.append((f"{name} · {slot + 1}" if servers[server].pool > 1 else name) + told)
-    figure, axes = _new(7.2, 0.9 + 0.2 * len(row_of))
-    for k, server in enumerate(found.servers.tolist()):
-        if (server, -1) not in row_of:
-            continue
-        coming = row_of[server, -1]
-        axes.barh(coming, found.ready[k] - found.sent[k], left=found.sent[k], height=0.25, color="0.55", linewidth=0)
-        if found.start[k] > found.ready[k]:  # else its edge alone would be drawn
-            axes.barh(
-                coming, found.start[k] - found.ready[k], left=found.ready[k], height=0.6, color="none",
-                edgecolor="0.55", hatch="////", linewidth=0.4,
-            )  # fmt: skip
-        axes.barh(
-            row_of[server, int(found.slots[k])], found.end[k] - found.start[k], left=found.start[k], height=0.8,
-            color=colours[server], edgecolor="white", linewidth=0.3,
-        )  # fmt: skip
-    for deadline in found.deadlines:
-        row = row_of.get((int(found.servers[deadline.last]), int(found.slots[deadline.last])))
-        if row is not None:
-            colour = "#C00000" if deadline.late else "black"
-            axes.plot(
-                [deadline.at_s] * 2, [row - 0.5, row + 0.5], color=colour, linewidth=1.6, marker="D", markersize=2.5
-            )
-    axes.set_yticks([row_of[lane] for lane in found.rows], names, fontsize=7)
-    words = "seconds" + ("; bars with diamonds: deadlines, red where missed" if found.deadlines else "")
-    axes.set(
-        xlabel=f"{words}; {found.folded}" if found.folded else words,
-        title=in_matplotlib(title, _TITLE),
-        ylim=(len(row_of) - 0.4, -0.6),
-    )
     return figure
 
 
@@ -150,12 +109,14 @@ def _with_few_colours(picture: BytesIO) -> bytes:
     return few.getvalue()
 
 
-def _new(width: float, height: float) -> tuple[Any, Any]:
+def new(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    """Return a matplotlib figure of this size in inches, and its axes or the array of them."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    for each in figure.axes:
+        each.spines[["top", "right"]].set_visible(False)
     return figure, axes

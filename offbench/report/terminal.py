@@ -9,15 +9,15 @@ from rich.text import Text
 from offbench.evaluation.breaches import Use, share_in_words
 from offbench.files.escaping import shortened
 from offbench.files.plain import plain
-from offbench.report.schedule import Schedule
+from offbench.report.schedule import INPUTS, Schedule
 from offbench.runs.whereabouts import server_letters
 
-# Columns of the chart, those between it and the names, and the fewest that it has.
-_CHART, _GAP, _LEAST = 72, 3, 20
+# Columns of the chart at most and at least, and those between it and the names.
+_CHART, _LEAST, _GAP = 160, 20, 3
 
 
 def gantt_text(found: Schedule, columns: int = 110) -> RenderableType:
-    """Return a row for each slot; a letter where it runs something, a dot where something waits for the server.
+    """Return a row for each slot, above a server's the lane of what is on its way to it or waits.
 
     Parameters
     ----------
@@ -26,17 +26,18 @@ def gantt_text(found: Schedule, columns: int = 110) -> RenderableType:
     columns
         How wide it may be, names included; long ones lose their middle where there is no room.
     """
-    longest = max(columns - _GAP - _CHART, columns // 4)
-    labels = [_label(found, lane, longest) for lane in found.rows]
+    labels = [_label(found, lane, columns // 4) for lane in found.drawn]
     width = max(_LEAST, min(_CHART, columns - _GAP - max(map(len, labels), default=0)))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
-    for label, (colour, line) in zip(labels, _rows(found, width), strict=True):
-        grid.add_row(Text(label, style=colour), Text(line, style=colour))
+    for label, line in zip(labels, _rows(found, width), strict=True):
+        grid.add_row(Text(label, style=line.style), line)
     total = float(found.end.max())
     grid.add_row("", Text(f"0{f'{total:.4g} s':>{width - 1}}", style="dim"))
-    words = "letters: the server runs something, ▏ where it begins; ·: something waits for it"
+    words = "letters: the server runs a layer, ▏ where one begins, its name where there is room"
+    if len(found.drawn) > len(found.rows):
+        words += "; in a row →: whose letter an input on its way is from; ·: a layer waits for a slot"
     if found.deadlines:
         words += "; ◆: a deadline, in the row where its task ends, ✗ one that is missed"
         later = sum(deadline.at_s > total for deadline in found.deadlines)
@@ -65,34 +66,53 @@ def _memories(uses: list[Use], width: int = 30) -> Table:
 
 def _label(found: Schedule, lane: tuple[int, int], longest: int) -> str:
     server = found.instance.servers[lane[0]]
+    if lane[1] == INPUTS:
+        return f"→ {shortened(plain(server.name), max(3, longest - 2))}"
     slot = f" · {lane[1] + 1}" if server.pool > 1 else ""
     return shortened(plain(server.name), max(3, longest - len(slot))) + slot
 
 
-def _rows(found: Schedule, width: int) -> Iterator[tuple[str, str]]:
-    """Yield for each of the schedule's rows its colour and what stands in it."""
+def _rows(found: Schedule, width: int) -> Iterator[Text]:
+    """Yield what stands in each of the drawn rows, in its server's colour."""
     letters = server_letters(found.instance)
     end_s = float(found.end.max())
     scale = width / max(end_s, 1e-300)
-    shown: set[int] = set()
+    senders, waits = found.senders.tolist(), found.waits.tolist()
+    names = [plain(layer.name) for task in found.instance.tasks for layer in task.layers]
     last_of = {deadline.last: deadline for deadline in found.deadlines}
     here: dict[int, list[int]] = {}
     for k, s in enumerate(found.servers.tolist()):
         here.setdefault(s, []).append(k)
-    for server, slot in found.rows:
+
+    def cells_of(start_s: float, end_s: float) -> range:
+        """Whatever happens has a cell, however short it is."""
+        first = min(int(start_s * scale), width - 1)
+        return range(first, max(first + 1, min(round(end_s * scale), width)))
+
+    for server, slot in found.drawn:
         symbol, colour = letters[server]
-        cells = [" "] * width
-        if server not in shown:  # waiting is shown once, in the server's first row
+        line: list[tuple[str, str]] = [(" ", "")] * width
+        if slot == INPUTS:
             for k in here[server]:
-                for at in range(round(found.ready[k] * scale), round(found.start[k] * scale)):
-                    cells[min(at, width - 1)] = "·"
-        shown.add(server)
+                if found.ready[k] > found.sent[k]:
+                    for at in cells_of(found.sent[k], found.ready[k]):
+                        line[at] = letters[senders[k]]
+            for k in here[server]:
+                if waits[k]:  # never in place of what is on its way
+                    for at in cells_of(found.ready[k], found.start[k]):
+                        line[at] = line[at] if line[at][0] != " " else ("·", "")
         mine = [k for k in here[server] if found.slots[k] == slot]
         for k in mine:
-            first = min(int(found.start[k] * scale), width - 1)
-            last = min(max(first, round(found.end[k] * scale) - 1), width - 1)
-            cells[first : last + 1] = ["▏" if at == first and last > first else symbol for at in range(first, last + 1)]
+            cells = cells_of(found.start[k], found.end[k])
+            text = symbol * len(cells) if len(cells) < 2 else "▏" + symbol * (len(cells) - 1)
+            if len(names[k]) + 3 <= len(cells):
+                text = f"▏{names[k]} {text[len(names[k]) + 2 :]}"
+            for at, character in zip(cells, text, strict=True):
+                line[at] = (character, colour)
         for deadline in (last_of[k] for k in mine if k in last_of):
             if deadline.at_s <= end_s:
-                cells[min(int(deadline.at_s * scale), width - 1)] = "✗" if deadline.late else "◆"
-        yield colour, "".join(cells)
+                line[min(int(deadline.at_s * scale), width - 1)] = ("✗", "red") if deadline.late else ("◆", "")
+        drawn = Text(style=colour if slot != INPUTS else "dim")
+        for character, style in line:
+            drawn.append(character, style)
+        yield drawn

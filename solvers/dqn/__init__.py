@@ -57,7 +57,7 @@ class Dqn(Trainable):
     loss: Literal["mse", "huber"] = "mse"
     """of an error: its square (Algorithm 1), or Huber's at 1"""
     omega: Probability = 0.6
-    """exponent of the priority |delta|^omega (section 4.1.3; value of Schaul et al., 2016)"""
+    """exponent of the priority |delta|^omega (the paper's section 4.1.3; value of Schaul et al., 2016)"""
     beta: Probability = 0.4
     """exponent of the importance weights (value of Schaul et al., 2016)"""
     memory: PositiveInt = 20_000

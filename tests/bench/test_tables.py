@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,8 @@ def test_virtual_best_is_the_best_of_each_instance_and_seed() -> None:
     assert summary.loc[VIRTUAL, "median"] == pytest.approx(gaps.median())
     assert summary.loc[VIRTUAL, "median"] < summary.loc[["a", "b"], "median"].min()
     totals = block(found, "totals").frame
-    assert list(totals["solver"]) == ["a", "b"] and list(totals["q"]) == [2.0, 2.0]
-    assert list(totals["delay_s"]) == [3.0, 3.0] and list(totals["h"]) == [2.0, 2.0]
+    assert list(totals["solver"]) == [VIRTUAL, "a", "b"] and list(totals["q"]) == [1.5, 2.0, 2.0]
+    assert list(totals["delay_s"]) == [3.0] * 3 and list(totals["h"]) == [2.0] * 3
     effects = block(found, "pairs").frame.iloc[0]
     assert (effects["a12"], effects["cliff"]) == (0.5, 0.0)
 
@@ -241,3 +242,44 @@ def test_tidy_table_is_read_in_one_line(ending: str, tmp_path: Path) -> None:
     numbers = table.select_dtypes("number").columns
     pd.testing.assert_frame_equal(back[numbers], table[numbers], check_dtype=False)
     assert back["status"].tolist() == ["feasible", "pending"]
+
+
+def test_latex_has_all_that_the_terminal_has_and_is_well_formed() -> None:
+    facts: Any = {
+        "client_only": 4.0,
+        "indicators": dict.fromkeys(("delay_s", "energy_j", "cost_usd", "score", "coordination", "balance"), 2.0),
+    }
+    solvers = ("50% a_b & c#", "{d}~^", "$e\\f")
+    rows = [
+        row("v", solver, seed, objective=1.0 + number, **facts)
+        for number, solver in enumerate(solvers)
+        for seed in (0, 1)
+    ]
+    texts = {each.name: latex(each) for each in analysed(*rows).blocks}
+    for name, heads in {
+        "totals": ["instance", "solver", "Q", "delay s", "energy J", r"cost \$", "score", "H", "Z"],
+        "pairs": ["first", "second", "wins", "losses", "p", "p (Holm)", "A12", "Cliff{'}s delta"],
+    }.items():
+        assert f"    {' & '.join(heads)} \\\\" in texts[name].splitlines()
+    assert "(virtual best)" in texts["summary"] and "(virtual best)" in texts["totals"]
+    for text in texts.values():
+        _well_formed(text)
+
+
+def _well_formed(text: str) -> None:
+    """Hold LaTeX against its rules: comments, cells of a row, braces, environments."""
+    lines = [re.sub(r"(?<!\\)%.*", "", line) for line in text.splitlines()]
+    whole = "\n".join(lines)
+    bare = re.sub(r"\\[&%$#_{}]", "", whole)
+    assert not re.search(r"[#_^~]", re.sub(r"\\label\{.*?\}|\\text\w+\{\}", "", bare))
+    assert bare.count("{") == bare.count("}") and bare.count("$") % 2 == 0
+    depth = 0
+    for brace in re.findall("[{}]", bare):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert re.findall(r"\\(begin|end)\{(\w+)\}", whole) == [
+        ("begin", "table"), ("begin", "tabular"), ("end", "tabular"), ("end", "table"),
+    ]  # fmt: skip
+    (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", whole)
+    ends = [line for line in bare.splitlines() if line.endswith(r"\\")]
+    assert ends and all(line.count("&") == len(columns) - 1 for line in ends)

@@ -104,6 +104,23 @@ def test_verdicts_are_counted() -> None:
     assert "by the best placements known: of 5 claims" in told
 
 
+def test_what_was_not_run_is_counted_as_that() -> None:
+    nothing = judge(claim(), runs({("alexnet", "printed", "A"): [1.0]}))
+    held, open_ = judged((LOW, HIGH), (LOW, HIGH)), judged((LOW, LOW), (LOW, LOW))
+    half = judge(
+        claim(),
+        runs({
+            ("alexnet", "printed", "A"): LOW, ("alexnet", "printed", "A-B"): HIGH, ("alexnet", "benefits", "A"): LOW,
+        }),
+    )  # fmt: skip
+    told = tally([nothing, nothing, held, open_, half]).split("; by the best")[0]
+    assert told == (
+        "By the agents' runs: of 5 claims 1 hold, 1 stay open or differ otherwise by reading of H, 1 run with one "
+        "reading of H alone, 2 not run"
+    )
+    assert tally([nothing]).split("; by the best")[0] == "By the agents' runs: of 1 claims 1 not run"
+
+
 def test_readings_and_parts_stand_in_order() -> None:
     turned = runs(
         {("vgg19", "benefits", "A"): LOW, ("alexnet", "benefits", "A"): LOW, ("alexnet", "printed", "A"): LOW}

@@ -95,7 +95,9 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     if CHROMIUM is not None:
         about = [claim for claim in claims() if claim.figure in experiments.FIGURES]
         seen = look(page, tmp_path, 1280, probe=PROBE)
-        assert seen == {"errors": [], "charts": 22, "empty": [], "claims": len(about), "over": False}
+        assert seen == {"errors": [], "charts": 22, "empty": [], "claims": len(about), "over": False, "hidden": []}
+        phone = look(page, tmp_path, 500, "--blink-settings=preferredColorScheme=0", probe=PROBE)
+        assert phone == seen
 
 
 # Asks the page, after it has drawn, what it shows.
@@ -110,6 +112,10 @@ addEventListener("load", () => setTimeout(() => {
     empty: charts.filter((c) => !c.querySelector(".points path, .hm image")).map((c) => c.dataset.figure),
     claims: document.querySelectorAll("#table-claims tbody tr").length,
     over: document.documentElement.scrollWidth > innerWidth,
+    // What hangs over the side, and can't be scrolled to.
+    hidden: [...document.querySelectorAll("main p, main td, main h2, main figure")]
+      .filter((e) => !e.closest(".scroll:not(.whole)") && e.getBoundingClientRect().right > innerWidth + 1)
+      .map((e) => e.textContent.slice(0, 40)),
   });
   document.body.append(told);
 }, 300));
