@@ -29,8 +29,8 @@ bench: .venv/development
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
 
 # The studies of experiments/, each described there. Options: make NAME ARGS="--help". Where runs are kept (two-step, ablation, traps,
-# defaults), those that are there aren't made again; ARGS=--dry-run tells which are missing.
-agreement binding-constraints certified chains defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps ablation training-set: .venv/development
+# defaults, default-solver), those that are there aren't made again; ARGS=--dry-run tells which are missing.
+agreement binding-constraints certified chains default-solver defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps ablation training-set: .venv/development
 	$(BIN)/python -m experiments.$(subst -,_,$@) $(ARGS)
 
 compare: .venv/development
