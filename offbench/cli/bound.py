@@ -49,7 +49,7 @@ def bound(
     Budget(time_limit)  # checks it
     facts = instance_of(instance, objective, weights)
     given = load_placement(placement, facts) if placement is not None else None
-    console.load_evaluator()
+    console.load_evaluator(quiet)
 
     from offbench.bounds import warm_up
     from offbench.model.problem import P1, P2
@@ -97,7 +97,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
         nonlocal best
         best = max(best, value)
 
-    with bar("bound", quiet) as progress:
+    with bar("bound", quiet, problem.instance.name) as progress:
         if progress is not None:
             progress.follow(look)
         return tightest(problem, RELAXATIONS, time_limit, note)

@@ -55,7 +55,7 @@ def pareto(
     facts = instance_of(instance, objective, weights)
     new = not output.exists()
     _make_folder(output)
-    console.load_evaluator()
+    console.load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.runs.pareto import NoFront, front_solver
@@ -66,7 +66,7 @@ def pareto(
         entry.name for entry in catalogue().values() if "P1" in entry.solves and entry.usable and entry.name != finder
     ]
     with one_interrupt() as ending:
-        with console.prints_apart(), bar(facts.name, quiet) as progress:
+        with console.prints_apart(), bar(facts.name, quiet, facts.name) as progress:
             watch: dict[str, Any] = {}
             if progress is not None:
                 watch = {"on_run": progress.begin, "on_search": progress.watch}

@@ -165,7 +165,7 @@ def _run(
     if solver is None and request.get("policy") is None:
         solver = _pick(facts, request, quiet)
     given = load_placement(placement, facts) if placement is not None else None
-    load_evaluator()
+    load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.cli.shared.tensorboard import logging
@@ -177,7 +177,7 @@ def _run(
     solution = None
     title = solver or str(request["policy"])
     try:
-        with prints_apart(), logging(log_dir) as listener, bar(title, quiet) as progress:
+        with prints_apart(), logging(log_dir) as listener, bar(title, quiet, facts.name) as progress:
 
             def watch(search: Search) -> None:
                 if listener is not None:

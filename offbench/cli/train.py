@@ -57,7 +57,7 @@ def train(
 
     parameters = parse_settings(settings)
     loaded = [instance_of(instance, objective, weights) for instance in instances]
-    load_evaluator()
+    load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.cli.shared.tensorboard import logging
@@ -91,7 +91,7 @@ def train(
 
 
 def _state(now: "Watched") -> tuple[float, str]:
-    from offbench.cli.shared.progress import learning_state
+    from offbench.cli.shared.state import learning_state
 
     best = [f"best Q {now.diary.latest['best Q']:.6g}"] if "best Q" in now.diary.latest else []
     steps = f"{now.training.steps:,}" + (f" of {now.steps:,}" if now.steps else "") + " steps"

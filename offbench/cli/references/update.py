@@ -63,7 +63,7 @@ def update(
         raise OffbenchError("--placement: needs one INSTANCE, --by TEXT and no --solver")
     target = output or shipped_path()
     check_writable(target)
-    load_evaluator()
+    load_evaluator(quiet)
 
     from offbench.runs.update_references import changes, merge_all
     from offbench.search.budget import BoundError
@@ -136,7 +136,7 @@ def _improved(
     if placement is not None and by is not None:
         given = load_placement(placement, instance)
         return Improved(with_placement(reference, instance, given, origin(by, "elsewhere")))
-    with prints_apart(), bar(instance.name, quiet) as progress:
+    with prints_apart(), bar(instance.name, quiet, instance.name) as progress:
         if progress is None:
             return improve(instance, reference, effort)
         return improve(instance, reference, effort, progress.begin, progress.watch)
