@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from offbench.bench.suite import Composed, Entrant, Suite, is_file, read_suite
+from offbench.bench.suite import Composed, Entrant, Suite, is_file, parse_suite, read_suite
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole, writing
 from offbench.files.regular import read_regular
-from offbench.files.text import read_text
 
 NAME = "suite.toml"
 Cell = tuple[str, str, int]
 """of a run: what its instance, its solver and its seed are, in full"""
 
 
-def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
+def keep_suite(folder: Path, suite: Suite, source: Path, text: str) -> str | None:
     """Keep a suite beside the results of its runs; what other suites were run there stays told.
 
     The file's own text is kept where it is what was run. It isn't where the command line said something else, or
@@ -28,8 +27,8 @@ def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
         Of results; it must be there.
     suite
         What is run.
-    source
-        The file that it was read from.
+    source, text
+        The file that it was read from, and what it says.
 
     Returns
     -------
@@ -42,8 +41,7 @@ def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
         If it can't be written.
     """
     path = folder / NAME
-    text = read_text(source)
-    if suite != read_suite(source) or any(is_file(name) for name in _names(suite)):
+    if suite != parse_suite(text, str(source)) or any(is_file(name) for name in _names(suite)):
         suite = _seen_from(folder, suite, source.parent)
         text = _toml(suite, source)
     before = _before(path)

@@ -21,7 +21,8 @@ RESULTS = Path("results")
 
 def bench(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="A suite file, or the name of a shipped one, such as smoke.")
+        str,
+        typer.Argument(metavar="SUITE", help="A suite file, - for stdin, or the name of a shipped one: smoke."),
     ],
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where results go; results/NAME by default.")
@@ -61,21 +62,26 @@ def bench(
     """
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
-    from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+    from offbench.bench.suite import find_suite, is_file, parse_suite, read_suite, restricted
     from offbench.bench.suite_file import keep_suite
     from offbench.cli.shared.files import check_folder
+    from offbench.cli.shared.given import STDIN, check_stdin_once, is_dash
     from offbench.cli.shared.tracked import refuse_tracked
+    from offbench.files.text import MOST_MB_OF_TOML, read_stdin, read_text
 
     chosen = _backend(backend, address)
     if jobs is not None and jobs < 1:
         raise OffbenchError(f"--jobs: must be at least 1, not {jobs}")
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
-    file = find_suite(suite)
+    check_stdin_once(suite, *(instances or ()))
+    file = Path("-") if is_dash(suite) else find_suite(suite)
+    text = read_stdin(STDIN, MOST_MB_OF_TOML) if is_dash(suite) else read_text(file)
+    said = parse_suite(text, STDIN) if is_dash(suite) else read_suite(file)
     # Files that are named here are seen from here, those in the suite from its folder.
     named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
     on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
-    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations, objective, weights)
+    wanted = restricted(said, on, named, seeds, time_limit, max_evaluations, objective, weights)
     made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
     if output is None and not dry_run:
@@ -99,7 +105,7 @@ def bench(
             say(damage)
         return
     store.check_there()
-    if (told := keep_suite(store.folder, wanted, file)) is not None:
+    if (told := keep_suite(store.folder, wanted, file, text)) is not None:
         say(told)
     outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)

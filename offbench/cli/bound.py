@@ -41,14 +41,14 @@ def bound(
     Ctrl-C ends it; what was found is printed all the same.
     """
     from offbench.cli.shared import console
+    from offbench.cli.shared.given import check_stdin_once, instance_from, placement_from
     from offbench.cli.shared.interrupt import one_interrupt
-    from offbench.evaluation.given import instance_of
-    from offbench.model.placement import load_placement
     from offbench.search.budget import Budget
 
     Budget(time_limit)  # checks it
-    facts = instance_of(instance, objective, weights)
-    given = load_placement(placement, facts) if placement is not None else None
+    check_stdin_once(instance, placement)
+    facts = instance_from(instance, objective, weights)
+    given = placement_from(placement, facts) if placement is not None else None
     console.load_evaluator(quiet)
 
     from offbench.bounds import warm_up

@@ -53,10 +53,14 @@ def train(
     ends exactly where it would have ended.
     """
     from offbench.cli.shared.console import load_evaluator, prints_apart
-    from offbench.evaluation.given import instance_of
+    from offbench.cli.shared.files import check_folder
+    from offbench.cli.shared.given import check_stdin_once, instance_from
 
+    check_stdin_once(*instances)
     parameters = parse_settings(settings)
-    loaded = [instance_of(instance, objective, weights) for instance in instances]
+    for folder in filter(None, (output, log_dir)):
+        check_folder(folder)
+    loaded = [instance_from(instance, objective, weights) for instance in instances]
     load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar

@@ -38,12 +38,13 @@ def table(
     """
     from offbench.bench import formats
     from offbench.cli.shared.console import columns, show, show_json
-    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.files import check_stdout_once, check_writable, write
 
     if form not in formats.FORMATS:
         raise OffbenchError(f"--format: must be one of {', '.join(formats.FORMATS)}, not '{form}'")
     if output is not None and form == "terminal":
         raise OffbenchError("--output: needs --format markdown, latex or csv")
+    check_stdout_once(output, json)
     if output is not None:
         check_writable(output)
     if spread < 1:

@@ -8,7 +8,8 @@ import typer
 from offbench.errors import OffbenchError
 
 InstanceArgument = Annotated[
-    str, typer.Argument(metavar="INSTANCE", help="An instance file, or the name of a shipped one, such as alexnet.")
+    str,
+    typer.Argument(metavar="INSTANCE", help="An instance file, - for stdin, or the name of a shipped one: alexnet."),
 ]
 ObjectiveOption = Annotated[
     str | None,
