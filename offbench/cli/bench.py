@@ -7,7 +7,7 @@ import typer
 
 from offbench.cli.shared.arguments import Json, ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import FAILED, say
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.bench.plan import Plan
@@ -122,7 +122,7 @@ def _backend(name: str, address: str | None) -> "Backend":
             if address is not None and backend == "loky":
                 raise OffbenchError("--address: is of a cluster; give --backend dask or ray")
             return backend
-    raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
+    raise one_of("--backend", name, list(backends))
 
 
 def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:

@@ -199,7 +199,7 @@ def test_folder_of_a_suite_is_not_the_reproductions(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
-        (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12 or all, not 'fig2'"]),
+        (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12, all, not 'fig2' (did you mean 'fig12'?)"]),
         ((), ["name one of fig8", "--report"]),
         (("--report",), ["results/paper-full: has no runs", "offbench reproduce all"]),
         (("fig9", "--seeds", "0"), ["--seeds: must be at least 1"]),

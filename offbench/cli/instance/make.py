@@ -7,7 +7,7 @@ import typer
 
 from offbench.cli.shared.arguments import ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import say
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.model.instance import Instance
@@ -46,7 +46,7 @@ def make(
     are shipped ones, else score.
     """
     if clients not in ("shared", "own"):
-        raise OffbenchError(f"--clients: must be shared or own, not '{clients}'")
+        raise one_of("--clients", clients, ["shared", "own"])
     _check_counts(dnns, tasks, edges, clouds)
     _check_arrivals(interval, poisson, seed)
     from offbench.cli.shared.files import check_writable, write
