@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.shared.arguments import Json, ObjectiveOption, WeightsOption
+from offbench.cli.shared.arguments import JobsOption, Json, ObjectiveOption, WeightsOption, jobs_here
 from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError, one_of
 
@@ -37,13 +37,11 @@ def bench(
     objective: ObjectiveOption = None,
     weights: WeightsOption = None,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="0 to N-1; a solver with one seed in the suite keeps it.")
+        int | None, typer.Option(metavar="N", help="Seeds 0 to N-1; a solver with one seed in the suite keeps it.")
     ] = None,
     time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds for each run.")] = None,
     max_evaluations: Annotated[int | None, typer.Option(metavar="N", help="Placements for each run.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Runs at once; 1 here, all that there is room for on a cluster.")
-    ] = None,
+    jobs: JobsOption = None,
     backend: Annotated[str, typer.Option(metavar="loky|dask|ray", help="Processes here, or a cluster.")] = "loky",
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The cluster's, such as tcp://host:8786; or one made here.")
@@ -70,8 +68,7 @@ def bench(
     from offbench.files.text import MOST_MB_OF_TOML, read_stdin, read_text
 
     chosen = _backend(backend, address)
-    if jobs is not None and jobs < 1:
-        raise OffbenchError(f"--jobs: must be at least 1, not {jobs}")
+    here = jobs_here(jobs)
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
     check_stdin_once(suite, *(instances or ()))
@@ -93,7 +90,7 @@ def bench(
             "name another folder with --output"
         )
     store.refuse_other_budget(made.jobs)
-    at_once = jobs or (1 if chosen == "loky" else -1)
+    at_once = here if chosen == "loky" else jobs or -1
     if not quiet:
         for solver, why in made.absent.items():
             say(f"{solver}: its runs are left as 'not-installed': {why}")

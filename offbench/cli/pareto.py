@@ -18,7 +18,7 @@ def pareto(
     output: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
+            metavar="DIR", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
         ),
     ],
     objective: ObjectiveOption = None,
@@ -30,7 +30,7 @@ def pareto(
     ] = None,
     time_limit_each: Annotated[float, typer.Option(metavar="S", help="Seconds for each of these.")] = 5.0,
     points: Annotated[int, typer.Option(metavar="N", help="Points of the front at most, spread out.")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all runs.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random numbers of all runs.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the points as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
 ) -> None:
