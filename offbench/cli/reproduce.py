@@ -98,7 +98,7 @@ def reproduce(
             forecast_of(plan, store, at_once, rerun is not None, False)
         outcome, ending = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
         if not json or outcome.interrupted:
-            tell(outcome, store, False, quiet)
+            tell(outcome, store, json, quiet)
         if outcome.interrupted:
             raise typer.Exit(ending.exit_code)
     elif not store.has_plan:
