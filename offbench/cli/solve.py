@@ -161,6 +161,7 @@ def _run(
 ) -> "Solution":
     from offbench.cli.shared.console import load_evaluator, prints_apart
     from offbench.cli.shared.given import instance_from, placement_from
+    from offbench.runs.suggested import better_with
     from offbench.search.registry import locate
 
     for name in (solver, request.get("secondary"), request.get("p2")):
@@ -169,6 +170,8 @@ def _run(
     facts = instance_from(*instance)
     if solver is None and request.get("policy") is None:
         solver = _pick(facts, request, quiet)
+    elif not quiet and solver is not None and (better := better_with(solver, request["parameters"])):
+        say(better)
     given = placement_from(placement, facts) if placement is not None else None
     load_evaluator(quiet)
 
