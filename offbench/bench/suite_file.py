@@ -9,13 +9,14 @@ from offbench.bench.suite import Composed, Entrant, Suite, is_file, parse_suite,
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole, writing
 from offbench.files.regular import read_regular
+from offbench.files.text import read_text
 
 NAME = "suite.toml"
 Cell = tuple[str, str, int]
 """of a run: what its instance, its solver and its seed are, in full"""
 
 
-def keep_suite(folder: Path, suite: Suite, source: Path, text: str) -> str | None:
+def keep_suite(folder: Path, suite: Suite, source: Path, text: str | None = None) -> str | None:
     """Keep a suite beside the results of its runs; what other suites were run there stays told.
 
     The file's own text is kept where it is what was run. It isn't where the command line said something else, or
@@ -28,7 +29,7 @@ def keep_suite(folder: Path, suite: Suite, source: Path, text: str) -> str | Non
     suite
         What is run.
     source, text
-        The file that it was read from, and what it says.
+        The file that it was read from, and what it says if it isn't to be read again.
 
     Returns
     -------
@@ -41,6 +42,7 @@ def keep_suite(folder: Path, suite: Suite, source: Path, text: str) -> str | Non
         If it can't be written.
     """
     path = folder / NAME
+    text = read_text(source) if text is None else text
     if suite != parse_suite(text, str(source)) or any(is_file(name) for name in _names(suite)):
         suite = _seen_from(folder, suite, source.parent)
         text = _toml(suite, source)
