@@ -28,7 +28,7 @@ from typing import Any
 
 from experiments._shared.drawn import perturbed
 from experiments._shared.kept_runs import KeptRuns, Row, tell_missing
-from experiments._shared.study import parser
+from experiments._shared.study import add_time_limit, parser
 from offbench import P1, Budget, Search, evaluate
 from offbench.evaluation.evaluator import warm_up
 from offbench.files.atomic import write_whole
@@ -92,14 +92,14 @@ def main() -> None:
     """Make the runs that are missing, then the table."""
     command = parser(__doc__, __file__)
     command.add_argument("--row", action="append", choices=ROWS, help="default: all of them")
-    command.add_argument("--seconds", type=float, default=5, help="CPU seconds of each run (default: %(default)g)")
-    command.add_argument("--seeds", type=int, default=3, help="(default: %(default)s)")
+    add_time_limit(command, 5, "processor time of each run, s")
+    command.add_argument("--seeds", type=int, default=3, help="0 to N-1 (default: %(default)s)")
     command.add_argument("--folder", type=Path, default=FOLDER, help="default: results/ablation")
     command.add_argument("--dry-run", action="store_true", help="tell which runs are missing, and make none")
     options = command.parse_args()
     kept = KeptRuns(options.folder)
     jobs = [
-        {"row": row, "drawn": drawn, "seed": seed, "seconds": options.seconds}
+        {"row": row, "drawn": drawn, "seed": seed, "seconds": options.time_limit}
         for seed in range(options.seeds)
         for row in options.row or ROWS
         for drawn in INSTANCES
@@ -113,7 +113,7 @@ def main() -> None:
         row = job | {"objective": run(**job)}
         print(*row.values(), flush=True)
         kept.add(row)
-    lines = table([made for made in kept.rows() if made["seconds"] == options.seconds])
+    lines = table([made for made in kept.rows() if made["seconds"] == options.time_limit])
     write_whole(options.folder / "table.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -44,7 +44,7 @@ def main() -> int:
         (solver, problem, seed)
         for problem in options.problem
         for solver in options.solver
-        for seed in options.seeds
+        for seed in options.seed
         if applies(solver, problem, seed)
     ]
     checks = []
@@ -101,11 +101,12 @@ def _write(seed: int) -> int:
 def _options() -> argparse.Namespace:
     command = parser(__doc__, __file__)
     command.add_argument(
-        "--seeds",
+        "--seed",
         type=_seeds,
         default=[*SEEDS, *MODULE_SEEDS, *FORMAT_2_SEEDS],
         help="0-99,120 (default: %(default).0s0-999; format 2 from 600 on)",
     )
+    command.add_argument("--seeds", dest="seed", type=_seeds, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     command.add_argument("--solver", action="append", help=f"default: {', '.join(SOLVERS)}; or a path")
     command.add_argument("--problem", action="append", choices=PROBLEMS, help="default: both")
     command.add_argument("--time-limit", type=float, default=60, help="for each run, s")

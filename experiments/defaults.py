@@ -90,7 +90,7 @@ def instances() -> list[Instance]:
 def main() -> None:
     """Make the runs that are missing, grid by grid; then write the table."""
     command = parser(__doc__, __file__)
-    command.add_argument("--seeds", type=int, default=2, help="(default: %(default)s)")
+    command.add_argument("--seeds", type=int, default=2, help="0 to N-1 (default: %(default)s)")
     command.add_argument("--folder", type=Path, default=FOLDER, help="default: results/defaults")
     command.add_argument("--solver", action="append", help="default: all")
     command.add_argument(

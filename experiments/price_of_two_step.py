@@ -53,7 +53,7 @@ def main() -> None:
     instances = {instance.name: instance for instance in cases()}
     command.add_argument("--instance", action="append", choices=instances, help="default: all of them")
     command.add_argument("--time-limit", type=float, default=20, help="for each run, s (default: %(default)g)")
-    command.add_argument("--seeds", type=int, default=1, help="(default: %(default)s)")
+    command.add_argument("--seeds", type=int, default=1, help="0 to N-1 (default: %(default)s)")
     command.add_argument("--folder", type=Path, default=FOLDER, help="default: results/two-step")
     command.add_argument("--dry-run", action="store_true", help="tell which runs are missing, and make none")
     options = command.parse_args()

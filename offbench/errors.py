@@ -24,9 +24,15 @@ class OffbenchWarning(UserWarning):
     """Something that works, but perhaps not as the user thinks; the command line prints it in one line."""
 
 
+def one_of(what: str, given: str, known: list[str]) -> OffbenchError:
+    """Return the error of a word that is none of those known."""
+    return OffbenchError(f"{what}: must be one of {', '.join(known)}, not '{given}'{nearest(given, known)}")
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name closest to *word*, or an empty string."""
     import difflib
 
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""
+    bare = {each.lstrip("-"): each for each in known}  # the dashes of options make no two of them alike
+    close = difflib.get_close_matches(word.lstrip("-"), list(bare), n=1)
+    return f" (did you mean '{bare[close[0]]}'?)" if close else ""

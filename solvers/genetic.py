@@ -25,7 +25,7 @@ class Fitness(base.Fitness):
 
 
 class Genetic(Solver):
-    """A genetic algorithm that moves runs of neighbouring layers, on DEAP.
+    """A genetic algorithm that moves runs of layers, on DEAP; far better as a memetic one: --set local_search=true.
 
     Transfers make neighbours belong together: a crossover exchanges a stretch of subtasks (of one task: of whole
     segments, with their part of the dispatch order), a mutation puts a run of subtasks on one server. The first

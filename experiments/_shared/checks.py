@@ -70,7 +70,7 @@ class Check:
         found = f"Q = {self.objective!r}, bound {self.bound!r}, optimum {self.optimum!r}"
         return (
             f"seed {self.seed}, {self.problem}, {self.solver}: {'; '.join(self.faults) or 'agrees'} ({found}); "
-            f"again: python -m experiments.agreement --seeds {self.seed} --solver {self.solver}; "
+            f"again: python -m experiments.agreement --seed {self.seed} --solver {self.solver}; "
             f"its files: --write {self.seed}"
         )
 

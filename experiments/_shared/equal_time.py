@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from experiments._shared.command import offbench
-from experiments._shared.study import parser
+from experiments._shared.study import add_time_limit, parser
 
 NETWORKS = ("alexnet", "vgg19", "googlenet", "resnet")
 
@@ -34,8 +34,8 @@ def compare(
         Defaults of the options with these names.
     """
     options = parser(docstring, file)
-    options.add_argument("--seconds", type=float, default=seconds, help="for each run (default: %(default)g)")
-    options.add_argument("--seeds", type=int, default=seeds, help="(default: %(default)s)")
+    add_time_limit(options, seconds)
+    options.add_argument("--seeds", type=int, default=seeds, help="0 to N-1 (default: %(default)s)")
     options.add_argument("--jobs", type=int, default=jobs or os.cpu_count() or 1, help="runs at once")
     options.add_argument("--solver", action="append", help=f"default: {', '.join(solvers)}; NAME:PARAMETER=VALUE")
     options.add_argument("--instance", action="append", help=f"default: {', '.join(instances)}")
@@ -47,7 +47,7 @@ def compare(
     names, rivals = chosen.instance or instances, chosen.solver or solvers
     with ThreadPoolExecutor(chosen.jobs) as pool:
         runs = {
-            (solver, name): [pool.submit(run, solver, name, seed, chosen.seconds) for seed in range(chosen.seeds)]
+            (solver, name): [pool.submit(run, solver, name, seed, chosen.time_limit) for seed in range(chosen.seeds)]
             for name in names
             for solver in rivals
         }

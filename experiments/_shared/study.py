@@ -74,6 +74,12 @@ def table(folder: Path = FOLDER) -> Iterator[str]:
         yield f"| [{study.name}]({study.name}.py) | {' | '.join(cells)} |"
 
 
+def add_time_limit(command: argparse.ArgumentParser, default: float, of: str = "for each run, s") -> None:
+    """Add `--time-limit`, which some studies called `--seconds` once."""
+    command.add_argument("--time-limit", type=float, default=default, help=f"{of} (default: %(default)g)")
+    command.add_argument("--seconds", dest="time_limit", type=float, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
 def parser(docstring: str | None, file: str) -> argparse.ArgumentParser:
     """Return a command line that tells the study's docstring as it stands.
 

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, fi
 from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check
 from offbench.files.shipped import folders_of
-from offbench.files.text import read_toml
+from offbench.files.text import parse_toml, read_toml
 from offbench.model.instance import Coordination, Count, Fact, Instance, Name, Positive, Weights, load
 from offbench.model.objectives import with_objective
 
@@ -189,6 +189,11 @@ def read_suite(path: Path) -> Suite:
         If it can't be read or breaks a rule; the message names file, field and rule.
     """
     return check(Suite, read_toml(path), str(path))
+
+
+def parse_suite(text: str, source: str) -> Suite:
+    """Read a suite that came from *source*; raises as `read_suite` does."""
+    return check(Suite, parse_toml(text, source), source)
 
 
 def instances_of(suite: Suite, folder: Path) -> list[Instance]:

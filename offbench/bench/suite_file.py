@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from offbench.bench.suite import Composed, Entrant, Suite, is_file, read_suite
+from offbench.bench.suite import Composed, Entrant, Suite, is_file, parse_suite, read_suite
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole, writing
 from offbench.files.regular import read_regular
@@ -16,7 +16,7 @@ Cell = tuple[str, str, int]
 """of a run: what its instance, its solver and its seed are, in full"""
 
 
-def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
+def keep_suite(folder: Path, suite: Suite, source: Path, text: str | None = None) -> str | None:
     """Keep a suite beside the results of its runs; what other suites were run there stays told.
 
     The file's own text is kept where it is what was run. It isn't where the command line said something else, or
@@ -28,8 +28,8 @@ def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
         Of results; it must be there.
     suite
         What is run.
-    source
-        The file that it was read from.
+    source, text
+        The file that it was read from, and what it says if it isn't to be read again.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def keep_suite(folder: Path, suite: Suite, source: Path) -> str | None:
         If it can't be written.
     """
     path = folder / NAME
-    text = read_text(source)
-    if suite != read_suite(source) or any(is_file(name) for name in _names(suite)):
+    text = read_text(source) if text is None else text
+    if suite != parse_suite(text, str(source)) or any(is_file(name) for name in _names(suite)):
         suite = _seen_from(folder, suite, source.parent)
         text = _toml(suite, source)
     before = _before(path)

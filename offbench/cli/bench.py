@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.shared.arguments import Json, ObjectiveOption, WeightsOption
+from offbench.cli.shared.arguments import JobsOption, Json, ObjectiveOption, WeightsOption, jobs_here
 from offbench.cli.shared.errors import FAILED, say
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.bench.plan import Plan
@@ -21,7 +21,8 @@ RESULTS = Path("results")
 
 def bench(
     suite: Annotated[
-        str, typer.Argument(metavar="SUITE", help="A suite file, or the name of a shipped one, such as smoke.")
+        str,
+        typer.Argument(metavar="SUITE", help="A suite file, - for stdin, or the name of a shipped one: smoke."),
     ],
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where results go; results/NAME by default.")
@@ -36,13 +37,11 @@ def bench(
     objective: ObjectiveOption = None,
     weights: WeightsOption = None,
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="0 to N-1; a solver with one seed in the suite keeps it.")
+        int | None, typer.Option(metavar="N", help="Seeds 0 to N-1; a solver with one seed in the suite keeps it.")
     ] = None,
     time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds for each run.")] = None,
     max_evaluations: Annotated[int | None, typer.Option(metavar="N", help="Placements for each run.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Runs at once; 1 here, all that there is room for on a cluster.")
-    ] = None,
+    jobs: JobsOption = None,
     backend: Annotated[str, typer.Option(metavar="loky|dask|ray", help="Processes here, or a cluster.")] = "loky",
     address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The cluster's, such as tcp://host:8786; or one made here.")
@@ -61,21 +60,25 @@ def bench(
     """
     from offbench.bench.plan import plan
     from offbench.bench.store import Store
-    from offbench.bench.suite import find_suite, is_file, read_suite, restricted
+    from offbench.bench.suite import find_suite, is_file, parse_suite, read_suite, restricted
     from offbench.bench.suite_file import keep_suite
     from offbench.cli.shared.files import check_folder
+    from offbench.cli.shared.given import STDIN, check_stdin_once, is_dash
     from offbench.cli.shared.tracked import refuse_tracked
+    from offbench.files.text import MOST_MB_OF_TOML, read_stdin, read_text
 
     chosen = _backend(backend, address)
-    if jobs is not None and jobs < 1:
-        raise OffbenchError(f"--jobs: must be at least 1, not {jobs}")
+    here = jobs_here(jobs)
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
-    file = find_suite(suite)
+    check_stdin_once(suite, *(instances or ()))
+    file = Path("-") if is_dash(suite) else find_suite(suite)
+    text = read_stdin(STDIN, MOST_MB_OF_TOML) if is_dash(suite) else read_text(file)
+    said = parse_suite(text, STDIN) if is_dash(suite) else read_suite(file)
     # Files that are named here are seen from here, those in the suite from its folder.
     named = [str(Path(name).resolve()) if is_file(name) else name for name in solvers or ()]
     on = [str(Path(name).resolve()) if is_file(name) else name for name in instances or ()]
-    wanted = restricted(read_suite(file), on, named, seeds, time_limit, max_evaluations, objective, weights)
+    wanted = restricted(said, on, named, seeds, time_limit, max_evaluations, objective, weights)
     made = plan(wanted, file.parent, required=named, imports=not dry_run)
     store = Store(output or RESULTS / wanted.name)
     if output is None and not dry_run:
@@ -87,7 +90,7 @@ def bench(
             "name another folder with --output"
         )
     store.refuse_other_budget(made.jobs)
-    at_once = jobs or (1 if chosen == "loky" else -1)
+    at_once = here if chosen == "loky" else jobs or -1
     if not quiet:
         for solver, why in made.absent.items():
             say(f"{solver}: its runs are left as 'not-installed': {why}")
@@ -99,7 +102,7 @@ def bench(
             say(damage)
         return
     store.check_there()
-    if (told := keep_suite(store.folder, wanted, file)) is not None:
+    if (told := keep_suite(store.folder, wanted, file, text)) is not None:
         say(told)
     outcome, ending = run_plan(made, store, at_once, chosen, address, rerun is not None, quiet)
     tell(outcome, store, json, quiet)
@@ -116,7 +119,7 @@ def _backend(name: str, address: str | None) -> "Backend":
             if address is not None and backend == "loky":
                 raise OffbenchError("--address: is of a cluster; give --backend dask or ray")
             return backend
-    raise OffbenchError(f"--backend: must be one of {', '.join(backends)}, not '{name}'")
+    raise one_of("--backend", name, list(backends))
 
 
 def forecast_of(made: "Plan", store: "Store", jobs: int, rerun: bool, json: bool) -> None:

@@ -41,15 +41,15 @@ def bound(
     Ctrl-C ends it; what was found is printed all the same.
     """
     from offbench.cli.shared import console
+    from offbench.cli.shared.given import check_stdin_once, instance_from, placement_from
     from offbench.cli.shared.interrupt import one_interrupt
-    from offbench.evaluation.given import instance_of
-    from offbench.model.placement import load_placement
     from offbench.search.budget import Budget
 
     Budget(time_limit)  # checks it
-    facts = instance_of(instance, objective, weights)
-    given = load_placement(placement, facts) if placement is not None else None
-    console.load_evaluator()
+    check_stdin_once(instance, placement)
+    facts = instance_from(instance, objective, weights)
+    given = placement_from(placement, facts) if placement is not None else None
+    console.load_evaluator(quiet)
 
     from offbench.bounds import warm_up
     from offbench.model.problem import P1, P2
@@ -97,7 +97,7 @@ def _bounds(problem: "Problem", time_limit: float, quiet: bool) -> "Bounds":
         nonlocal best
         best = max(best, value)
 
-    with bar("bound", quiet) as progress:
+    with bar("bound", quiet, problem.instance.name) as progress:
         if progress is not None:
             progress.follow(look)
         return tightest(problem, RELAXATIONS, time_limit, note)

@@ -12,6 +12,9 @@ from offbench.cli.shared.errors import FAILED
 if TYPE_CHECKING:
     from offbench.runs.conformance import Verdict
 
+    # How to tell what runs, and how to hide that.
+    Watched = tuple[Callable[[str], None], Callable[[], AbstractContextManager[None]]]
+
 
 def check(
     solver: Annotated[
@@ -19,6 +22,7 @@ def check(
         typer.Argument(metavar="SOLVER", help="A solver's name, or the path of a file with one: ./mine.py."),
     ],
     json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Check a solver: budget, allowed servers, proven optima, seeds, strange instances, Ctrl-C.
 
@@ -49,7 +53,7 @@ def check(
         tell(title)
 
     try:
-        with _watched(solver) as (tell, hidden):
+        with _watched(solver, quiet) as (tell, hidden):
             for verdict in conformance(solver, begin):
                 verdicts.append(verdict)
                 if not json:
@@ -89,29 +93,40 @@ def _summarise(solver: str, verdicts: "list[Verdict]", conclusion: str) -> None:
 
 
 @contextmanager
-def _watched(title: str) -> Iterator[tuple[Callable[[str], None], Callable[[], AbstractContextManager[None]]]]:
-    """Show what runs, where somebody watches; yield how to tell that, and how to hide it."""
+def _watched(title: str, quiet: bool) -> "Iterator[Watched]":
+    """Show what runs, on a terminal at once, elsewhere if it takes long; yield how to tell that, and how to hide it."""
     from contextlib import nullcontext
+    from functools import partial
+    from time import monotonic
 
-    from offbench.cli.shared.console import watched_stderr
+    from offbench.cli.shared.progress import Lines, elapsed
+    from offbench.cli.shared.terminal import watched_stderr
     from offbench.files.plain import plain
 
     with watched_stderr() as console:
-        if console is None:
+        if quiet:
             yield (lambda text: None), nullcontext
-            return
-        from rich.text import Text
+        elif console is None:
+            with Lines(title, title) as lines:
 
-        def tell(text: str) -> None:
-            status.update(Text(plain(text)))  # a text of its own, for rich reads markup in a str here
+                def begin(text: str) -> None:
+                    lines.begin(text)
+                    lines.follow(partial(elapsed, monotonic()))
 
-        status = console.status(Text(plain(title)))
+                yield begin, nullcontext
+        else:
+            from rich.text import Text
 
-        @contextmanager
-        def hidden() -> Iterator[None]:
-            status.stop()
-            yield
-            status.start()
+            def tell(text: str) -> None:
+                status.update(Text(plain(text)))  # a text of its own, for rich reads markup in a str here
 
-        with status:
-            yield tell, hidden
+            status = console.status(Text(plain(title)))
+
+            @contextmanager
+            def hidden() -> Iterator[None]:
+                status.stop()
+                yield
+                status.start()
+
+            with status:
+                yield tell, hidden

@@ -10,7 +10,7 @@ from offbench.cli.shared.arguments import InstanceArgument, Json, ObjectiveOptio
 
 def evaluate(
     instance: InstanceArgument,
-    placement: Annotated[Path, typer.Argument(metavar="PLACEMENT", help="A placement file.")],
+    placement: Annotated[Path, typer.Argument(metavar="PLACEMENT", help="A placement file, or - for stdin.")],
     objective: ObjectiveOption = None,
     weights: WeightsOption = None,
     json: Json = False,
@@ -21,11 +21,11 @@ def evaluate(
     constraints it is told which, and by how much; that is an answer, and no error.
     """
     from offbench.cli.shared.console import load_evaluator, show, show_json
-    from offbench.evaluation.given import instance_of
-    from offbench.model.placement import load_placement
+    from offbench.cli.shared.given import STDIN, called, check_stdin_once, instance_from, is_dash, placement_from
 
-    facts = instance_of(instance, objective, weights)
-    given = load_placement(placement, facts)
+    check_stdin_once(instance, placement)
+    facts = instance_from(instance, objective, weights)
+    given = placement_from(placement, facts)
     load_evaluator()
 
     from offbench.evaluation.breaches import breaches, verdict
@@ -53,8 +53,8 @@ def evaluate(
     show(
         *verdict(facts, given, evaluation),
         *told(words, why),
-        f"{placement} on {facts.name}",
-        comparison(facts, (placement.stem, evaluation), *beside, (marked("client-only", facts), device)),
+        f"{STDIN if is_dash(placement) else placement} on {facts.name}",
+        comparison(facts, (called(placement), evaluation), *beside, (marked("client-only", facts), device)),
         *([f"* {note}"] if note else []),
         *where_to_cut(problem, given, evaluation),
         whereabouts(facts, given, evaluation),

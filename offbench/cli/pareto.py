@@ -1,6 +1,5 @@
 """`offbench pareto`: the front of delay, energy and cost."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,7 @@ def pareto(
     output: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
+            metavar="DIR", help="A new or empty folder for front.csv, front.html and placements.", show_default=False
         ),
     ],
     objective: ObjectiveOption = None,
@@ -31,7 +30,7 @@ def pareto(
     ] = None,
     time_limit_each: Annotated[float, typer.Option(metavar="S", help="Seconds for each of these.")] = 5.0,
     points: Annotated[int, typer.Option(metavar="N", help="Points of the front at most, spread out.")] = 200,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all runs.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random numbers of all runs.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the points as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")] = False,
 ) -> None:
@@ -41,8 +40,8 @@ def pareto(
     each solver's placement lies. placements/ holds a placement file for each point. Ctrl-C keeps what was found.
     """
     from offbench.cli.shared import console
+    from offbench.cli.shared.given import instance_from
     from offbench.cli.shared.interrupt import one_interrupt
-    from offbench.evaluation.given import instance_of
     from offbench.search.budget import Budget
     from offbench.search.registry import catalogue, locate
 
@@ -52,10 +51,9 @@ def pareto(
         Budget(limit)
     if points < 1:
         raise OffbenchError(f"--points: must be at least 1, not {points}")
-    facts = instance_of(instance, objective, weights)
-    new = not output.exists()
-    _make_folder(output)
-    console.load_evaluator()
+    facts = instance_from(instance, objective, weights)
+    _check_new(output)
+    console.load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.runs.pareto import NoFront, front_solver
@@ -66,7 +64,7 @@ def pareto(
         entry.name for entry in catalogue().values() if "P1" in entry.solves and entry.usable and entry.name != finder
     ]
     with one_interrupt() as ending:
-        with console.prints_apart(), bar(facts.name, quiet) as progress:
+        with console.prints_apart(), bar(facts.name, quiet, facts.name) as progress:
             watch: dict[str, Any] = {}
             if progress is not None:
                 watch = {"on_run": progress.begin, "on_search": progress.watch}
@@ -81,7 +79,6 @@ def pareto(
                     **watch,
                 )
             except NoFront as nothing:
-                _unmake_folder(output, new)
                 say(str(nothing))
                 raise typer.Exit(FAILED) from None
         try:
@@ -94,25 +91,15 @@ def pareto(
         raise typer.Exit(ending.exit_code)
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder, or take an empty one, so that placements of two fronts never mix."""
+def _check_new(folder: Path) -> None:
+    """Refuse a folder that has something in it, for placements of two fronts never mix, or that can't be made."""
     from offbench.cli.shared.files import check_folder
     from offbench.files.atomic import writing
 
     check_folder(folder)
     with writing(folder):
-        folder.mkdir(exist_ok=True)
-        if any(folder.iterdir()):
+        if folder.exists() and any(folder.iterdir()):
             raise OffbenchError(f"{folder}: isn't empty; name a new folder")
-        (folder / "placements").mkdir()
-
-
-def _unmake_folder(folder: Path, new: bool) -> None:
-    """Leave the folder as it was, so that the same command can be tried again."""
-    with suppress(OSError):
-        (folder / "placements").rmdir()
-        if new:
-            folder.rmdir()
 
 
 def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
@@ -124,6 +111,7 @@ def _write(found: "Pareto", folder: Path, quiet: bool) -> None:
     from offbench.files.json import layout
     from offbench.report.front import front_page
 
+    _check_new(folder)  # again: much may have happened since
     text = StringIO()
     rows = list(found.rows())
     table = csv.DictWriter(text, [*rows[0], "placement"], lineterminator="\n")

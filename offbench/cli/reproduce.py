@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.arguments import JobsOption, Json, jobs_here
 from offbench.cli.shared.errors import FAILED, say
 from offbench.errors import OffbenchError
 
@@ -27,9 +27,10 @@ def reproduce(
         Path | None,
         typer.Option(metavar="DIR", help="Where results go; results/paper-full by default, or results/paper-quick."),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(metavar="N", help="Of the agents, 0 to N-1.")] = None,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="Of each run, at most.")] = None,
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="Runs at once; as many as cores by default.")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Seeds 0 to N-1 of the agents.")] = None,
+    time_limit: Annotated[float | None, typer.Option(metavar="S", help="Seconds for each run.")] = None,
+    seconds: Annotated[float | None, typer.Option(hidden=True, help="What --time-limit was called.")] = None,
+    jobs: JobsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many runs and how long, and stop.")] = False,
     rerun: Annotated[
         str | None, typer.Option(metavar="failed", help="Run again what ended in an error or was killed.")
@@ -60,18 +61,19 @@ def reproduce(
         raise OffbenchError(f"figure: name one of {', '.join(FIGURES)} or all, or give --report")
     if dry_run and figure is None:
         raise OffbenchError("--dry-run: of which figure? name one, or all")
-    for option, number in (("--seeds", seeds), ("--jobs", jobs)):
-        if number is not None and number < 1:
-            raise OffbenchError(f"{option}: must be at least 1, not {number}")
-    if seconds is not None and not 0 < seconds < inf:
-        raise OffbenchError(f"--seconds: must be above 0 and finite, not {seconds:g}")
+    if seeds is not None and seeds < 1:
+        raise OffbenchError(f"--seeds: must be at least 1, not {seeds}")
+    at_once = jobs_here(jobs)
+    time_limit = seconds if time_limit is None else time_limit
+    if time_limit is not None and not 0 < time_limit < inf:
+        raise OffbenchError(f"--time-limit: must be above 0 and finite, not {time_limit:g}")
     if rerun not in (None, "failed"):
         raise OffbenchError(f"--rerun: must be 'failed', not '{rerun}'")
     scope = QUICK if quick else FULL
     if seeds is not None:
         scope = replace(scope, seeds=seeds)
-    if seconds is not None:
-        scope = replace(scope, time_limit_s=seconds)
+    if time_limit is not None:
+        scope = replace(scope, time_limit_s=time_limit)
     known = experiments(scope)
     wanted = chosen(figure) if figure is not None else []
     store = Store(output or Path("results") / ("paper-quick" if quick else "paper-full"))
@@ -83,7 +85,6 @@ def reproduce(
         )
     there: dict[str, int] = {}
     if wanted:
-        at_once = jobs or _cores()
         plans = {name: known[name].plan(scope) for name in wanted}
         plan = together(str(figure), list(plans.values()))
         check_folder(store.folder)
@@ -97,7 +98,7 @@ def reproduce(
             forecast_of(plan, store, at_once, rerun is not None, False)
         outcome, ending = run_plan(plan, store, at_once, "loky", None, rerun is not None, quiet)
         if not json or outcome.interrupted:
-            tell(outcome, store, False, quiet)
+            tell(outcome, store, json, quiet)
         if outcome.interrupted:
             raise typer.Exit(ending.exit_code)
     elif not store.has_plan:
@@ -114,12 +115,6 @@ def reproduce(
         _show([found[name] for name in shown], json)
     if wanted and (outcome.failed or outcome.missing):
         raise typer.Exit(FAILED)
-
-
-def _cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or 1
 
 
 def _results(figures: list[str], scope: "Scope", store: "Store", quiet: bool) -> "dict[str, Result]":

@@ -30,15 +30,17 @@ def show(
     """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
     from offbench.cli.shared.console import columns, load_evaluator, show
     from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import called, check_stdin_once, is_dash
     from offbench.files.escaping import shortened
     from offbench.model.placement import PlacementFile, parse_placement
     from offbench.report.static_figures import ENDINGS
 
     if len(files) > 2:
         raise OffbenchError(f"show: takes an instance and a placement, not {len(files)} files")
+    check_stdin_once(*files)
     placement, instance = Path(files[-1]), files[0] if len(files) == 2 else None
     if output is not None:
-        if output.suffix not in (".html", *ENDINGS):
+        if not is_dash(output) and output.suffix not in (".html", *ENDINGS):
             raise OffbenchError(f"--output: must end in .html, {', '.join(ENDINGS)}, not '{output.name}'")
         check_writable(output)
     data, own = _read(placement)
@@ -55,13 +57,13 @@ def show(
         from offbench.report.terminal import gantt_text
 
         lines = verdict(facts, given, found.evaluation)
-        show(f"{placement.stem} on {facts.name}: {told(found)}", *lines, gantt_text(found, columns()))
-    elif output.suffix == ".html":
+        show(f"{called(placement)} on {facts.name}: {told(found)}", *lines, gantt_text(found, columns()))
+    elif output.suffix == ".html" or is_dash(output):
         from offbench.report.page import gantt_page
 
-        write(output, gantt_page(placement.stem, found))
+        write(output, gantt_page(called(placement), found))
     else:
-        title = f"{shortened(placement.stem)} on {shortened(facts.name)}"
+        title = f"{shortened(called(placement))} on {shortened(facts.name)}"
         write(output, _picture(found, title, output.suffix))
 
 
@@ -79,10 +81,11 @@ def _read(path: Path) -> tuple[object, "Instance | None"]:
     """Return what a file says of a placement, and its instance if the file is a run of a folder of results."""
     from offbench.bench.row import FORMAT, Row
     from offbench.bench.store import Store
-    from offbench.files.json import check, read_json
+    from offbench.cli.shared.given import json_from
+    from offbench.files.json import check
     from offbench.model.placement import refuse_instance
 
-    data = read_json(path)
+    data = json_from(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         refuse_instance(data, str(path))
         return data, None
@@ -94,11 +97,12 @@ def _read(path: Path) -> tuple[object, "Instance | None"]:
 
 def _instance(name: str | None, own: "Instance | None", data: object, path: Path) -> "Instance":
     """Return the instance named, or the run's own, or the one shipped instance that the placement fits."""
+    from offbench.cli.shared.given import instance_from
     from offbench.model.instance import load, shipped
     from offbench.model.placement import parse_placement
 
     if name is not None:
-        return load(name)
+        return instance_from(name)
     if own is not None:
         return own
     fitting = []

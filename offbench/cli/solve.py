@@ -74,7 +74,8 @@ def solve(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the placement here, for `offbench evaluate`; -: stdout."),
     ] = None,
     log_dir: LogDirOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
@@ -86,8 +87,11 @@ def solve(
     the incumbent is printed and written all the same. Where none found is feasible, that is the one that breaks
     constraints least, and the exit code is 1.
     """
-    from offbench.cli.shared.files import check_writable
+    from offbench.cli.shared.files import check_folder, check_stdout_once, check_writable
+    from offbench.cli.shared.given import check_stdin_once
 
+    check_stdin_once(instance, placement)
+    check_stdout_once(output, json)
     if solver is None and policy is None and placement is not None:
         raise OffbenchError("--placement: which solver of P2? `offbench solvers` lists them: name one as --solver")
     _check_two_step(two_step, secondary, placement, policy)
@@ -96,6 +100,8 @@ def solve(
     parameters = parse_settings(settings)
     if output is not None:
         check_writable(output)
+    if log_dir is not None:
+        check_folder(log_dir)
     request: dict[str, Any] = {
         "parameters": parameters,
         "seed": seed,
@@ -116,7 +122,7 @@ def solve(
             if output is not None:
                 _write(solution, output, quiet)
         finally:
-            _print(solution, json, quiet)
+            _print(solution, json, quiet, output)
     if solution.stopped == "interrupted":
         raise typer.Exit(ending.exit_code)
     if not solution.feasible:
@@ -154,18 +160,20 @@ def _run(
     quiet: bool,
 ) -> "Solution":
     from offbench.cli.shared.console import load_evaluator, prints_apart
-    from offbench.evaluation.given import instance_of
-    from offbench.model.placement import load_placement
+    from offbench.cli.shared.given import instance_from, placement_from
+    from offbench.runs.suggested import better_with
     from offbench.search.registry import locate
 
     for name in (solver, request.get("secondary"), request.get("p2")):
         if name is not None:
             locate(name)
-    facts = instance_of(*instance)
+    facts = instance_from(*instance)
     if solver is None and request.get("policy") is None:
         solver = _pick(facts, request, quiet)
-    given = load_placement(placement, facts) if placement is not None else None
-    load_evaluator()
+    elif not quiet and solver is not None and (better := better_with(solver, request["parameters"])):
+        say(better)
+    given = placement_from(placement, facts) if placement is not None else None
+    load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.cli.shared.tensorboard import logging
@@ -177,7 +185,7 @@ def _run(
     solution = None
     title = solver or str(request["policy"])
     try:
-        with prints_apart(), logging(log_dir) as listener, bar(title, quiet) as progress:
+        with prints_apart(), logging(log_dir) as listener, bar(title, quiet, facts.name) as progress:
 
             def watch(search: Search) -> None:
                 if listener is not None:
@@ -214,14 +222,21 @@ def _write(solution: "Solution", output: Path, quiet: bool) -> None:
         say(f"{output}: not written, there is no placement")
 
 
-def _print(solution: "Solution", json: bool, quiet: bool) -> None:
+def _print(solution: "Solution", json: bool, quiet: bool, output: Path | None) -> None:
     from offbench.cli.shared.console import show, show_json
+    from offbench.cli.shared.given import is_dash
     from offbench.runs.summary import in_a_line, summary
 
     if json:
         show_json(solution.to_dict())
     if solution.placement is None:
         say(str(summary(solution)))
+    elif is_dash(output):  # stdout is the placement alone
+        if not solution.feasible:
+            say(in_a_line(solution))
+        elif not quiet:
+            what = f"{solution.solver} on {solution.instance.name} ({solution.problem})"
+            say(f"{what}: {solution.status}: Q {solution.objective:.6g}")
     elif not json and not quiet:
         show(summary(solution))
     elif not solution.feasible:

@@ -53,11 +53,15 @@ def train(
     ends exactly where it would have ended.
     """
     from offbench.cli.shared.console import load_evaluator, prints_apart
-    from offbench.evaluation.given import instance_of
+    from offbench.cli.shared.files import check_folder
+    from offbench.cli.shared.given import check_stdin_once, instance_from
 
+    check_stdin_once(*instances)
     parameters = parse_settings(settings)
-    loaded = [instance_of(instance, objective, weights) for instance in instances]
-    load_evaluator()
+    for folder in filter(None, (output, log_dir)):
+        check_folder(folder)
+    loaded = [instance_from(instance, objective, weights) for instance in instances]
+    load_evaluator(quiet)
 
     from offbench.cli.shared.progress import bar
     from offbench.cli.shared.tensorboard import logging
@@ -91,7 +95,7 @@ def train(
 
 
 def _state(now: "Watched") -> tuple[float, str]:
-    from offbench.cli.shared.progress import learning_state
+    from offbench.cli.shared.state import learning_state
 
     best = [f"best Q {now.diary.latest['best Q']:.6g}"] if "best Q" in now.diary.latest else []
     steps = f"{now.training.steps:,}" + (f" of {now.steps:,}" if now.steps else "") + " steps"

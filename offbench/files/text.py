@@ -4,6 +4,7 @@ import codecs
 import os
 import re
 import stat
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,8 +13,8 @@ from offbench.errors import OffbenchError
 
 MOST_MB = 256
 """what a file that people write may have"""
-# A suite, whose reader is slow.
-_MOST_MB_OF_TOML = 1
+MOST_MB_OF_TOML = 1
+"""what a suite may have, whose reader is slow"""
 # Parts of one dotted key, for which it takes time and memory by their square; ours have two.
 _MOST_PARTS = 50
 _PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
@@ -32,19 +33,41 @@ def read_text(path: Path, most_mb: float = MOST_MB) -> str:
         If it can't be read, is larger than *most_mb*, a device, or isn't UTF-8.
     """
     try:
-        content = _content(path, int(most_mb * 1e6))
+        with path.open("rb") as file:
+            content = _content(file, int(most_mb * 1e6))
     except FileNotFoundError:
         raise OffbenchError(f"{path}: no such file") from None
     except OSError as error:
         raise OffbenchError(f"{path}: can't be read: {error.strerror}") from None
     except ValueError as error:  # a null byte in the name, which no system takes
         raise OffbenchError(f"{path}: can't be read: {error}") from None
+    return _text(content, str(path), most_mb)
+
+
+def read_stdin(name: str, most_mb: float = MOST_MB) -> str:
+    """Return the text that comes in on stdin, as `read_text` does; *name* is what errors call it.
+
+    Raises
+    ------
+    OffbenchError
+        As `read_text`, or if nothing comes.
+    """
+    try:
+        content = sys.stdin.buffer.read(int(most_mb * 1e6) + 1)
+    except OSError as error:
+        raise OffbenchError(f"{name}: can't be read: {error.strerror}") from None
+    if not content:
+        raise OffbenchError(f"{name}: is empty")
+    return _text(content if len(content) <= most_mb * 1e6 else None, name, most_mb)
+
+
+def _text(content: bytes | None, name: str, most_mb: float) -> str:
     if content is None:
-        raise OffbenchError(f"{path}: can't be read: it has more than {most_mb:g} MB")
+        raise OffbenchError(f"{name}: can't be read: it has more than {most_mb:g} MB")
     try:
         return text_of(content)
     except OffbenchError as error:
-        raise OffbenchError(f"{path}: {error}") from None
+        raise OffbenchError(f"{name}: {error}") from None
 
 
 def text_of(content: bytes) -> str:
@@ -63,16 +86,15 @@ def text_of(content: bytes) -> str:
         raise OffbenchError("can't be read: not UTF-8 text") from None
 
 
-def _content(path: Path, most: int) -> bytes | None:
+def _content(file: BinaryIO, most: int) -> bytes | None:
     """Return what is in a file or comes through a pipe; None if it is more than *most* bytes."""
-    with path.open("rb") as file:
-        facts = os.fstat(file.fileno())
-        if stat.S_ISCHR(facts.st_mode) or stat.S_ISBLK(facts.st_mode):  # some never end
-            raise OSError(None, "it is a device")
-        if facts.st_size > most:
-            return None
-        content = file.read(most + 1)
-        return content if len(content) <= most else None
+    facts = os.fstat(file.fileno())
+    if stat.S_ISCHR(facts.st_mode) or stat.S_ISBLK(facts.st_mode):  # some never end
+        raise OSError(None, "it is a device")
+    if facts.st_size > most:
+        return None
+    content = file.read(most + 1)
+    return content if len(content) <= most else None
 
 
 def open_own(folder: Path, name: str, most_mb: float) -> BinaryIO:
@@ -105,12 +127,16 @@ def read_toml(path: Path) -> dict[str, Any]:
     OffbenchError
         If it can't be read, or isn't TOML.
     """
-    text = read_text(path, _MOST_MB_OF_TOML)
+    return parse_toml(read_text(path, MOST_MB_OF_TOML), str(path))
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Parse TOML that came from *source*; raises as `read_toml` does."""
     if _LONG_KEY.search(text):
-        raise OffbenchError(f"{path}: a key has more than {_MOST_PARTS} parts")
+        raise OffbenchError(f"{source}: a key has more than {_MOST_PARTS} parts")
     try:
         return tomllib.loads(text)
     except ValueError as error:  # a `TOMLDecodeError`, or an integer with more digits than Python converts
-        raise OffbenchError(f"{path}: not valid TOML: {error}") from None
+        raise OffbenchError(f"{source}: not valid TOML: {error}") from None
     except RecursionError:
-        raise OffbenchError(f"{path}: not valid TOML: nested too deeply") from None
+        raise OffbenchError(f"{source}: not valid TOML: nested too deeply") from None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from offbench.errors import OffbenchError, nearest
+from offbench.errors import OffbenchError, nearest, one_of
 from offbench.model.composition import PAPER_WEIGHTS
 from offbench.model.instance import Coordination, Instance, Weights, load
 
@@ -124,9 +124,7 @@ def parse_weights(text: str) -> dict[str, float]:
 def _weights_of(objective: str) -> dict[str, float]:
     if not isinstance(objective, str) or objective not in get_args(Objective):
         known: list[str] = list(MEANINGS)
-        raise OffbenchError(
-            f"objective: must be one of {', '.join(known)}, not '{objective}'{nearest(str(objective), known)}"
-        )
+        raise one_of("objective", str(objective), known)
     if objective in ("paper", "benefits"):
         return PAPER_WEIGHTS.model_dump()
     if objective == "score":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from offbench.bench.plan import Plan, plan, together
 from offbench.bench.suite import Entrant, Suite
-from offbench.errors import OffbenchError
+from offbench.errors import one_of
 from offbench.learning import paper_agent
 from offbench.paper.settings import ALL, ENVIRONMENTS, RATIOS, READINGS, Setting
 
@@ -190,5 +190,5 @@ def chosen(figure: str) -> list[str]:
     if figure == "all":
         return list(FIGURES)
     if figure not in FIGURES:
-        raise OffbenchError(f"figure: must be one of {', '.join(FIGURES)} or all, not '{figure}'")
+        raise one_of("figure", figure, [*FIGURES, "all"])
     return [figure]

@@ -16,6 +16,10 @@ _LARGE = 5000
 _STRETCH = 25
 
 
+# What a solver is much better with than with its defaults, which stay, so that its results keep their meaning.
+_BETTER = {"genetic": ("local_search", "true", "which makes it memetic, it misses less than a tenth")}
+
+
 class Suggestion(NamedTuple):
     """A solver with its parameters, and why it is taken."""
 
@@ -38,3 +42,9 @@ def suggested(instance: Instance) -> Suggestion:
     return Suggestion(
         "genetic", {"local_search": True}, "it misses least of what is known, on graphs and several tasks"
     )
+
+
+def better_with(solver: str, parameters: dict[str, Any]) -> str:
+    """Return what a solver by its defaults is much better with, in words; empty where there is nothing to say."""
+    name, value, why = _BETTER.get(solver, ("", "", ""))
+    return f"'{solver}': with --set {name}={value}, {why}" if name and name not in parameters else ""

@@ -37,7 +37,7 @@ class Slow(Solver):
 def test_suite_goes_on_where_it_was_ended(ending: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "killed.toml").write_text(SUITE, encoding="utf-8")
     (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
-    command = [sys.executable, "-m", "offbench", "bench", "killed.toml", "--json"]
+    command = [sys.executable, "-m", "offbench", "bench", "killed.toml", "--jobs", "1", "--json"]
     first = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored

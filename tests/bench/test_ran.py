@@ -158,8 +158,9 @@ def test_solver_that_is_edited_during_a_suite(tmp_path: Path) -> None:
 
     def bench() -> tuple[int, dict[str, Any], str]:
         done = subprocess.run(
-            [sys.executable, "-m", "offbench", "bench", "edited.toml", "--json"], cwd=tmp_path, capture_output=True,
-            text=True, timeout=240, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            [sys.executable, "-m", "offbench", "bench", "edited.toml", "--jobs", "1", "--json"], cwd=tmp_path,
+            capture_output=True, text=True, timeout=240, check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
         return done.returncode, json.loads(done.stdout), done.stderr
 

@@ -1,5 +1,6 @@
 """What suite files say, and what a plan makes of them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,21 @@ def test_hard_limit_is_twice_the_limit_or_five_seconds_more() -> None:
     from bench.stand_ins import job
 
     assert [job(time_limit_s=limit).hard_limit_s for limit in (0.5, 3.0, 60.0)] == [1.0, 6.0, 65.0]
+
+
+def test_composed_instances_of_the_guide_are_what_it_says(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/benchmark.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "rush-hour.toml").write_text(text, encoding="utf-8")
+    suite = read_suite(tmp_path / "rush-hour.toml")
+    resnet, rush, score = instances_of(suite, tmp_path)
+    assert (resnet.name, rush.name, score.name) == ("resnet", "rush", "rush-score")
+    assert len(rush.tasks) == 20 and rush.tasks[-1].arrival_s > 0
+    assert [len(rush.servers_of(kind)) for kind in ("client", "edge", "cloud")] == [1, 3, 2]
+    layers = [len(load(name).tasks[0].layers) for name in ("alexnet", "resnet")]
+    assert [len(task.layers) for task in rush.tasks] == layers * 10
+    assert rush.weights == load("resnet").weights and score.tasks == rush.tasks
+    assert (score.weights.score, score.coordination.indicators) == (1, "benefits")
+    (alone,) = instances_of(restricted(suite, ["rush"]), tmp_path)
+    assert alone == rush
+    assert len(plan(suite, tmp_path).jobs) == 3 * 2 * 3

@@ -38,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_suite_from_start_to_table(run: Run) -> None:
-    forecast = json.loads(run("bench", "small.toml", "--dry-run", "--json").stdout)
+    forecast = json.loads(run("bench", "small.toml", "--dry-run", "--jobs", 1, "--json").stdout)
     assert (forecast["runs"], forecast["to_run"]) == (4, 4)
     assert forecast["at_most_s"] >= 80
     assert not Path("results").exists()
@@ -244,3 +244,13 @@ def test_folder_that_git_keeps_is_written_to_only_where_it_is_named(run: Run) ->
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "results/small: git keeps 1 files of this folder" in refused.stderr
     assert run("bench", "small.toml", "--seeds", "3", "--output", "results/small").exit_code == 0
+
+
+def test_as_many_runs_at_once_as_cores_that_may_be_used(run: Run) -> None:
+    """In suites and in the paper's experiments alike."""
+    from joblib import cpu_count
+
+    cores = cpu_count(only_physical_cores=True)
+    for line in (("bench", "small.toml"), ("reproduce", "fig12", "--quick")):
+        assert json.loads(run(*line, "--dry-run", "--json").stdout)["jobs"] == cores
+        assert json.loads(run(*line, "--dry-run", "--json", "--jobs", 5).stdout)["jobs"] == 5

@@ -198,7 +198,7 @@ def test_errors_and_warnings_are_one_line_each(homes: tuple[Home, Home], capsys:
 def test_a_progress_bar_obeys_nothing() -> None:
     from rich.console import Console
 
-    from offbench.cli.shared.progress import LiveBar
+    from offbench.cli.shared.live_bar import LiveBar
 
     name = f"[red]{PLACE}\nforged :smile:"
     console = Console(file=io.StringIO(), width=500, color_system=None, markup=False, emoji=False, highlight=False)

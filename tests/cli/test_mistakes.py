@@ -120,10 +120,36 @@ def test_command_that_cannot_work(arguments: tuple[str, ...], fragments: list[st
 
 
 @pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("solve --tme-limit 5 alexnet", "no such option '--tme-limit' (did you mean '--time-limit'?)"),
+        ("reproduce fig9 --job 2", "no such option '--job' (did you mean '--jobs'?)"),
+        ("slove alexnet", "no such command 'slove' (did you mean 'solve'?)"),
+        ("instance shw alexnet", "no such command 'shw' (did you mean 'show'?)"),
+        ("references updat", "no such command 'updat' (did you mean 'update'?)"),
+        ("solve alexnett", "(did you mean 'alexnet'?)"),
+        ("solve --solver gredy alexnet", "unknown solver 'gredy' (did you mean 'greedy'?)"),
+        ("solve --solver ddpqn --set lrr=0.1 alexnet", "no parameter 'lrr' (did you mean 'lr'?)"),
+        ("solve --objective latancy alexnet", "not 'latancy' (did you mean 'latency'?)"),
+        ("bound --weights delai=1 alexnet", "'delai' is none"),
+        ("bench smok", "(did you mean 'smoke'?)"),
+        ("bench smoke --backend daks", "not 'daks' (did you mean 'dask'?)"),
+        ("table results --format latx", "not 'latx' (did you mean 'latex'?)"),
+        ("reproduce fig33", "not 'fig33' (did you mean 'fig3'?)"),
+        ("references show alexnt", "(did you mean 'alexnet'?)"),
+        ("instance make alexnet --clients shard", "not 'shard' (did you mean 'shared'?)"),
+    ],
+    ids=lambda value: value.partition("(")[0],
+)
+def test_misspelt_word_is_told_with_the_nearest(line: str, told: str) -> None:
+    assert told in fail(*line.split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nope"], "No such command 'nope'"),
-        (["solve", "--nope", "alexnet"], "No such option: --nope"),
+        (["nope"], "no such command 'nope'; 'offbench --help' tells what there is"),
+        (["solve", "--nope", "alexnet"], "no such option '--nope'; 'offbench solve --help' tells what there is"),
         (["solve", "--solver", "greedy", "alexnet", "further"], "unexpected extra argument"),
         (["solve"], "Missing argument 'INSTANCE'"),
     ],

@@ -122,7 +122,7 @@ def test_limit_on_the_size_of_files(tmp_path: Path) -> None:
         (("solve", "--solver", "greedy", "--output", "loop", "alexnet"), ("loop: ", "it is a link to loop")),
         (("solve", "--solver", "greedy", "--output", LONG, "alexnet"), (LONG, "File name too long")),
         (("solve", "--solver", "greedy", "--output", "results", "alexnet"), ("results: ", "it is a folder")),
-        (("instance", "make", "alexnet", "--output", "none/i.json"), ("there is no folder 'none'",)),
+        (("instance", "make", "alexnet", "--output", "mini.toml/i.json"), ("mini.toml is no folder",)),
         (("report", "results/mini", "--figures", "mini.toml"), ("mini.toml: can't be written: ", "is no folder")),
         (("bench", LONG), ("File name too long",)),
         (("status", LONG), ("File name too long",)),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from offbench.cli.shared.interrupt import exit_code_of, one_interrupt
+
 OFFBENCH = [sys.executable, "-m", "offbench"]
 
 
@@ -109,7 +111,38 @@ def test_interrupted_bound_prints_what_was_found(number: signal.Signals, code: i
     if out:  # past its start by then
         assert "interrupted" in {row["ended"] for row in json.loads(out)["relaxations"]}
     else:
-        assert err == "offbench: interrupted\n"
+        assert err.endswith("offbench: interrupted\n")
+
+
+@SIGNALS
+def test_interrupted_reproduction_keeps_its_runs(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    process = begin("reproduce", "fig12", "--quick", "--jobs", "1", "--output", "paper", "--json", cwd=tmp_path)
+    for _ in range(2400):
+        if list(tmp_path.glob("paper/runs/*.json")):
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (code, False)
+    told = json.loads(out)
+    assert told["interrupted"] and told["done"] == len(list(tmp_path.glob("paper/runs/*.json"))) >= 1
+    assert err.endswith("offbench: interrupted; the same command goes on from here\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_before_there_is_anything_to_stop(number: signal.Signals) -> None:
+    """It ends the command, and the exit code tells which it was."""
+
+    def nothing_yet() -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as raised, one_interrupt(nothing_yet):
+            signal.raise_signal(number)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert exit_code_of(raised.value) == 128 + number
 
 
 def test_hangup_that_is_ignored_stays_so(tmp_path: Path) -> None:

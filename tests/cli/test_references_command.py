@@ -174,7 +174,7 @@ def test_interrupted_update_keeps_what_was_found(run: Run) -> None:
         (("update", "--solver", "greedy", "--set", "a=1"), "no parameter 'a'"),
         (("update", "--time-limit", "0"), "time limit"),
         (("update", "--seed", "-1"), "seed"),
-        (("update", "--output", "none/r.json"), "there is no folder 'none'"),
+        (("update", "--output", "shipped.json/r.json"), "shipped.json is no folder"),
     ],
 )
 def test_mistake_is_told_in_one_line(arguments: tuple[str, ...], fragment: str, run: Run) -> None:

@@ -134,7 +134,7 @@ def test_without_tensorboard_it_says_what_to_install(tmp_path: Path, monkeypatch
 
 
 def test_bar_shows_what_is_learnt() -> None:
-    from offbench.cli.shared.progress import learning_state
+    from offbench.cli.shared.state import learning_state
     from offbench.search.metrics import Diary
 
     diary = Diary()

@@ -54,7 +54,8 @@ def test_figure_from_dry_run_to_page(run: Run, tmp_path: Path) -> None:
     # Three environments, two readings of H; two seeds of ddpqn, and annealing and chain-exact beside it.
     assert (forecast["runs"], forecast["to_run"]) == (24, 24)
     assert not folder.exists()
-    longer = json.loads(run("fig12", "--quick", "--dry-run", "--seconds", 60, "--json").stdout)
+    longer = json.loads(run("fig12", "--quick", "--dry-run", "--time-limit", 60, "--json").stdout)
+    assert longer == json.loads(run("fig12", "--quick", "--dry-run", "--seconds", 60, "--json").stdout)  # its old name
     assert longer["at_most_s"] - forecast["at_most_s"] == 24 * 30 / forecast["jobs"]
 
     made = run("fig12", "--quick", "--jobs", 1, "--report", "--json")
@@ -199,12 +200,12 @@ def test_folder_of_a_suite_is_not_the_reproductions(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
-        (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12 or all, not 'fig2'"]),
+        (("fig2",), ["figure: must be one of fig8, fig9, fig10, fig12, all, not 'fig2' (did you mean 'fig12'?)"]),
         ((), ["name one of fig8", "--report"]),
         (("--report",), ["results/paper-full: has no runs", "offbench reproduce all"]),
         (("fig9", "--seeds", "0"), ["--seeds: must be at least 1"]),
-        (("fig9", "--seconds", "0"), ["--seconds: must be above 0"]),
-        (("fig9", "--seconds", "nan"), ["--seconds: must be above 0"]),
+        (("fig9", "--time-limit", "0"), ["--time-limit: must be above 0"]),
+        (("fig9", "--time-limit", "nan"), ["--time-limit: must be above 0"]),
         (("fig9", "--jobs", "0"), ["--jobs: must be at least 1"]),
         (("fig9", "--rerun", "all"), ["--rerun: must be 'failed'"]),
         (("--report", "--dry-run"), ["--dry-run: of which figure"]),

@@ -1,5 +1,7 @@
 """The solver that is taken where none is named."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -47,3 +49,15 @@ def test_it_is_run_and_told() -> None:
 def test_a_placement_for_p2_needs_a_solver(tmp_path: object) -> None:
     result = CliRunner().invoke(app, ["solve", "tiny-graphs", "--placement", "p.json"])
     assert result.exit_code == 2
+
+
+def test_genetic_says_that_it_is_better_as_a_memetic_one() -> None:
+    line = ["solve", "tiny-graphs", "--solver", "genetic", "--max-evaluations", "50"]
+    first = CliRunner().invoke(app, line).stderr.splitlines()[0]
+    assert first.startswith("offbench: 'genetic': with --set local_search=true, which makes it memetic, it misses")
+    for chosen in ("true", "false"):
+        assert CliRunner().invoke(app, [*line, "--set", f"local_search={chosen}"]).stderr == ""
+    assert CliRunner().invoke(app, [*line, "--quiet"]).stderr == ""
+    assert CliRunner().invoke(app, [*line[:3], "greedy"]).stderr == ""
+    listed = json.loads(CliRunner().invoke(app, ["solvers", "--json"]).stdout)
+    assert "memetic" in next(entry["description"] for entry in listed if entry["name"] == "genetic")

@@ -75,7 +75,7 @@ def test_results_that_are_told_are_there() -> None:
 
 def test_solvers_at_equal_time_are_run_and_told() -> None:
     done = run(
-        "experiments.metaheuristics", "--seconds", "20", "--seeds", "2", "--no-missed",
+        "experiments.metaheuristics", "--time-limit", "20", "--seeds", "2", "--no-missed",
         "--solver", "fcfs", "--solver", "greedy", "--instance", "tiny-chains",
     )  # fmt: skip
     refused, greedy = done.stdout.splitlines()[-2:]

@@ -16,7 +16,9 @@ def check(
     The exit code is 2 if one is wrong.
     """
     from offbench.cli.shared.console import show_line
+    from offbench.cli.shared.given import check_stdin_once
 
+    check_stdin_once(*files)
     wrong = False
     for file in files:
         try:
@@ -31,11 +33,11 @@ def check(
 
 def _told(file: str) -> str:
     from offbench.cli.shared.console import plural
+    from offbench.cli.shared.given import instance_from
     from offbench.evaluation.infeasibility import why_infeasible
-    from offbench.model.instance import load
     from offbench.model.problem import P1
 
-    instance = load(file)
+    instance = instance_from(file)
     problem = P1(instance)  # links that carry nothing and scales that overflow show only here
     servers, tasks = plural(len(instance.servers), "server"), plural(len(instance.tasks), "task")
     clients = f" ({plural(len(instance.clients), 'client')})" if len(instance.clients) > 1 else ""

@@ -23,20 +23,17 @@ def edit(
 ) -> None:
     """Give an instance another objective, and leave its networks, servers and links as they are."""
     from offbench.cli.instance.coordination import with_coordination
-    from offbench.evaluation.given import instance_of
+    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import instance_from, is_dash
     from offbench.model.objectives import described
 
     if (objective, weights, indicators, root, name) == (None,) * 5:
         raise OffbenchError("instance edit: give --objective, --weights, --indicators, --root or --name")
-    made = with_coordination(instance_of(instance, objective, weights), indicators, root)
+    target = output or Path("-")
+    check_writable(target)
+    made = with_coordination(instance_from(instance, objective, weights), indicators, root)
     if name is not None:
         made = made.model_copy(update={"name": name})
-    text = made.to_text()
-    if output is None or str(output) == "-":
-        typer.echo(text.encode(), nl=False)
-        return
-
-    from offbench.cli.shared.files import write
-
-    write(output, text)
-    say(f"{output}: objective {described(made)}")
+    write(target, made.to_text())
+    if not is_dash(target):
+        say(f"{output}: objective {described(made)}")

@@ -7,7 +7,7 @@ import typer
 
 from offbench.cli.shared.arguments import ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import say
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.model.instance import Instance
@@ -46,21 +46,22 @@ def make(
     are shipped ones, else score.
     """
     if clients not in ("shared", "own"):
-        raise OffbenchError(f"--clients: must be shared or own, not '{clients}'")
+        raise one_of("--clients", clients, ["shared", "own"])
     _check_counts(dnns, tasks, edges, clouds)
     _check_arrivals(interval, poisson, seed)
-    to_stdout = output is None or str(output) == "-"
-    if output is not None and not to_stdout:
-        from offbench.cli.shared.files import check_writable
+    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import check_stdin_once, instance_from, is_dash
 
-        check_writable(output)
+    check_stdin_once(*dnns)
+    target = output or Path("-")
+    check_writable(target)
 
     from offbench.cli.instance.coordination import with_coordination
     from offbench.model.composition import arrivals
     from offbench.model.instance import load, shipped
     from offbench.model.objectives import described, with_objective
 
-    networks = [load(dnn) for dnn in dnns]
+    networks = [instance_from(dnn) for dnn in dnns]
     n = tasks if tasks is not None else len(networks)
     composed = _compose(
         name=name if name is not None else f"{'-'.join(dnn.name for dnn in networks)}-x{n}-e{edges}-c{clouds}",
@@ -78,15 +79,12 @@ def make(
     ):
         objective = "score"
     composed = with_coordination(with_objective(composed, objective, weights), indicators, root)
-    text = composed.to_text()
-    if output is None or to_stdout:
-        typer.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal's encoding
+    write(target, composed.to_text())
+    if is_dash(target):
         return
 
     from offbench.cli.shared.console import plural
-    from offbench.cli.shared.files import write
 
-    write(output, text)
     say(
         f"{output}: format {composed.format}, {plural(len(composed.clients), 'client')}, "
         f"objective {described(composed)}"

@@ -32,9 +32,9 @@ def show(
     Servers, links, weights, tasks, and what it costs to run everything in one place.
     """
     from offbench.cli.shared import console
-    from offbench.evaluation.given import instance_of
+    from offbench.cli.shared.given import instance_from
 
-    facts = instance_of(instance, objective, weights)
+    facts = instance_from(instance, objective, weights)
     console.load_evaluator()
 
     from offbench.cli.instance.facts import instance_facts

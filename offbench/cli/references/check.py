@@ -1,6 +1,7 @@
 """`offbench references check`: whether the references are what they say."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -9,7 +10,11 @@ from offbench.cli.shared.arguments import Json
 from offbench.cli.shared.errors import FAILED, say
 
 
-def check(file: File = None, json: Json = False) -> None:
+def check(
+    file: File = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
     """Evaluate each reference's placement again, and compare hashes, bounds and proofs.
 
     The exit code is 1 if one is wrong.
@@ -17,11 +22,13 @@ def check(file: File = None, json: Json = False) -> None:
     from offbench.cli.shared import console
 
     found = read(file)
-    console.load_evaluator()
+    console.load_evaluator(quiet)
 
+    from offbench.cli.shared.progress import waiting
     from offbench.evaluation.references import faults
 
-    wrong = list(faults(found))
+    with waiting("checking the references", quiet):
+        wrong = list(faults(found))
     if json:
         rows = {
             name: reference.to_dict() | {"faults": [fault for of, fault in wrong if of == name]}

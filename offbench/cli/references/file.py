@@ -23,8 +23,12 @@ NOTE = "certified: at most this share of the possible improvement over everythin
 
 def read(file: Path | None) -> "References":
     """Read a file of references, the shipped one without a path."""
-    from offbench.evaluation.references import read_references, shipped_path
+    from offbench.cli.shared.given import STDIN, is_dash, json_from
+    from offbench.evaluation.references import References, read_references, shipped_path
+    from offbench.files.json import check
 
+    if is_dash(file):
+        return check(References, json_from("-"), STDIN)
     return read_references(file or shipped_path())
 
 

@@ -50,6 +50,7 @@ def update(
     """
     from offbench.cli.shared.console import load_evaluator, show_line
     from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import is_dash
     from offbench.cli.shared.interrupt import one_interrupt
     from offbench.evaluation.references import References, references, shipped_path
     from offbench.model.instance import shipped
@@ -63,13 +64,14 @@ def update(
         raise OffbenchError("--placement: needs one INSTANCE, --by TEXT and no --solver")
     target = output or shipped_path()
     check_writable(target)
-    load_evaluator()
+    is_file = not is_dash(target) and target.exists()
+    load_evaluator(quiet)
 
     from offbench.runs.update_references import changes, merge_all
     from offbench.search.budget import BoundError
 
     effort = _effort(solvers, settings, time_limit, seed)
-    begun = read(target) if target.exists() else references()
+    begun = read(target) if is_file else references()
     better: dict[str, Reference] = {}
     failures: list[str] = []
     interrupted = False
@@ -82,17 +84,18 @@ def update(
                 failures += improved.failures
                 for refusal in improved.refusals if not quiet else ():
                     say(refusal)
-                show_line(f"{name}: {', '.join(changes(before, improved.reference)) or 'no change'}")
+                told = ", ".join(changes(before, improved.reference)) or "no change"
+                show_line(f"{name}: {told}", to_stderr=is_dash(target))
                 interrupted = improved.interrupted
                 if interrupted:
                     break
         # Read once more, for somebody else may have improved the file meanwhile.
-        now = read(target) if target.exists() else References(instances=begun.instances)
+        now = read(target) if is_file else References(instances=begun.instances)
         merged = merge_all(now, better)
     except BoundError as error:
         say(f"references: {error}; nothing is written")
         raise typer.Exit(FAILED) from None
-    if merged != now or not target.exists():
+    if merged != now or not is_file:
         try:
             write(target, merged.to_text(), quiet)
         except OffbenchError:  # hours of work, perhaps
@@ -128,15 +131,15 @@ def _improved(
     quiet: bool,
 ) -> "Improved":
     from offbench.cli.shared.console import prints_apart
+    from offbench.cli.shared.given import placement_from
     from offbench.cli.shared.progress import bar
-    from offbench.model.placement import load_placement
     from offbench.runs.update_references import Improved, begin, improve, origin, with_placement
 
     reference = begin(instance, before)
     if placement is not None and by is not None:
-        given = load_placement(placement, instance)
+        given = placement_from(placement, instance)
         return Improved(with_placement(reference, instance, given, origin(by, "elsewhere")))
-    with prints_apart(), bar(instance.name, quiet) as progress:
+    with prints_apart(), bar(instance.name, quiet, instance.name) as progress:
         if progress is None:
             return improve(instance, reference, effort)
         return improve(instance, reference, effort, progress.begin, progress.watch)

@@ -12,7 +12,7 @@ from offbench.errors import OffbenchError
 
 def export(
     results: Folder,
-    output: Annotated[Path, typer.Option(metavar="FILE", help="A .parquet or .csv file.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="A .parquet or .csv file; - for CSV on stdout.")],
 ) -> None:
     """Write one tidy table, a line for each run.
 
@@ -22,8 +22,9 @@ def export(
     from offbench.bench.frame import results as read
     from offbench.bench.store import Store
     from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import is_dash
 
-    if output.suffix not in (".parquet", ".csv"):
+    if not is_dash(output) and output.suffix not in (".parquet", ".csv"):
         raise OffbenchError(f"--output: must end in .parquet or .csv, not '{output.name}'")
     check_writable(output)
     found = read(Store.of_results(results))

@@ -8,7 +8,7 @@ import typer
 from offbench.cli.results.folder import Exclude, Folder, Target, analysed
 from offbench.cli.shared.arguments import Json
 from offbench.cli.shared.errors import say
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.bench.tables import Analysis, TitledTable
@@ -38,12 +38,13 @@ def table(
     """
     from offbench.bench import formats
     from offbench.cli.shared.console import columns, show, show_json
-    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.files import check_stdout_once, check_writable, write
 
     if form not in formats.FORMATS:
-        raise OffbenchError(f"--format: must be one of {', '.join(formats.FORMATS)}, not '{form}'")
+        raise one_of("--format", form, list(formats.FORMATS))
     if output is not None and form == "terminal":
         raise OffbenchError("--output: needs --format markdown, latex or csv")
+    check_stdout_once(output, json)
     if output is not None:
         check_writable(output)
     if spread < 1:
@@ -70,7 +71,7 @@ def _chosen(found: "Analysis", only: list[str] | None, single: bool) -> "list[Ti
     blocks = {block.name: block for block in found.blocks}
     for name in only or ():
         if name not in blocks:
-            raise OffbenchError(f"--only: must be one of {', '.join(blocks)}, not '{name}'")
+            raise one_of("--only", name, list(blocks))
     names = only or (["gaps"] if single else list(blocks))
     if single and len(names) > 1:
         raise OffbenchError("--format csv: is one table; name one with --only")

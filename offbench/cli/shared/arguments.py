@@ -8,7 +8,8 @@ import typer
 from offbench.errors import OffbenchError
 
 InstanceArgument = Annotated[
-    str, typer.Argument(metavar="INSTANCE", help="An instance file, or the name of a shipped one, such as alexnet.")
+    str,
+    typer.Argument(metavar="INSTANCE", help="An instance file, - for stdin, or the name of a shipped one: alexnet."),
 ]
 ObjectiveOption = Annotated[
     str | None,
@@ -31,9 +32,33 @@ SettingsOption = Annotated[
     typer.Option("--set", metavar="PARAMETER=VALUE", help="A parameter of the solver; repeatable."),
 ]
 SeedOption = Annotated[int, typer.Option(metavar="N", help="Seed of the solver's random numbers.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Runs at once; by default one for each core here, as many as fit on a cluster.",
+    ),
+]
 LogDirOption = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write what a learning solver tells of itself here, for TensorBoard.")
 ]
+
+
+def jobs_here(jobs: int | None) -> int:
+    """Return how many runs are made at once here: as many as are wanted, or as there are cores that may be used.
+
+    Raises
+    ------
+    OffbenchError
+        If it is no number of runs.
+    """
+    if jobs is not None and jobs < 1:
+        raise OffbenchError(f"--jobs: must be at least 1, not {jobs}")
+    if jobs is not None:
+        return jobs
+    from joblib import cpu_count
+
+    return int(cpu_count(only_physical_cores=True))
 
 
 def parse_settings(settings: list[str] | None) -> dict[str, str]:

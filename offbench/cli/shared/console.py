@@ -63,22 +63,6 @@ def show_json(value: Any) -> None:
 
 
 @contextmanager
-def watched_stderr() -> Iterator["Console | None"]:
-    """Lend a console where somebody watches stderr; its cursor comes back whenever Ctrl-C falls."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-
-    from rich.console import Console
-
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    try:
-        yield console
-    finally:
-        console.show_cursor()
-
-
-@contextmanager
 def prints_apart() -> Iterator[None]:
     """Send to stderr what the body prints, compiled libraries too: a solver's words must not land among the results."""
     from contextlib import redirect_stdout
@@ -99,12 +83,11 @@ def prints_apart() -> Iterator[None]:
             os.close(kept)
 
 
-def load_evaluator() -> None:
-    """Import the evaluator, which is compiled the first time, and say so where somebody watches."""
-    from contextlib import nullcontext
+def load_evaluator(quiet: bool = False) -> None:
+    """Import the evaluator, which is compiled the first time, and say so if that takes long."""
+    from offbench.cli.shared.progress import waiting
 
-    text = "loading the evaluator (compiling it, the first time only)"
-    with watched_stderr() as console, console.status(text) if console is not None else nullcontext():
+    with waiting("loading the evaluator (compiling it, the first time only)", quiet):
         from offbench.evaluation.evaluator import warm_up
 
         warm_up()

@@ -1,6 +1,7 @@
 """How a command ends when it can't go on: one line, and an exit code."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from offbench.errors import OffbenchError, OffbenchWarning
+from offbench.errors import OffbenchError, OffbenchWarning, nearest
 from offbench.files.plain import plain
 
 FAILED = 1
@@ -38,9 +39,7 @@ class OneLineErrors(TyperGroup):
             say(str(error))
             raise typer.Exit(MISTAKE) from None
         except UsageError as error:  # typer's own check of options, arguments and values
-            command = error.ctx.command_path if error.ctx is not None else "offbench"
-            hint = "" if isinstance(error, typer.BadParameter) else f"; '{command} --help' tells what there is"
-            say(" ".join(error.format_message().split()).rstrip(".") + hint)
+            say(_usage(error))
             raise typer.Exit(MISTAKE) from None
         except KeyboardInterrupt as interrupt:
             say("interrupted")
@@ -71,6 +70,21 @@ class OneLineErrors(TyperGroup):
             if not _tell_solvers(error):
                 raise
             raise typer.Exit(FAILED) from None
+
+
+def _usage(error: Any) -> str:
+    """Tell what is wrong with a command line, with the nearest option or command, or how to see them all."""
+    told, near = " ".join(error.format_message().split()).rstrip("."), ""
+    if error.ctx is not None:
+        command = error.ctx.command
+        if hasattr(error, "possibilities"):  # of an unknown option; ours are nearer than its own
+            known = [name for each in command.get_params(error.ctx) if not each.hidden for name in each.opts]
+            told, near = f"no such option '{error.option_name}'", nearest(error.option_name, known)
+        elif (found := re.match(r"No such command '(.*?)'\.", error.message)) and hasattr(command, "commands"):
+            told, near = f"no such command '{found[1]}'", nearest(found[1], list(command.commands))
+    if near or isinstance(error, typer.BadParameter):
+        return told + near
+    return f"{told}; '{error.ctx.command_path if error.ctx is not None else 'offbench'} --help' tells what there is"
 
 
 def _take_closed_streams() -> None:

@@ -3,9 +3,11 @@
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 
 from offbench.cli.shared.errors import say
+from offbench.cli.shared.given import is_dash
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole, writing
 
@@ -16,9 +18,9 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OffbenchError
-        If its folder doesn't exist or can't be written to, or it is itself a folder, or a link to what is no file.
+        If its folder can't be made or written to, or it is itself a folder, or a link to what is no file.
     """
-    if _descriptor(path) is not None:
+    if is_dash(path) or _descriptor(path) is not None:
         return
     if path.is_symlink() and not path.is_file() and not path.is_dir():
         isnt = "is no file" if path.exists() else "isn't there"
@@ -26,8 +28,8 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise OffbenchError(f"{path}: can't be written: it is a folder")
     if not path.parent.is_dir():
-        raise OffbenchError(f"{path}: can't be written: there is no folder '{path.parent}'")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        _check_can_be_made(path.parent, path)
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
         raise OffbenchError(f"{path}: can't be written: no permission")
 
 
@@ -39,18 +41,38 @@ def check_folder(folder: Path) -> None:
     OffbenchError
         If it is none, is a link to nowhere, or there is no permission.
     """
+    if is_dash(folder):
+        raise OffbenchError("-: stands for stdout, where a folder is wanted")
+    _check_can_be_made(folder, folder)
+
+
+def check_stdout_once(output: Path | None, json: bool) -> None:
+    """Refuse a file and JSON that are both to go to stdout.
+
+    Raises
+    ------
+    OffbenchError
+        If they are.
+    """
+    if json and is_dash(output):
+        raise OffbenchError("--json and --output -: both are for stdout; name a file for one of them")
+
+
+def _check_can_be_made(folder: Path, wanted: Path) -> None:
+    """Refuse a folder that can't be made or written to; errors name what is *wanted*."""
     at = folder
     while not at.exists():
         if at.is_symlink():
-            raise OffbenchError(f"{folder}: can't be written: {at} is a link to {at.readlink()}, which isn't there")
+            raise OffbenchError(f"{wanted}: can't be written: {at} is a link to {at.readlink()}, which isn't there")
         at = at.parent
     if not at.is_dir() or not os.access(at, os.W_OK):
-        raise OffbenchError(f"{folder}: can't be written: {at} is no folder, or there is no permission")
+        raise OffbenchError(f"{wanted}: can't be written: {at} is no folder, or there is no permission")
 
 
 def write(path: Path, content: str | bytes, quiet: bool = False) -> None:
     """Write *content* under a temporary name in the same folder, then rename; stderr says what happened.
 
+    A folder that isn't there is made. ``-`` is stdout, and nothing is said.
     A link is replaced, and what it leads to left alone. A pipe, a device and what is open as ``/dev/stdout`` or
     ``/dev/fd/3`` are written to as they are, for renaming would replace the thing itself.
 
@@ -59,10 +81,16 @@ def write(path: Path, content: str | bytes, quiet: bool = False) -> None:
     OffbenchError
         If it can't be written.
     """
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    if is_dash(path):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)  # UTF-8 as in a file, whatever the terminal's encoding
+        sys.stdout.buffer.flush()
+        return
     check_writable(path)  # again: much may have happened since
     existed = path.exists()
-    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         if (stream := _stream(path)) is not None:
             with os.fdopen(stream, "wb") as file:
                 file.write(data)

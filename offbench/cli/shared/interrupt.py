@@ -82,7 +82,10 @@ def one_interrupt(stop: Callable[[], None] | None = None) -> Iterator[Ending]:
         if asked or stop is None:
             raise Interrupted(number)
         asked = True
-        stop()
+        try:
+            stop()
+        except KeyboardInterrupt:  # there is nothing to stop yet
+            raise Interrupted(number) from None
 
     with watched(), _handled(handle):
         yield ending
