@@ -1,10 +1,10 @@
 """The rules that span the fields of an instance (MODEL.md sections 1 and 8); what breaks one is refused in one line."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from offbench.errors import nearest
-from offbench.model.facts import KINDS, Fact, Layer, Limits, Link, Server, Task, some
+from offbench.model.facts import KINDS, Fact, Input, Layer, Limits, Link, Server, Task, TaskInput, some
 from offbench.model.links import Links
 
 
@@ -38,7 +38,7 @@ def check_rules(
         for j, layer in enumerate(task.layers):
             place = f"tasks[{i}].layers[{j}]"
             _check_seconds(place, layer, own, kinds, remote)
-            _check_weights(place, layer, sizes)
+            check_weights(place, layer, sizes)
 
 
 def _of_format_2(
@@ -174,13 +174,40 @@ def _check_radio(place: str, a: Server, b: Server) -> None:
         raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
 
 
-def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], several: bool) -> None:
-    _refuse_twins(f"{place}.layers", [layer.name for layer in task.layers])
-    number = {layer.name: j for j, layer in enumerate(task.layers)}
-    for j, layer in enumerate(task.layers):
-        here = f"{place}.layers[{j}]"
-        if len(set(layer.sources)) < len(layer.sources):
-            twin = next(name for k, name in enumerate(layer.sources) if name in layer.sources[:k])
+class _Reads(Protocol):
+    """A layer, as far as what it reads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> tuple[Input, ...]: ...
+
+
+def check_inputs(place: str, layers: Sequence[_Reads], of: str) -> None:
+    """Check that layers have names of their own and read earlier ones.
+
+    Parameters
+    ----------
+    place
+        What errors call the layers, such as ``tasks[0].layers``.
+    layers
+        In topological order.
+    of
+        What they are the layers of, such as ``task 'alexnet'``.
+
+    Raises
+    ------
+    ValueError
+        If a rule is broken; the message names place and rule.
+    """
+    _refuse_twins(place, [layer.name for layer in layers])
+    number = {layer.name: j for j, layer in enumerate(layers)}
+    for j, layer in enumerate(layers):
+        here = f"{place}[{j}]"
+        sources = _sources(layer)
+        if len(set(sources)) < len(sources):
+            twin = next(name for k, name in enumerate(sources) if name in sources[:k])
             raise ValueError(f"{here}.inputs: '{twin}' is named twice")
         for k, each in enumerate(layer.inputs):
             source = each if isinstance(each, str) else getattr(each, "layer", None)
@@ -189,11 +216,21 @@ def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], se
             where = f"{here}.inputs[{k}]" + ("" if isinstance(each, str) else ".layer")
             if source not in number:
                 hint = nearest(source, list(number))
-                raise ValueError(f"{where}: '{source}' is no layer of task '{task.name}'{hint}")
+                raise ValueError(f"{where}: '{source}' is no layer of {of}{hint}")
             if number[source] >= j:
-                cycle = _cycle(task, number)
+                cycle = _cycle(layers, number)
                 reason = f"a cycle: {' -> '.join(cycle)}" if cycle else "layers must follow their inputs"
                 raise ValueError(f"{where}: '{source}' is no earlier layer than '{layer.name}': {reason}")
+
+
+def _sources(layer: _Reads) -> list[str]:
+    return [each if isinstance(each, str) else each.layer for each in layer.inputs if not isinstance(each, TaskInput)]
+
+
+def _check_layers(place: str, task: Task, own: str, kinds: Mapping[str, str], several: bool) -> None:
+    check_inputs(f"{place}.layers", task.layers, f"task '{task.name}'")
+    for j, layer in enumerate(task.layers):
+        here = f"{place}.layers[{j}]"
         if layer.allowed is not None:
             for k, server in enumerate(layer.allowed):
                 if server not in kinds:
@@ -223,7 +260,24 @@ def _check_seconds(place: str, layer: Layer, own: str, kinds: Mapping[str, str],
             raise ValueError(f"{place}.gcycles: this field is missing{also}")
 
 
-def _check_weights(place: str, layer: Layer, sizes: dict[str, tuple[float, str]]) -> None:
+class _Weighs(Protocol):
+    """A layer, as far as its weights."""
+
+    @property
+    def weights_mb(self) -> float: ...
+
+    @property
+    def weights_id(self) -> str | None: ...
+
+
+def check_weights(place: str, layer: _Weighs, sizes: dict[str, tuple[float, str]]) -> None:
+    """Check that layers which name the same weights say the same size; *sizes* keeps what was said, and where.
+
+    Raises
+    ------
+    ValueError
+        If they don't.
+    """
     if layer.weights_id is None:
         return
     size, first = sizes.setdefault(layer.weights_id, (layer.weights_mb, place))
@@ -234,10 +288,10 @@ def _check_weights(place: str, layer: Layer, sizes: dict[str, tuple[float, str]]
         )
 
 
-def _cycle(task: Task, number: dict[str, int]) -> list[str]:
+def _cycle(layers: Sequence[_Reads], number: dict[str, int]) -> list[str]:
     import networkx as nx
 
-    graph = nx.DiGraph((source, layer.name) for layer in task.layers for source in layer.sources if source in number)
+    graph = nx.DiGraph((source, layer.name) for layer in layers for source in _sources(layer) if source in number)
     try:
         edges = nx.find_cycle(graph)
     except nx.NetworkXNoCycle:

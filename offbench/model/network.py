@@ -1,0 +1,157 @@
+"""A neural network by itself, without servers (format ``offbench-network/1``): what it computes, reads, writes, holds.
+
+An importer makes one from a model file. With devices it becomes tasks of an instance, for how long a layer takes
+depends on where it runs.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from offbench.errors import OffbenchError
+from offbench.files.json import check, layout, read_json
+from offbench.model.facts import Count, Fact, Input, LayerOutput, Name, NonNegative, TaskInput, counted
+from offbench.model.rules import check_inputs, check_weights
+
+Operator = Literal[
+    "convolution", "depthwise-convolution", "matrix-product", "recurrent", "normalisation", "activation", "softmax",
+    "pooling", "elementwise", "embedding", "movement", "control", "other",
+]  # fmt: skip
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+"""classes of layers that take time for the same reasons; *movement* computes nothing: reshape, transpose, concat"""
+
+
+class NetworkLayer(Fact):
+    """One layer of a network."""
+
+    name: Name
+    operator: Operator
+    gflop: NonNegative | None = None
+    """10^9 floating-point operations, a multiplication and an addition are two; absent where no one can tell"""
+    read_mb: NonNegative
+    """data that it reads from memory, weights included, MB"""
+    written_mb: NonNegative
+    """data that it writes to memory, MB"""
+    launches: Count = 1
+    """how many kernels a runtime starts for it, each with an overhead"""
+    output_mb: NonNegative
+    """size of what it hands to each reader, MB"""
+    inputs: tuple[Input, ...]
+    """earlier layers whose output it reads, or parts of the network's input; none: the network's whole input"""
+    weights_mb: NonNegative = 0.0
+    """size of its weights, MB"""
+    weights_id: Name | None = None
+    """layers that name the same hold the same weights"""
+    seconds: dict[Name, NonNegative] | None = None
+    """execution time as measured, s, by device"""
+
+
+class Network(Fact):
+    """A network, its layers in topological order."""
+
+    format: Literal["offbench-network/1"] = "offbench-network/1"
+    name: Name
+    source: str = ""
+    """where the numbers come from"""
+    input_mb: NonNegative
+    """size of its input, MB"""
+    layers: Annotated[tuple[NetworkLayer, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        check_inputs("layers", self.layers, "this network")
+        sizes: dict[str, tuple[float, str]] = {}
+        for j, layer in enumerate(self.layers):
+            check_weights(f"layers[{j}]", layer, sizes)
+        return self
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [("name", self.name), ("layers", len(self.layers))]
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name!r}: {counted(len(self.layers), 'layer')}, {self.gflop:.3g} GFLOP>"
+
+    __str__ = __repr__
+
+    @property
+    def gflop(self) -> float:
+        """10^9 floating-point operations of one inference, as far as they are known."""
+        return sum(layer.gflop or 0.0 for layer in self.layers)
+
+    @property
+    def weights_mb(self) -> float:
+        """Size of all its weights, those that layers share once, MB."""
+        own = sum(layer.weights_mb for layer in self.layers if layer.weights_id is None)
+        shared = {layer.weights_id: layer.weights_mb for layer in self.layers if layer.weights_id is not None}
+        return own + sum(shared.values())
+
+    @property
+    def largest_cut_mb(self) -> float:
+        """The most that is sent where everything up to some layer runs in one place and the rest in another, MB."""
+        return max(self.cuts_mb())
+
+    def cuts_mb(self) -> list[float]:
+        """Return what is sent when the first ``j`` layers run in one place and the others in another, MB.
+
+        Returns
+        -------
+        list
+            From ``j = 0``, which sends the input, to one less than there are layers. What several layers read of one
+            output is sent once, the largest of the sizes that they read.
+        """
+        last: dict[str, int] = {}
+        most: dict[str, float] = {}
+        size = {layer.name: layer.output_mb for layer in self.layers}
+        read: dict[int, float] = {}
+        for j, layer in enumerate(self.layers):
+            for each in layer.inputs or (TaskInput(input_mb=self.input_mb),):
+                if isinstance(each, TaskInput):
+                    read[j] = read.get(j, 0.0) + each.input_mb
+                    continue
+                name = each if isinstance(each, str) else each.layer
+                mb = each.mb if isinstance(each, LayerOutput) else size[name]
+                last[name], most[name] = j, max(most.get(name, 0.0), mb)
+        number = {layer.name: j for j, layer in enumerate(self.layers)}
+        changes = [0.0] * (len(self.layers) + 1)
+        for name, mb in most.items():  # crosses the cuts behind it, up to its last reader
+            changes[number[name] + 1] += mb
+            changes[last[name] + 1] -= mb
+        for j, mb in read.items():  # the parts of the input are sent as long as their reader is to come
+            changes[0] += mb
+            changes[j + 1] -= mb
+        sums, found = 0.0, []
+        for change in changes[:-1]:
+            sums += change
+            found.append(max(0.0, sums))
+        return found
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the facts; without name and source, which change no number."""
+        facts = self.model_dump_json(exclude={"format", "name", "source"}, exclude_defaults=True)
+        return sha256(facts.encode()).hexdigest()
+
+    def to_text(self) -> str:
+        """Return the network as a file's text, a line for each layer."""
+        return layout(self.model_dump(mode="json", exclude_none=True)) + "\n"
+
+
+def load_network(path: str | Path) -> Network:
+    """Read a network from a file.
+
+    Raises
+    ------
+    OffbenchError
+        If there is no such file, or it breaks a rule of the format; the message names file, place and rule.
+    """
+    return parse_network(read_json(Path(path)), str(path))
+
+
+def parse_network(data: object, source: str = "network") -> Network:
+    """Check parsed JSON against the format; *source* is what errors call it."""
+    if isinstance(data, dict) and {"servers", "tasks"} & set(data):
+        raise OffbenchError(f"{source}: is an instance, where a network is asked for")
+    return check(Network, data, source)
