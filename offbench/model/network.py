@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from offbench.errors import OffbenchError
+from offbench.errors import OffbenchError, nearest
 from offbench.files.json import check, layout, read_json
-from offbench.model.facts import Count, Fact, Input, LayerOutput, Name, NonNegative, TaskInput, counted
+from offbench.model.facts import Fact, Input, LayerOutput, Name, NonNegative, TaskInput, counted
 from offbench.model.rules import check_inputs, check_weights
 
 Operator = Literal[
@@ -35,8 +35,8 @@ class NetworkLayer(Fact):
     """data that it reads from memory, weights included, MB"""
     written_mb: NonNegative
     """data that it writes to memory, MB"""
-    launches: Count = 1
-    """how many kernels a runtime starts for it, each with an overhead"""
+    launches: Annotated[int, Field(ge=0, strict=True)] = 1
+    """how many kernels a runtime starts for it, each with an overhead; none for what only reads its input otherwise"""
     output_mb: NonNegative
     """size of what it hands to each reader, MB"""
     inputs: tuple[Input, ...]
@@ -47,6 +47,13 @@ class NetworkLayer(Fact):
     """layers that name the same hold the same weights"""
     seconds: dict[Name, NonNegative] | None = None
     """execution time as measured, s, by device"""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The layers that it reads, by name."""
+        return tuple(
+            each if isinstance(each, str) else each.layer for each in self.inputs if not isinstance(each, TaskInput)
+        )
 
 
 class Network(Fact):
@@ -59,6 +66,8 @@ class Network(Fact):
     input_mb: NonNegative
     """size of its input, MB"""
     layers: Annotated[tuple[NetworkLayer, ...], Field(min_length=1)]
+    outputs: tuple[Name, ...] | None = None
+    """layers whose output is a result; those that nobody reads if absent"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -66,6 +75,10 @@ class Network(Fact):
         sizes: dict[str, tuple[float, str]] = {}
         for j, layer in enumerate(self.layers):
             check_weights(f"layers[{j}]", layer, sizes)
+        names = [layer.name for layer in self.layers]
+        for k, name in enumerate(self.outputs or ()):
+            if name not in names:
+                raise ValueError(f"outputs[{k}]: '{name}' is no layer of this network{nearest(name, names)}")
         return self
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
@@ -75,6 +88,14 @@ class Network(Fact):
         return f"<Network {self.name!r}: {counted(len(self.layers), 'layer')}, {self.gflop:.3g} GFLOP>"
 
     __str__ = __repr__
+
+    @property
+    def results(self) -> tuple[NetworkLayer, ...]:
+        """The layers whose output is a result."""
+        if self.outputs is not None:
+            return tuple(layer for layer in self.layers if layer.name in self.outputs)
+        read = {name for layer in self.layers for name in layer.sources}
+        return tuple(layer for layer in self.layers if layer.name not in read)
 
     @property
     def gflop(self) -> float:

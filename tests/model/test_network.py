@@ -62,7 +62,8 @@ def test_file_is_read_as_it_is_written(tmp_path: Any) -> None:
         (network(layer("a", "b"), layer("b")), ["layers[0].inputs[0]: 'b' is no earlier layer than 'a'"]),
         (network(layer("a", operator="convolutoin")), ["layers[0].operator", "'convolution'"]),
         (network(layer("a", gflop=-1.0)), ["layers[0].gflop"]),
-        (network(layer("a", launches=0)), ["layers[0].launches"]),
+        (network(layer("a", launches=-1)), ["layers[0].launches"]),
+        (network(layer("a"), outputs=["b"]), ["outputs[0]: 'b' is no layer of this network"]),
         (network(layer("a", seconds={"pi": -1.0})), ["layers[0].seconds"]),
         (
             network(layer("a", weights_mb=1.0, weights_id="w"), layer("b", "a", weights_mb=2.0, weights_id="w")),

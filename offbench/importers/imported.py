@@ -1,0 +1,50 @@
+"""What an importer brings: a network, and how much of the model it understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from offbench.model.network import Network
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a model an importer understood."""
+
+    nodes: int
+    """operators of the model"""
+    constant: int = 0
+    """of these, how many are worked out before any input is there"""
+    without_cost: Mapping[str, int] = field(default_factory=dict)
+    """operators that there is no cost model for, and how many of each"""
+    without_shape: tuple[str, ...] = ()
+    """layers of which some input or output has a size that can't be told"""
+    opaque: tuple[str, ...] = ()
+    """control flow that is taken as one layer"""
+    parameters: int = 0
+    """numbers that the model has learnt"""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing that wasn't understood."""
+        return not (self.without_cost or self.without_shape or self.opaque)
+
+    def told(self) -> list[str]:
+        """Return what wasn't understood, in sentences."""
+        said = []
+        if self.without_cost:
+            named = ", ".join(f"{name} ({count})" for name, count in sorted(self.without_cost.items()))
+            said.append(f"without a cost model, so that their time must be measured: {named}")
+        if self.without_shape:
+            named = ", ".join(self.without_shape[:5]) + (", ..." if len(self.without_shape) > 5 else "")
+            said.append(f"sizes of {len(self.without_shape)} layers can't be told and count as 0: {named}")
+        if self.opaque:
+            said.append(f"control flow is taken as one layer each: {', '.join(self.opaque)}")
+        return said
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network from a model file."""
+
+    network: Network
+    coverage: Coverage
