@@ -93,7 +93,9 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
 
 
 def options_of(command: Any) -> set[str]:
-    return {name for option in command.params for name in option.opts if name.startswith("-")} | {"--help"}
+    """Return the options of a command, without old names that still work and are told nowhere."""
+    shown = [option for option in command.params if not option.hidden]
+    return {name for option in shown for name in option.opts if name.startswith("-")} | {"--help"}
 
 
 def all_options() -> set[str]:
