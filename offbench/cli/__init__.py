@@ -14,6 +14,7 @@ from offbench.cli import (
     check,
     evaluate,
     instance,
+    network,
     pareto,
     references,
     report,
@@ -51,6 +52,7 @@ app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check.check)
 app.add_typer(instance.app, name="instance")
+app.add_typer(network.app, name="network")
 app.add_typer(references.app, name="references")
 app.command("schema")(schema.schema)
 

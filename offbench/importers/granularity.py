@@ -12,7 +12,7 @@ GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 
 # What runtimes compute in the kernel of the layer before: it changes each number by itself.
 _FUSED: frozenset[Operator] = frozenset(("normalisation", "activation", "elementwise"))
-_INTO: frozenset[Operator] = frozenset(("convolution", "depthwise-convolution", "matrix-product", "elementwise"))
+_INTO: frozenset[Operator] = _FUSED | {"convolution", "depthwise-convolution", "matrix-product"}
 # Of several layers in one, the class is that of the dearest kind.
 _RANK: tuple[Operator, ...] = (
     "control", "recurrent", "convolution", "depthwise-convolution", "matrix-product", "embedding", "softmax",
@@ -29,13 +29,13 @@ def told(network: Network, granularity: Granularity) -> Network:
         With a layer for each node.
     granularity
         ``node`` as it is; ``layer``: what a runtime fuses is one, such as a convolution with its normalisation and
-        activation, and what only reads its input otherwise belongs to it; ``block``: all between two layers that every
-        path goes through is one, such as a residual block.
+        activation, and what only reads its input otherwise belongs to it; ``block``: of these, all between two that
+        every path goes through are one, such as a residual block.
     """
     if granularity == "node":
         return network
-    groups = _fused(network) if granularity == "layer" else _blocks(network)
-    return _merged(network, groups)
+    fused = _merged(network, _fused(network))
+    return fused if granularity == "layer" else _merged(fused, _blocks(fused))
 
 
 def _readers(network: Network) -> dict[str, list[str]]:

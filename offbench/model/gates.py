@@ -5,7 +5,6 @@ from itertools import pairwise
 
 from offbench.model.problem import Problem
 
-
 INPUT = -1
 """the network's input among what a layer reads"""
 

@@ -23,7 +23,10 @@ from offbench.model.network import Network, NetworkLayer
 if TYPE_CHECKING:
     import onnx
 
-SUFFIXES = (".onnx",)
+
+def recognises(path: Path) -> bool:
+    """Tell a model file by its ending."""
+    return path.suffix.lower() == ".onnx"
 
 
 def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:
@@ -57,6 +60,7 @@ class _Reader:
         # Tensors that no input has a say in, and of these the ones that are learnt.
         self._constant = {one.name for one in self._graph.initializer}
         self._learnt = set(self._constant)
+        self._results = {one.name for one in self._graph.output}
         self._of: dict[str, str] = {}
         """the layer that makes each tensor"""
         self._names: Counter[str] = Counter()
@@ -64,13 +68,11 @@ class _Reader:
         self._without_shape: list[str] = []
         self._opaque: list[str] = []
         self._folded = 0
-        self._users: Counter[str] = Counter(
-            name for node in self._graph.node for name in set(node.input)
-        )
+        self._users: Counter[str] = Counter(name for node in self._graph.node for name in set(node.input))
 
     def imported(self) -> Imported:
         layers = []
-        for node in self._nodes():
+        for node in self._graph.node:  # the format wants them in topological order
             if self._is_constant(node):
                 self._folded += 1
                 self._constant.update(node.output)
@@ -94,10 +96,6 @@ class _Reader:
         )  # fmt: skip
         return Imported(network, coverage)
 
-    def _nodes(self) -> Sequence["onnx.NodeProto"]:
-        """Return the nodes, which the format wants in topological order."""
-        return self._graph.node
-
     def _is_constant(self, node: "onnx.NodeProto") -> bool:
         if node.op_type in ("Shape", "Size"):
             return all(self._tensors.get(name, UNKNOWN).shape is not None for name in node.input)
@@ -108,7 +106,10 @@ class _Reader:
         self._of.update(dict.fromkeys(filter(None, node.output), name))
         tensors = [self._tensors.get(one) if one else None for one in (*node.input, *node.output)]
         read, written = tensors[: len(node.input)], tensors[len(node.input) :]
-        if any(one is not None and one.shape is None for one in tensors) or self._lacks(node):
+        used = [
+            one for name, one in zip(node.output, written, strict=True) if self._users[name] or name in self._results
+        ]
+        if any(one is not None and one.shape is None for one in (*read, *used)) or self._lacks(node):
             self._without_shape.append(name)
         found = self._cost(node, read, written)
         free = only_reads(node.op_type)
@@ -133,13 +134,12 @@ class _Reader:
         )
 
     def _lacks(self, node: "onnx.NodeProto") -> bool:
-        return any(name and name not in self._tensors for name in (*node.input, *node.output))
+        used = [name for name in node.output if self._users[name] or name in self._results]
+        return any(name and name not in self._tensors for name in (*node.input, *used))
 
-    def _cost(
-        self, node: "onnx.NodeProto", read: Sequence[Tensor | None], written: Sequence[Tensor | None]
-    ) -> Cost:
-        shapes = [[None if one is None else one.shape for one in some] for some in (read, written)]
-        found = cost(Node(node.op_type, *shapes, attributes_of(node)))
+    def _cost(self, node: "onnx.NodeProto", read: Sequence[Tensor | None], written: Sequence[Tensor | None]) -> Cost:
+        shapes_in, shapes_out = ([None if one is None else one.shape for one in some] for some in (read, written))
+        found = cost(Node(node.op_type, shapes_in, shapes_out, attributes_of(node)))
         if found is None:
             self._without_cost[node.op_type] += 1
             return Cost("other", None)

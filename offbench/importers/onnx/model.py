@@ -110,9 +110,7 @@ def _fill_in(model: "onnx.ModelProto", shapes: Mapping[str, Shape], source: str)
             )
         for k, (size, wanted) in enumerate(zip(stated, given, strict=False)):
             if size is not None and size != wanted:
-                raise OffbenchError(
-                    f"{source}: --shape {one.name}: dimension {k} is {size} in the model, not {wanted}"
-                )
+                raise OffbenchError(f"{source}: --shape {one.name}: dimension {k} is {size} in the model, not {wanted}")
         if not stated:
             dims.extend(type(model.graph.input[0].type.tensor_type.shape.dim.add())() for _ in given)
         for dim, wanted in zip(dims, given, strict=True):

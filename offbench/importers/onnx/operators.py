@@ -154,7 +154,7 @@ _ALIKE: dict[str, tuple[Operator, float]] = {
     **{kind: ("activation", each) for kind, each in _ACTIVATIONS.items()},
     **{kind: ("elementwise", each) for kind, each in _ELEMENTWISE.items()},
     **{kind: ("normalisation", each) for kind, each in _NORMALISATIONS.items()},
-    **{kind: ("movement", 0) for kind in _MOVEMENTS},
+    **dict.fromkeys(_MOVEMENTS, ("movement", 0)),
     "Softmax": ("softmax", 7),
     "LogSoftmax": ("softmax", 8),
     "Hardmax": ("softmax", 1),

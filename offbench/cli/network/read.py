@@ -1,0 +1,79 @@
+"""`offbench network import`: a network from a model file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offbench.cli.shared.errors import say
+from offbench.errors import OffbenchError, one_of
+
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="INPUT=N,...", help="Of an input with free dimensions: images=1,3,640,640; repeatable."),
+]
+GranularityOption = Annotated[
+    str,
+    typer.Option(
+        metavar="node|layer|block",
+        help="How fine: each operator, what a runtime fuses, or all between two layers that every path goes through.",
+    ),
+]
+ImporterOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Which importer reads it, where the file doesn't tell.")
+]
+
+
+def read(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as detector.onnx.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the network; - for stdout.")
+    ] = None,
+    shape: Shapes = None,
+    granularity: GranularityOption = "layer",
+    importer: ImporterOption = None,
+    name: Annotated[str | None, typer.Option(help="The network's name; the file's by default.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No notes.")] = False,
+) -> None:
+    """Read a network from a model file, and say how much of it was understood.
+
+    Without --output it is only told what there is.
+    """
+    from offbench.cli.network.facts import said
+    from offbench.cli.shared.console import show_line
+    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import is_dash
+    from offbench.importers.granularity import GRANULARITIES
+    from offbench.importers.registry import import_network
+
+    if granularity not in GRANULARITIES:
+        raise one_of("--granularity", granularity, list(GRANULARITIES))
+    if output is not None:
+        check_writable(output)
+    shapes = dict(parse_shape(text) for text in shape or ())
+    fine = next(each for each in GRANULARITIES if each == granularity)
+    found = import_network(model, importer, shapes, fine, name)
+    if output is not None:
+        write(output, found.network.to_text(), quiet)
+    if quiet:
+        return
+    for line in said(found):
+        if is_dash(output):
+            say(line)
+        else:
+            show_line(line)
+
+
+def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Turn ``images=1,3,640,640`` into a name and a shape.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    name, equals, sizes = text.rpartition("=")
+    numbers = sizes.replace("x", ",").split(",")
+    if not equals or not name or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
+        raise OffbenchError(f"--shape {text}: must be INPUT=N,N,... with whole numbers above 0")
+    return name, tuple(int(number) for number in numbers)

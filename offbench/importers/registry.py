@@ -1,0 +1,81 @@
+"""How an importer is found: the modules of this folder, and entry points of installed packages, by what a file is."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from offbench.errors import OffbenchError, one_of
+from offbench.files.shipped import folders_of
+from offbench.importers.granularity import Granularity, told
+from offbench.importers.imported import Imported
+
+GROUP = "offbench.importers"
+Shape = tuple[int, ...]
+
+
+class Importer(Protocol):
+    """What a module must have to be an importer; it imports nothing heavy before `read` is called."""
+
+    __doc__: str | None
+
+    def recognises(self, path: Path) -> bool:
+        """Tell whether a file looks like one of its own."""
+
+    def read(self, path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:
+        """Return the network in a file."""
+
+
+@cache
+def importers() -> dict[str, Importer]:
+    """Return the importers by name; those that come with the package win over entry points."""
+    found: dict[str, Importer] = {}
+    for point in entry_points(group=GROUP):
+        found[point.name] = cast(Importer, point.load())
+    for folder in folders_of(GROUP):
+        for path in sorted(folder.iterdir()):
+            module = f"{GROUP}.{path.stem}"
+            if path.is_dir() and (path / "__init__.py").is_file():
+                found[path.stem] = cast(Importer, import_module(module))
+    return dict(sorted(found.items()))
+
+
+def import_network(
+    path: str | Path,
+    importer: str | None = None,
+    shapes: Mapping[str, Shape] | None = None,
+    granularity: Granularity = "layer",
+    name: str | None = None,
+) -> Imported:
+    """Return the network in a model file or a profile.
+
+    Parameters
+    ----------
+    path
+        The file.
+    importer
+        Which one reads it; told from the file if absent.
+    shapes
+        Of inputs that have free dimensions.
+    granularity
+        How fine (`granularity.told`).
+    name
+        Of the network; the file's if absent.
+
+    Raises
+    ------
+    OffbenchError
+        If no importer knows the file, or the one that does can't read it.
+    """
+    known, path = importers(), Path(path)
+    if not path.is_file():
+        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    if importer is not None and importer not in known:
+        raise one_of("--importer", importer, list(known))
+    chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
+    if chosen is None:
+        raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
+    found = chosen.read(path, shapes or {}, name)
+    return Imported(told(found.network, granularity), found.coverage)
