@@ -1,0 +1,183 @@
+"""Up to where a cut is the best one: how the optimum changes with one number of the instance.
+
+Of one chain without H, Z and constraints every total of a placement is a straight line in a function of that number
+(`Variation.straight`), for nothing waits. So the optimum is the lower envelope of lines, and its corners are found
+exactly, by solving where two lines cross (Eisner and Severance, 1976). Else there are samples, and between two that
+differ the change is closed in on.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from offbench.evaluation.evaluator import Evaluation, evaluate
+from offbench.model.instance import Instance
+from offbench.model.placement import Placement
+from offbench.model.problem import P1
+from offbench.model.variations import Variation
+
+# Values that differ by less, relative to the larger, are the same line.
+_ALIKE = 1e-9
+# A change that is closed in on is known to this share of where it is.
+_NEAR = 0.01
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best placement that is known at one value of the number."""
+
+    x: float
+    placement: Placement
+    evaluation: Evaluation
+    proven: bool
+
+    def same_cut(self, other: "Optimum") -> bool:
+        """Tell whether both have the same servers."""
+        return self.placement.servers.tolist() == other.placement.servers.tolist()
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where the best cut changes."""
+
+    x: float
+    before: Optimum
+    after: Optimum
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How the optimum changes with one number."""
+
+    variation: Variation
+    points: tuple[Optimum, ...]
+    """in ascending order of *x*"""
+    changes: tuple[Change, ...]
+    exact: bool
+    """whether there are no other changes in between"""
+
+
+Solve = Callable[[Instance], tuple[Placement, bool]]
+"""returns the best placement of an instance, and whether it is proven"""
+
+
+def exactly(instance: Instance, variation: Variation, low: float, high: float, solve: Solve) -> Curve:
+    """Return the curve of one chain with all its changes between *low* and *high*.
+
+    Parameters
+    ----------
+    instance
+        One chain, without H, Z and constraints, with stated scales.
+    variation
+        With a `Variation.straight`.
+    low, high
+        Between which the number lies.
+    solve
+        An exact solver.
+    """
+    assert variation.straight is not None
+    straight = variation.straight
+    ends = (low, high)
+    at = [P1(variation.of(instance, x)) for x in ends]
+    ts = [straight(x) for x in ends]
+
+    def line(found: Optimum) -> tuple[float, float]:
+        values = [evaluate(problem, found.placement).objective for problem in at]
+        slope = (values[1] - values[0]) / (ts[1] - ts[0])
+        return values[0] - slope * ts[0], slope
+
+    def between(left: Optimum, right: Optimum) -> Iterator[Change | Optimum]:
+        """Yield the changes between two optima, and the optima between these, from left to right."""
+        (a, b), (c, d) = line(left), line(right)
+        if left.same_cut(right) or abs(b - d) <= _ALIKE * max(abs(b), abs(d)):
+            return
+        t = (c - a) / (b - d)
+        if not min(straight(left.x), straight(right.x)) < t < max(straight(left.x), straight(right.x)):
+            return
+        x = _inverse(variation, t, low, high)
+        middle = _solved(instance, variation, x, solve)
+        here = a + b * t
+        if middle.evaluation.objective >= here - _ALIKE * max(1.0, abs(here)):
+            yield Change(x, left, right)
+            return
+        yield from between(left, middle)
+        yield middle
+        yield from between(middle, right)
+
+    first, last = (_solved(instance, variation, x, solve) for x in ends)
+    found = list(between(first, last))
+    points = (first, *(one for one in found if isinstance(one, Optimum)), last)
+    changes = tuple(one for one in found if isinstance(one, Change))
+    return Curve(variation, points, changes, exact=all(one.proven for one in points))
+
+
+def sampled(
+    instance: Instance,
+    variation: Variation,
+    xs: list[float],
+    solve: Solve,
+    go_on: Callable[[], bool] = lambda: True,
+    whole: bool = False,
+) -> Curve:
+    """Return the curve at some values, and where neighbours differ the change between them.
+
+    Parameters
+    ----------
+    instance
+        Any, with stated scales.
+    variation
+        What changes.
+    xs
+        Values of the number, ascending.
+    solve
+        Any solver.
+    go_on
+        Asked before each step; once it says no, what is there is returned.
+    whole
+        Whether the number is a whole one.
+    """
+    points: list[Optimum] = []
+    for x in xs:
+        if points and not go_on():
+            break
+        points.append(_solved(instance, variation, x, solve))
+    changes, k = [], 0
+    while k + 1 < len(points):
+        left, right = points[k], points[k + 1]
+        k += 1
+        if left.same_cut(right):
+            continue
+        while go_on() and right.x - left.x > (1 if whole else _NEAR * right.x):
+            x = _middle(left.x, right.x, whole)
+            middle = _solved(instance, variation, x, solve)
+            if middle.same_cut(left):
+                left = middle
+            else:
+                right = middle
+        changes.append(Change(right.x, left, right))
+    return Curve(variation, tuple(points), tuple(changes), exact=False)
+
+
+def _middle(low: float, high: float, whole: bool) -> float:
+    if whole:
+        return float((int(low) + int(high)) // 2)
+    return math.sqrt(low * high) if low > 0 else high / 2
+
+
+def _solved(instance: Instance, variation: Variation, x: float, solve: Solve) -> Optimum:
+    made = variation.of(instance, x)
+    placement, proven = solve(made)
+    return Optimum(x, placement, evaluate(P1(made), placement), proven)
+
+
+def _inverse(variation: Variation, t: float, low: float, high: float) -> float:
+    """Return the *x* of which *straight* is *t*, between two."""
+    assert variation.straight is not None
+    rising = variation.straight(high) > variation.straight(low)
+    for _ in range(200):
+        x = (low + high) / 2
+        if (variation.straight(x) < t) == rising:
+            low = x
+        else:
+            high = x
+    return (low + high) / 2
