@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from offbench.cli import (
+    advise,
     bench,
     bound,
     check,
@@ -38,6 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: importing rich would double the time of --help
 )
 app.command("solve")(solve.solve)
+app.command("advise")(advise.advise)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bound")(bound.bound)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from offbench.evaluation.evaluator import Evaluation, evaluate
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
@@ -22,6 +24,12 @@ _ALIKE = 1e-9
 _NEAR = 0.01
 
 
+def same_cut(one: Placement, other: Placement) -> bool:
+    """Tell whether two placements have the same servers; if they are of more or fewer clients, whether each has."""
+    few, many = sorted((one.servers, other.servers), key=len)
+    return len(many) % len(few) == 0 and bool((np.tile(few, len(many) // len(few)) == many).all())
+
+
 @dataclass(frozen=True)
 class Optimum:
     """The best placement that is known at one value of the number."""
@@ -32,8 +40,8 @@ class Optimum:
     proven: bool
 
     def same_cut(self, other: "Optimum") -> bool:
-        """Tell whether both have the same servers."""
-        return self.placement.servers.tolist() == other.placement.servers.tolist()
+        """Tell whether both have the same servers, of several clients each of them."""
+        return same_cut(self.placement, other.placement)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def draw(instance: Instance, spread: Spread, rng: np.random.Generator) -> Instan
         return one.model_copy(update=update)
 
     slower = {server.name: factor(spread.seconds) for server in instance.servers}
-    of_kind = {kind: factor(spread.seconds) for kind in KINDS}
+    of_kind: dict[str, float] = {kind: factor(spread.seconds) for kind in KINDS}
 
     def server(one: Server) -> Server:
         return one.model_copy(update={"compute_ghz": one.compute_ghz / slower[one.name]})
