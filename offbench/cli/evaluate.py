@@ -48,14 +48,14 @@ def evaluate(
     from offbench.runs.summary import comparison, told, where_to_cut
     from offbench.runs.whereabouts import whereabouts
 
-    note = elsewhere_note(facts)
-    beside = [] if single is None else [(f"all on {single.server}", single.evaluation)]
+    notes = filter(None, (elsewhere_note(facts), single.note if single is not None else ""))
+    beside = [] if single is None else [(single.label, single.evaluation)]
     show(
         *verdict(facts, given, evaluation),
         *told(words, why),
         f"{STDIN if is_dash(placement) else placement} on {facts.name}",
         comparison(facts, (called(placement), evaluation), *beside, (marked("client-only", facts), device)),
-        *([f"* {note}"] if note else []),
+        *(f"* {note}" for note in notes),
         *where_to_cut(problem, given, evaluation),
         whereabouts(facts, given, evaluation),
     )

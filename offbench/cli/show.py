@@ -30,7 +30,7 @@ def show(
     """Draw the Gantt chart of a placement: servers, slots, waiting, inputs on their way."""
     from offbench.cli.shared.console import columns, load_evaluator, show
     from offbench.cli.shared.files import check_writable, write
-    from offbench.cli.shared.given import called, check_stdin_once, is_dash
+    from offbench.cli.shared.given import called, check_stdin_once, instance_from, is_dash
     from offbench.files.escaping import shortened
     from offbench.model.placement import PlacementFile, parse_placement
     from offbench.report.static_figures import ENDINGS
@@ -43,8 +43,9 @@ def show(
         if not is_dash(output) and output.suffix not in (".html", *ENDINGS):
             raise OffbenchError(f"--output: must end in .html, {', '.join(ENDINGS)}, not '{output.name}'")
         check_writable(output)
+    named = instance_from(instance) if instance is not None else None
     data, own = _read(placement)
-    facts = _instance(instance, own, data, placement)
+    facts = named or _fitting(own, data, placement)
     given = parse_placement(data.model_dump() if isinstance(data, PlacementFile) else data, facts, str(placement))
     load_evaluator()
 
@@ -95,14 +96,11 @@ def _read(path: Path) -> tuple[object, "Instance | None"]:
     return row.placement, Store(path.resolve().parent.parent).instance(row.job.instance_hash)
 
 
-def _instance(name: str | None, own: "Instance | None", data: object, path: Path) -> "Instance":
-    """Return the instance named, or the run's own, or the one shipped instance that the placement fits."""
-    from offbench.cli.shared.given import instance_from
+def _fitting(own: "Instance | None", data: object, path: Path) -> "Instance":
+    """Return the run's own instance, or the one shipped instance that the placement fits."""
     from offbench.model.instance import load, shipped
     from offbench.model.placement import parse_placement
 
-    if name is not None:
-        return instance_from(name)
     if own is not None:
         return own
     fitting = []

@@ -1,5 +1,6 @@
 """What a placement means for a person, in a sentence: beside the device, beside one server, and what bought its Q."""
 
+from offbench.evaluation.client_only import elsewhere
 from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.single_server import Single
 from offbench.model.instance import Instance
@@ -13,9 +14,12 @@ def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: 
 
     Where Q is lower than the device's, but delay or score are not, it is told what bought that (`bought`).
     """
-    parts = [f"This is {_beside(found, device, 'the device')}"]
+    whom = _device(instance) + _but(device, elsewhere(instance))
+    parts = [f"This is {_beside(found, device, whom)}"]
     if single is not None:
-        one = f"everything on {single.server}, the best single server"
+        w = instance.weights
+        best = "the best single server" if w.coordination == w.balance == 0 else "the single server of the lowest Q"
+        one = f"everything on {single.server}, {best}{_but(single.evaluation, single.elsewhere)}"
         parts.append(f"it is {_beside(found, single.evaluation, one)}")
     return " ".join([f"{'; '.join(parts)}.", bought(instance, found, device)]).strip()
 
@@ -32,7 +36,7 @@ def bought(instance: Instance, found: Evaluation, device: Evaluation) -> str:
     what = " and ".join(
         [
             *(
-                [f"{_times(found.delay_s / device.delay_s)} slower than the device"]
+                [f"{_times(found.delay_s / device.delay_s)} slower than {_device(instance)}"]
                 if slower and device.delay_s
                 else []
             ),
@@ -50,6 +54,18 @@ def addends(instance: Instance, found: Evaluation) -> dict[str, float]:
         "H": 0.0 - w.coordination * found.coordination,
         "Z": w.balance * found.balance,
     }
+
+
+def _device(instance: Instance) -> str:
+    return "the device" if len(instance.clients) == 1 else "the devices"
+
+
+def _but(there: Evaluation, elsewhere: int) -> str:
+    """Tell what makes a placement no choice to compare with: layers that may not be there, or what it breaks."""
+    layers = f"but for {elsewhere:,} layer{'s' if elsewhere > 1 else ''} that may not run there" if elsewhere else ""
+    breaks = "" if there.feasible else "not feasible"
+    asides = "; ".join(filter(None, (layers, breaks)))
+    return f" ({asides})" if asides else ""
 
 
 def _beside(found: Evaluation, other: Evaluation, whom: str) -> str:

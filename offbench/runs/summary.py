@@ -61,8 +61,10 @@ def summary(solution: SolutionFacts) -> RenderableType:
     )  # fmt: skip
     reason = f"{in_vain(solution)}: {solution.reason}" if solution.infeasible else solution.reason
     found = (_bound(solution), _known(solution)) if solution.feasible else (reason, _known(solution))
+    single = solution.best_single
     lines = (
         _elsewhere(solution.instance),
+        f"* {single.note}" if single is not None and single.note else "",
         solution.reason if solution.feasible else "",
         *found,
         _trained(solution),
@@ -101,7 +103,7 @@ def where_to_cut(problem: Problem, placement: Placement, evaluation: Evaluation)
 def _columns(solution: SolutionFacts, client: str) -> list[tuple[str, Evaluation]]:
     assert solution.evaluation is not None
     single = solution.best_single
-    beside = [] if single is None else [(f"all on {single.server}", single.evaluation)]
+    beside = [] if single is None else [(single.label, single.evaluation)]
     return [(solution.solver, solution.evaluation), *beside, (client, solution.client_only)]
 
 

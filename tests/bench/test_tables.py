@@ -158,6 +158,16 @@ def test_virtual_best_is_the_best_of_each_instance_and_seed() -> None:
     assert (effects["a12"], effects["cliff"]) == (0.5, 0.0)
 
 
+def test_virtual_best_has_a_solver_of_one_seed_at_each_seed() -> None:
+    rows = [row("x", "proof", 0, objective=1.0)]
+    rows += [row("x", "draws", seed, objective=1.2 + seed / 10) for seed in range(3)]
+    found = analysed(*rows)
+    totals = block(found, "totals").frame.set_index("solver")
+    assert totals.loc[VIRTUAL, "q"] == 1.0
+    summary = block(found, "summary").frame.set_index("solver")
+    assert summary.loc[VIRTUAL, "median"] == summary.loc["proof", "median"] == 0
+
+
 def test_no_status_vanishes() -> None:
     rows = [row(solver=status, objective=None, status=status) for status in STATUSES if status != "infeasible"]
     rows.append(row("in-vain", "infeasible", objective=None, status="infeasible"))

@@ -8,6 +8,7 @@ from offbench.evaluation.client_only import client_only
 from offbench.evaluation.single_server import best_single_server
 from offbench.model.instance import parse
 from offbench.runs.in_words import addends, bought, in_words
+from offbench.runs.summary import as_text
 
 
 def test_addends_add_up_to_q() -> None:
@@ -66,3 +67,41 @@ def test_nothing_is_bought_where_all_gets_better() -> None:
     assert found is not None
     assert f"{device.delay_s / found.delay_s:.3g} times faster than the device" in solution.in_words
     assert "the best single server" in solution.in_words
+
+
+def test_what_is_compared_with_is_told_to_be_no_choice() -> None:
+    words = solve("board", "greedy").in_words  # 548 MB of weights, a board for 80 of them
+    assert "than the device (not feasible), with" in words
+    assert "everything on cloud, the best single server, with" in words
+    words = solve("split", "greedy").in_words  # too late on the device and on the cloud
+    assert "than the device (not feasible), with" in words
+    assert "everything on cloud, the best single server (not feasible), with" in words
+    assert "than the devices (not feasible), with" in solve("phones", "greedy").in_words
+
+
+def test_layers_that_stand_elsewhere_are_told() -> None:
+    data = handmade.phone()
+    data["tasks"][0]["layers"][0]["allowed"] = ["edge-1", "edge-2"]  # not on the phone, nor on the cloud
+    data["tasks"][1]["layers"][0]["allowed"] = ["phone"]
+    solution = solve(parse(data), "greedy")
+    single, words, shown = solution.best_single, solution.in_words, as_text(solution)
+    assert single is not None
+    counts = {"edge-1": 1, "edge-2": 2, "cloud-1": 3}
+    assert single.elsewhere == counts[single.server]
+    assert "the device (but for 1 layer that may not run there)" in words
+    layers = f"{single.elsewhere} layer{'s' if single.elsewhere > 1 else ''}"
+    assert f"(but for {layers} that may not run there)" in words.partition(f"everything on {single.server}")[2]
+    assert f"all on {single.server}*" in shown
+    assert f"* not everything on {single.server}: {layers} may not run there" in shown
+
+
+def test_a_single_server_is_no_best_one_where_h_or_z_chose_it() -> None:
+    solution = solve("resnet", "client-only")
+    single = solution.best_single
+    assert single is not None
+    problem = P1("resnet")
+    faster = evaluate(problem, problem.everything_on(5))
+    ours = single.evaluation
+    assert (faster.delay_s, faster.energy_j, faster.cost_usd) < (ours.delay_s, ours.energy_j, ours.cost_usd)
+    assert f"everything on {single.server}, the single server of the lowest Q, with" in solution.in_words
+    assert "the best single server" in solve("resnet", "client-only", objective="score").in_words
