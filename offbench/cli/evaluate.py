@@ -56,6 +56,6 @@ def evaluate(
         f"{STDIN if is_dash(placement) else placement} on {facts.name}",
         comparison(facts, (called(placement), evaluation), *beside, (marked("client-only", facts), device)),
         *(f"* {note}" for note in notes),
-        *where_to_cut(problem, given, evaluation),
+        *where_to_cut(problem, given),
         whereabouts(facts, given, evaluation),
     )

@@ -37,11 +37,14 @@ def in_terminal(thing: "RenderableType") -> "RenderableType":
     TypeError
         If it is nothing whose texts are known here.
     """
+    from rich.bar import Bar
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
     from rich.tree import Tree
 
+    if isinstance(thing, Bar):
+        return thing  # there is no text in it
     if isinstance(thing, str):
         return _character_by_character(thing)
     if isinstance(thing, Text):

@@ -122,6 +122,8 @@ def parse_weights(text: str) -> dict[str, float]:
 
 
 def _weights_of(objective: str) -> dict[str, float]:
+    if isinstance(objective, Mapping):
+        raise OffbenchError("objective: must be a name, not weights; say weights={...}")
     if not isinstance(objective, str) or objective not in get_args(Objective):
         known: list[str] = list(MEANINGS)
         raise one_of("objective", str(objective), known)

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.given import InstanceLike, problem_of
-from offbench.evaluation.kernel import PART
-from offbench.model.arrays import Ints
+from offbench.model.arrays import LINK, Ints
 from offbench.model.modules import Nesting
 from offbench.model.placement import Placement
 from offbench.model.problem import Problem
@@ -43,9 +41,7 @@ class Stretch:
         return {"servers": self.layers, "sent_mb": self.sent_mb, "sent_s": self.sent_s}
 
 
-def cuts(
-    problem: Problem | InstanceLike, placement: Placement, evaluation: Evaluation
-) -> Iterator[tuple[str, list[Stretch]]]:
+def cuts(problem: Problem | InstanceLike, placement: Placement) -> Iterator[tuple[str, list[Stretch]]]:
     """Yield each task's name and its stretches, from its input on."""
     problem = problem_of(problem)
     instance = problem.instance
@@ -60,21 +56,21 @@ def cuts(
                 members.append([first + j])
             elif j == inside[j][0]:
                 members.append([first + each for each in inside[j]])
-        yield task.name, _joined(problem, members, placement.servers, evaluation)
+        yield task.name, _joined(problem, members, placement.servers)
 
 
-def told(problem: Problem | InstanceLike, placement: Placement, evaluation: Evaluation) -> Iterator[str]:
+def told(problem: Problem | InstanceLike, placement: Placement) -> Iterator[str]:
     """Yield a line for each task: its stretches, and between them what is sent."""
-    for name, stretches in cuts(problem, placement, evaluation):
+    for name, stretches in cuts(problem, placement):
         words = [_sent(stretches[0], start=True) + str(stretches[0])]
         words += [f"{_sent(stretch)}{stretch}" for stretch in stretches[1:]]
         shown = [number for number, length in enumerate(accumulate(map(len, words))) if length <= _LONGEST]
         more = len(words) - max(1, len(shown))
-        rest = f" … and {more} stretches more (--json has all)" if more else ""
+        rest = f" … and {more} stretch{'es' if more > 1 else ''} more (--json has all)" if more else ""
         yield f"{name}: {' '.join(words[: len(words) - more])}{rest}"
 
 
-def _joined(problem: Problem, members: list[list[int]], servers: Ints, evaluation: Evaluation) -> list[Stretch]:
+def _joined(problem: Problem, members: list[list[int]], servers: Ints) -> list[Stretch]:
     groups: list[list[int]] = []
     for ks in members:
         one = len(set(servers[ks].tolist())) == 1
@@ -83,10 +79,10 @@ def _joined(problem: Problem, members: list[list[int]], servers: Ints, evaluatio
             before += ks
         else:
             groups.append(list(ks))
-    return [_stretch(problem, ks, servers, evaluation) for ks in groups]
+    return [_stretch(problem, ks, servers) for ks in groups]
 
 
-def _stretch(problem: Problem, ks: list[int], servers: Ints, evaluation: Evaluation) -> Stretch:
+def _stretch(problem: Problem, ks: list[int], servers: Ints) -> Stretch:
     a, n = problem.arrays, problem.n_subtasks
     layers: dict[str, list[str]] = {}
     sent_mb, sent_s = 0.0, 0.0
@@ -100,7 +96,9 @@ def _stretch(problem: Problem, ks: list[int], servers: Ints, evaluation: Evaluat
             at = int(servers[source]) if source < n else a.client
             if source not in within and at != servers[k]:
                 sent_mb += float(a.input_mb[entry])
-                sent_s = max(sent_s, float(evaluation.parts[k, PART.transmission_s]))
+                link = a.link[a.links_of[k], at, servers[k]]
+                transfer_s = a.input_mb[entry] / link[LINK.rate_mb_per_s] + link[LINK.latency_s]
+                sent_s = max(sent_s, float(transfer_s))
     return Stretch(layers, sent_mb, sent_s)
 
 

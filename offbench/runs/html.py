@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 
+from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ _STYLE = """<style>
 .offbench td.right, .offbench th.right { text-align: right; }
 .offbench p { margin: .3em 0; }
 .offbench .strip { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+.offbench .strip:first-child { white-space: nowrap; }
 .offbench .bold { font-weight: 600; } .offbench .dim { opacity: .7; }
 .offbench .red { color: #e5484d; } .offbench .yellow { color: #b58900; } .offbench .green { color: #2f9e44; }
 .offbench .cyan { color: #1098ad; } .offbench .blue { color: #4c8dff; } .offbench .magenta { color: #c061cb; }
@@ -65,6 +67,10 @@ def _cell(cell: RenderableType, where: str, grid: bool) -> str:
 
 
 def _text(text: RenderableType) -> str:
+    if isinstance(text, Bar):
+        blocks = "█" * max(1, round(20 * text.end / text.size))
+        colour = text.style.color.name if text.style.color is not None else ""
+        return _styled(blocks, colour)
     if isinstance(text, str):
         return escape(plain(text))
     if not isinstance(text, Text):

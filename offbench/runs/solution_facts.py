@@ -162,7 +162,7 @@ class SolutionFacts:
         """Each task's name, and its stretches of layers on one server; nothing without a placement."""
         if self.placement is None or self.evaluation is None:
             return []
-        return list(cuts(self.free_problem, self.placement, self.evaluation))
+        return list(cuts(self.free_problem, self.placement))
 
     @property
     def gap(self) -> float | None:

@@ -11,7 +11,7 @@ from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation import infeasibility
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.evaluator import Evaluation, evaluate, warm_up
-from offbench.evaluation.given import InstanceLike, instance_of
+from offbench.evaluation.given import InstanceLike, PlacementLike, instance_of, placement_of
 from offbench.evaluation.references import Reference, lookup
 from offbench.learning.checkpoint import Checkpoint
 from offbench.learning.policy_check import look_at
@@ -50,7 +50,7 @@ def solve(
     time_limit: float | None = None,
     max_evaluations: int | None = None,
     target: float | None = None,
-    placement: Placement | None = None,
+    placement: PlacementLike | None = None,
     p2: SolverLike | None = None,
     on_start: Callable[[Search], None] | None = None,
 ) -> Solution:
@@ -82,7 +82,8 @@ def solve(
     target
         Stop at an objective as low as this.
     placement
-        For P2: the placement whose servers are given. A solver of both problems solves P1 without.
+        For P2: the placement whose servers are given, or what `evaluate` takes for one. A solver of both problems
+        solves P1 without.
     p2
         A solver of P2 that then improves the dispatch order of what P1 gave: in what is left of the budget,
         a tenth of it at least.
@@ -104,6 +105,8 @@ def solve(
         If the solver calls `sys.exit`, raises what is no `Exception`, or changes the run's clock, the problem or what
         its search keeps. What else it raises bears a note with its name.
     """
+    if isinstance(solver, Instance):
+        raise OffbenchError("solve: the instance comes first, then the solver")
     instance = instance_of(instance, objective, weights)
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise OffbenchError(f"seed: must be a whole number from 0 on, not {seed!r}")
@@ -121,7 +124,8 @@ def solve(
     reference = lookup(instance) if placement is None else None
     warm_up()
     infeasibility.warm_up(instance)
-    run = _Run(instance, placement, which, trained, budget, seed)
+    given = None if placement is None else placement_of(placement, instance)
+    run = _Run(instance, given, which, trained, budget, seed)
     run.go(on_start)
     return run.solution(reference)
 

@@ -78,7 +78,7 @@ def summary(solution: SolutionFacts) -> RenderableType:
         *stages(solution),
         comparison(solution.instance, *_columns(solution, label)),
         *(Text(line) for line in lines if line),
-        *where_to_cut(solution.free_problem, solution.placement, solution.evaluation),
+        *where_to_cut(solution.free_problem, solution.placement),
         whereabouts(solution.instance, solution.placement, solution.evaluation),
         *(Text(f"warning: {warning}", style="yellow") for warning in solution.warnings),
     )
@@ -91,9 +91,9 @@ def told(words: str, bought: str) -> Iterator[Text]:
         yield Text(bought, style="bold red")
 
 
-def where_to_cut(problem: Problem, placement: Placement, evaluation: Evaluation) -> Iterator[Text]:
+def where_to_cut(problem: Problem, placement: Placement) -> Iterator[Text]:
     """Yield a line for each of the first tasks: its stretches of layers on one server, and what is sent between."""
-    for number, line in enumerate(cuts.told(problem, placement, evaluation)):
+    for number, line in enumerate(cuts.told(problem, placement)):
         if number == _TASKS_AT_MOST:
             yield Text(f"... and {problem.n_tasks - _TASKS_AT_MOST:,} tasks more", style="dim")
             return

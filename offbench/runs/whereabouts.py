@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -48,6 +49,7 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
     table = Table(*columns, title=None)
     for column in table.columns[2:]:
         column.justify = "right"
+    table.columns[1].max_width = 20
     letters = server_letters(instance)
     used = np.flatnonzero(counts).tolist()
     clients = [s for s in used if instance.servers[s].kind == "client"]
@@ -61,7 +63,7 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
         count = int(counts[group].sum())
         table.add_row(
             Text(f"{letter} {name}", style=style),
-            Text("█" * max(1, round(20 * count / most)), style=style),
+            Bar(most, 0, count, color=style),
             f"{count:,}",
             f"{count / instance.subtasks:.0%}",
             f"{transfers_s[group].sum():.4g}",

@@ -38,6 +38,7 @@ def test_instance_and_placement_in_each_others_place(tmp_path: Path) -> None:
     placement.write_text(json.dumps({"servers": [["client"] * 3] * 2, "order": None}), encoding="utf-8")
     assert f"{placement}: is a placement" in fail("evaluate", placement, instance)
     assert f"{placement}: is a placement" in fail("show", placement, placement)
+    assert f"{placement}: is a placement" in fail("show", placement, "alexnet")
     assert f"{instance}: is an instance" in fail("evaluate", instance, instance)
     assert f"{instance}: is an instance" in fail("show", instance)
 

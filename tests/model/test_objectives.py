@@ -96,3 +96,8 @@ def test_names_with_an_objective() -> None:
 
 def test_weights_are_read_as_they_are_written() -> None:
     assert parse_weights(" delay = .25 ,cost=.75") == {"delay": 0.25, "cost": 0.75}
+
+
+def test_weights_in_place_of_a_name_are_told() -> None:
+    with pytest.raises(OffbenchError, match="say weights="):
+        with_objective("alexnet", {"delay": 0.7, "energy": 0.3})  # type: ignore[arg-type]

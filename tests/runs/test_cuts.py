@@ -3,7 +3,7 @@
 import handmade
 import pytest
 
-from offbench import P1, Placement, evaluate, load
+from offbench import P1, Placement, load
 from offbench.model.instance import parse
 from offbench.runs.cuts import cuts, told
 
@@ -11,8 +11,7 @@ from offbench.runs.cuts import cuts, told
 def test_a_chain_is_cut_where_the_server_changes() -> None:
     instance = load("alexnet")
     placement = Placement([1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 10])
-    evaluation = evaluate(instance, placement)
-    ((name, stretches),) = cuts(instance, placement, evaluation)
+    ((name, stretches),) = cuts(instance, placement)
     layers = [layer.name for layer in instance.tasks[0].layers]
     assert name == "alexnet"
     assert [stretch.layers for stretch in stretches] == [
@@ -22,7 +21,7 @@ def test_a_chain_is_cut_where_the_server_changes() -> None:
     assert [stretch.sent_mb for stretch in stretches] == sizes
     # MB over MB/s of the paper's links: client to edge 10, client to cloud 0.5.
     assert [stretch.sent_s for stretch in stretches] == pytest.approx([sizes[0] / 10, sizes[1] / 10, sizes[2] / 0.5])
-    (line,) = told(instance, placement, evaluation)
+    (line,) = told(instance, placement)
     assert line.startswith(f"alexnet: input | {sizes[0]:.3g} MB")
     assert f"edge-1: {layers[0]} … {layers[2]} (3 layers)" in line and f"→ cloud-5: {layers[10]}" in line
 
@@ -30,7 +29,7 @@ def test_a_chain_is_cut_where_the_server_changes() -> None:
 def test_everything_on_the_client_is_one_stretch_and_nothing_is_sent() -> None:
     instance = load("googlenet")
     placement = Placement(P1(instance).everything_on(0))
-    ((_, stretches),) = cuts(instance, placement, evaluate(instance, placement))
+    ((_, stretches),) = cuts(instance, placement)
     assert len(stretches) == 1 and stretches[0].sent_mb == stretches[0].sent_s == 0
     assert [len(names) for names in stretches[0].layers.values()] == [len(instance.tasks[0].layers)]
 
@@ -38,8 +37,7 @@ def test_everything_on_the_client_is_one_stretch_and_nothing_is_sent() -> None:
 def test_a_module_that_is_spread_is_a_stretch_of_its_own() -> None:
     instance = parse(handmade.phone())  # the second task: fork, left and right, join
     servers = [0, 0, 0, 1, 1, 2, 1]
-    evaluation = evaluate(instance, servers)
-    (_, chain), (_, graph) = cuts(instance, Placement(servers), evaluation)
+    (_, chain), (_, graph) = cuts(instance, Placement(servers))
     names = instance.names_of(1)
     assert len(chain) == 1
     assert [stretch.layers for stretch in graph] == [
@@ -55,8 +53,25 @@ def test_every_layer_stands_in_one_stretch() -> None:
         problem = P1(instance)
         servers = problem.everything_on(0)
         servers[::3] = problem.everything_on(problem.n_servers - 1)[::3]
-        for (_, stretches), task in zip(
-            cuts(instance, Placement(servers), evaluate(problem, servers)), instance.tasks, strict=True
-        ):
+        for (_, stretches), task in zip(cuts(instance, Placement(servers)), instance.tasks, strict=True):
             found = [layer for stretch in stretches for names in stretch.layers.values() for layer in names]
             assert sorted(found) == sorted(layer.name for layer in task.layers)
+
+
+def test_a_transfer_takes_its_time_though_another_input_comes_later() -> None:
+    """The join waits for the slow branch beside it; what the quick one sends takes its second all the same."""
+    data = handmade.instance(
+        [handmade.server("phone", "client"), handmade.server("edge", "edge", ghz=10)],
+        [handmade.link("client", "edge", rate=1)],
+        [
+            handmade.task(
+                "graph",
+                handmade.layer("fork", 1),
+                handmade.layer("slow", 50, 1, ("fork",)),
+                handmade.layer("quick", 0.1, 1, ("fork",)),
+                handmade.layer("join", 1, 0, ("slow", "quick")),
+            )
+        ],
+    )
+    *_, last = dict(cuts(parse(data), Placement([0, 1, 0, 1])))["graph"]
+    assert last.layers == {"edge": ["join"]} and (last.sent_mb, last.sent_s) == (1, 1)

@@ -252,3 +252,14 @@ def test_who_diverges_keeps_its_placement_and_is_told_so(write: Callable[[str, A
     assert told["curves"] == {"loss": [[0, 0.5], [3, 0.25]]}
     assert told["not_finite"] == {"loss": 2, "lost": 4}
     assert "2 of the values of 'loss' are infinite or no number" in solution.summary()
+
+
+def test_bars_are_as_long_as_shares_where_there_is_little_room() -> None:
+    from offbench.runs.summary import as_text
+
+    text = as_text(solve("resnet", "greedy"), width=80)
+    rows = [line for line in text.splitlines() if line.startswith(("│ L client", "│ 2 edge-2"))]
+    long, short = (row.split("│")[2].strip() for row in rows)
+    layers = [int(row.split("│")[3]) for row in rows]
+    assert "…" not in long + short
+    assert len(short) / len(long) == pytest.approx(layers[1] / layers[0], abs=1 / len(long))

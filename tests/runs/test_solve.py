@@ -1,5 +1,6 @@
 """One run, from names to a solution."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,20 @@ def test_system_error_of_another_origin_is_raised(tmp_path: Path) -> None:
     )
     with pytest.raises(SystemError, match="a bug"):
         solve("alexnet", str(path))
+
+
+def test_a_placement_for_p2_is_whatever_evaluate_takes(tmp_path: Path) -> None:
+    first = solve("alexnet", "greedy")
+    assert first.placement is not None
+    file = tmp_path / "placement.json"
+    file.write_text(json.dumps(first.placement.to_file(first.instance, layers=True)), encoding="utf-8")
+    for given in (first.placement, first, file, str(file), first.placement.servers):
+        assert solve("alexnet", "spt", placement=given).objective == pytest.approx(first.objective)
+    with pytest.raises(OffbenchError, match="placement: must be a Placement"):
+        solve("alexnet", "spt", placement=3)
+
+
+def test_swapped_arguments_are_told() -> None:
+    wrong: Any = load("alexnet")
+    with pytest.raises(OffbenchError, match="the instance comes first"):
+        solve("greedy", wrong)
