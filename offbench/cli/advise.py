@@ -77,7 +77,7 @@ def _parts(advice: "Advice") -> Iterator[Any]:
     from offbench.runs.cuts import told
 
     yield Text("Recommended", style="bold")
-    for line in told(solution.free_problem, advice.placement, solution.evaluation):
+    for line in told(solution.free_problem, advice.placement):
         yield Text(plain(line))
     yield Text(solution.in_words)
     yield Text(_how_good(advice))

@@ -243,7 +243,7 @@ def facts(advice: Advice) -> dict[str, Any]:
         "choices": [
             {
                 "name": one.name, "proven": one.proven, **one.evaluation.to_dict(),
-                "cut": list(told(problem, one.placement, one.evaluation)),
+                "cut": list(told(problem, one.placement)),
             }
             for one in advice.choices
         ],
@@ -252,7 +252,7 @@ def facts(advice: Advice) -> dict[str, Any]:
             "draws": over.draws, "proven": over.proven, "spread": vars(advice.spread),
             **{
                 which: {"within_5_percent": one.within, "mean": one.mean_regret, "worst": one.worst_regret,
-                        "cut": list(told(problem, one.placement, evaluate(problem, one.placement)))}
+                        "cut": list(told(problem, one.placement))}
                 for which, one in (("recommended", over.recommended), ("most_robust", over.most_robust))
             },
         },
@@ -266,4 +266,4 @@ def cut_in_words(advice: Advice, one: Optimum) -> list[str]:
     problem = P1(advice.instance)
     n = problem.n_subtasks
     first = Placement(one.placement.servers[:n])
-    return list(told(problem, first, evaluate(problem, first)))
+    return list(told(problem, first))
