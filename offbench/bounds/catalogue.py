@@ -18,6 +18,7 @@ from offbench.bounds.relaxation import Relaxation
 from offbench.bounds.state_space import Group, Window, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
 from offbench.evaluation.tightening import tightened
+from offbench.model.arrays import WEIGHT
 from offbench.model.problem import Problem
 
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
@@ -30,11 +31,15 @@ Bounding = Callable[[Problem], Iterator[float]]
 
 
 def _finite(bounds: Bounding) -> Bounding:
-    """Leave out what is infinite: where no placement is feasible there is nothing to bound."""
+    """Leave out what is infinite: where no placement is feasible there is nothing to bound.
+
+    Without coordination all of Q's addends are 0 or more, so no bound need be less, whatever rounding takes off it.
+    """
 
     @wraps(bounds)
     def finite(problem: Problem) -> Iterator[float]:
-        return (value for value in bounds(problem) if value < math.inf)
+        least = 0.0 if problem.arrays.weights[WEIGHT.coordination] == 0 else -math.inf
+        return (max(value, least) for value in bounds(problem) if value < math.inf)
 
     return finite
 

@@ -16,6 +16,7 @@ from offbench.bounds import RELAXATIONS, Relaxation
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.gaps import contradict
 from offbench.model.instance import parse
+from offbench.model.objectives import with_objective
 from offbench.model.placement import parse_placement
 from offbench.model.problem import P1, P2, Problem
 
@@ -99,3 +100,12 @@ def test_bounds_are_no_empty_words(problem: Kind) -> None:
 def test_bound_on_the_tiny_instances(relaxation: Relaxation, problem: Kind) -> None:
     for seed in SEEDS[::4]:
         assert_below(relaxation, problem_of(seed, problem), optimum(seed, problem))
+
+
+@pytest.mark.parametrize("objective", ["cost", "energy", "latency"])
+def test_no_bound_is_below_0_where_q_cant_be(objective: str) -> None:
+    """Rounding takes something off every bound; of money the client alone needs none."""
+    problem = P1(with_objective("alexnet", objective))
+    values = [value for relaxation in RELAXATIONS for value in islice(relaxation.bounds(problem), 2)]
+    assert values and min(values) >= 0
+    assert objective != "cost" or max(values) == 0

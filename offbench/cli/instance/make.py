@@ -1,10 +1,11 @@
-"""`offbench instance make`: an instance from networks, arrivals and the paper's environment."""
+"""`offbench instance make`: an instance from networks, in the paper's environment or on devices of the catalogue."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offbench.cli.network.read import GranularityOption, Shapes
 from offbench.cli.shared.arguments import ObjectiveOption, WeightsOption
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError, one_of
@@ -15,9 +16,34 @@ if TYPE_CHECKING:
 
 def make(
     dnns: Annotated[
-        list[str],
-        typer.Argument(metavar="DNN", help="Shipped networks, or instance files with one task.", show_default=False),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[DNN]...", help="Shipped networks, or instance files with one task.", show_default=False
+        ),
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="Instead: a model or network file, for devices of the catalogue; repeatable."
+        ),
+    ] = None,
+    client: Annotated[str | None, typer.Option(metavar="DEVICE", help="Where the network is used.")] = None,
+    edge: Annotated[list[str] | None, typer.Option(metavar="DEVICE", help="An edge server; repeatable.")] = None,
+    cloud: Annotated[list[str] | None, typer.Option(metavar="DEVICE", help="A cloud server; repeatable.")] = None,
+    uplink: Annotated[str, typer.Option(metavar="LINK", help="From the client to the servers.")] = "wifi-5",
+    cloud_uplink: Annotated[
+        str | None, typer.Option(metavar="LINK", help="From the client to the clouds, if another one.")
+    ] = None,
+    backhaul: Annotated[str, typer.Option(metavar="LINK", help="Between the servers.")] = "fibre-to-cloud",
+    no_result: Annotated[
+        bool, typer.Option("--no-result", help="Leave the results where they are; the way home is free then.")
+    ] = False,
+    deadline: Annotated[float | None, typer.Option(metavar="S", help="Of each network, s.")] = None,
+    shape: Shapes = None,
+    granularity: GranularityOption = "layer",
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Own devices, links and prices, over the catalogue's.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; - or none: stdout.")] = None,
     name: Annotated[str | None, typer.Option(help="The instance's name, such as alexnet-x10-e5-c5.")] = None,
     tasks: Annotated[
@@ -44,7 +70,19 @@ def make(
     Client, edges, clouds and links are those of the paper's environment; a network of format 2 brings its own client.
     The format is offbench/1 where that can say it all, else offbench/2. The objective is the paper's where all networks
     are shipped ones, else score.
+
+    With --network they are devices and links of the catalogue (`offbench catalogue`), and the objective is score.
     """
+    if network:
+        if dnns:
+            raise OffbenchError(f"'{dnns[0]}' and --network: networks are named in one way or the other")
+        _on_devices(
+            network, output, name, client, edge or [], cloud or [], uplink, cloud_uplink, backhaul, not no_result,
+            deadline, shape or [], granularity, catalogue, objective, weights,
+        )  # fmt: skip
+        return
+    if not dnns:
+        raise OffbenchError("name a network: a shipped one, such as alexnet, or a file with --network")
     if clients not in ("shared", "own"):
         raise one_of("--clients", clients, ["shared", "own"])
     _check_counts(dnns, tasks, edges, clouds)
@@ -89,6 +127,48 @@ def make(
         f"{output}: format {composed.format}, {plural(len(composed.clients), 'client')}, "
         f"objective {described(composed)}"
     )
+
+
+def _on_devices(
+    network: list[str],
+    output: Path | None,
+    name: str | None,
+    client: str | None,
+    edges: list[str],
+    clouds: list[str],
+    uplink: str,
+    cloud_uplink: str | None,
+    backhaul: str,
+    result: bool,
+    deadline: float | None,
+    shapes: list[str],
+    granularity: str,
+    catalogue: Path | None,
+    objective: str | None,
+    weights: str | None,
+) -> None:
+    from offbench.cli.instance.on_devices import deployed, networks_of
+    from offbench.cli.shared.files import check_writable, write
+    from offbench.cli.shared.given import check_stdin_once, is_dash
+
+    check_stdin_once(*network)
+    target = output or Path("-")
+    check_writable(target)
+
+    from offbench.catalogue.catalogue import load_catalogue
+    from offbench.model.objectives import described, with_objective
+
+    networks, notes = networks_of(network, shapes, granularity)
+    found = deployed(
+        networks, load_catalogue(catalogue), name, client, edges, clouds, uplink, cloud_uplink, backhaul, result,
+        deadline,
+    )  # fmt: skip
+    instance = with_objective(found.instance, objective, weights)
+    for note in (*notes, *found.notes):
+        say(note)
+    write(target, instance.to_text())
+    if not is_dash(target):
+        say(f"{output}: format {instance.format}, objective {described(instance)}")
 
 
 def _check_counts(dnns: list[str], tasks: int | None, edges: int, clouds: int) -> None:
