@@ -3,7 +3,8 @@
 ``seconds = launches x launch + max(gflop / (efficiency x speed), (read + written) / bandwidth)``
 
 Speed, bandwidth and launch are the device's: fitted to ncnn's times of whole networks where it has the device, else
-shares of its theoretical peaks. The efficiency is the operator's, the same for all devices with a processor of one
+shares of its theoretical peaks. So the runtime is ncnn as it comes: float16 where a processor computes with it, the
+fastest number of threads; a GPU by Vulkan. The efficiency is the operator's, the same for all devices with a processor of one
 kind, relative to a convolution. `experiments/cost_model.py` fits the constants and tests them on networks and devices
 left out; both are in ``data/cost_model.toml``, with the spread found.
 
@@ -50,10 +51,14 @@ class Shares(Fact):
     efficiency: dict[Work, Positive]
     """of operators, relative to a convolution; 1 where none is named"""
     peak: Positive
-    """share of the theoretical float32 peak that convolutions reach"""
+    """share of the theoretical peak that convolutions reach"""
     bandwidth: Positive
-    """share of the memory's theoretical rate that layers reach"""
-    launch_s: NonNegative
+    """share of the memory's rate that layers reach; above 1 where much is in caches"""
+    mb_per_gflop: Positive
+    """what layers reach where the memory's rate isn't known, MB/s for each 10^9 operations/s of a convolution"""
+    launch_s: NonNegative = 0.0
+    launch_gflop: NonNegative = 0.0
+    """a kernel's overhead that is work, in convolution's 10^9 operations"""
     fitted: Spread
     """of devices that ncnn's table has, on networks left out"""
     datasheet: Spread
@@ -109,24 +114,22 @@ class CostModel:
         """
         facts = self.catalogue.device(device)
         shares = self.constants.shares(facts.processor)
-        peak, bandwidth = facts.peak_gflop_per_s.get("float32"), facts.bandwidth_mb_per_s
         fitted = self.constants.devices.get(device)
-        if fitted is not None and facts.ncnn is not None:  # a user's entry of this name has figures of its own
+        if fitted is not None and facts.ncnn is not None:  # else it is a user's entry of this name
             return fitted, "fitted"
-        missing = [
-            name
-            for name, figure in (("peak_gflop_per_s.float32", peak), ("bandwidth_mb_per_s", bandwidth))
-            if figure is None or not figure.value
-        ]
-        if peak is None or bandwidth is None or missing:
+        peaks = [figure.value for each, figure in facts.peak_gflop_per_s.items() if each != "int8" and figure.value]
+        if not peaks:
             raise OffbenchError(
-                f"catalogue: devices.{device}: no times of it are known, and {' and '.join(missing)} "
-                f"{'is' if len(missing) == 1 else 'are'} missing"
+                f"catalogue: devices.{device}: nothing tells how fast it is; it needs peak_gflop_per_s.float32"
             )
-        launch = shares.launch_s if facts.launch_s is None else facts.launch_s.value
-        return Speed(
-            gflop_per_s=shares.peak * peak.value, mb_per_s=shares.bandwidth * bandwidth.value, launch_s=launch
-        ), "datasheet"
+        speed = shares.peak * max(peaks)
+        bandwidth = facts.bandwidth_mb_per_s
+        known = bandwidth is not None and bandwidth.value > 0
+        rate = shares.bandwidth * bandwidth.value if bandwidth is not None and known else shares.mb_per_gflop * speed
+        launch = shares.launch_s + shares.launch_gflop / speed
+        if facts.launch_s is not None:
+            launch = facts.launch_s.value
+        return Speed(gflop_per_s=speed, mb_per_s=rate, launch_s=launch), "datasheet"
 
     def layer(self, layer: NetworkLayer, device: str) -> Estimate:
         """Return how long a layer takes on a device; seconds that were measured there win."""
