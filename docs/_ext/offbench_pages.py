@@ -105,6 +105,7 @@ CARRIED = {
     "experiments/README.md": "carried/experiments.md",
     "instances/README.md": "carried/instances.md",
     "results/ablation/table.md": "carried/ablation.md",
+    "results/default-solver/table.md": "carried/default-solver.md",
     "results/defaults/table.md": "carried/defaults.md",
     "results/paper/claims.md": "carried/claims.md",
     "results/traps/table.md": "carried/traps.md",
