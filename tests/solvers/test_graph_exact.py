@@ -55,7 +55,8 @@ def modules(seed: int, count: int, branches: int) -> dict[str, Any]:
     def number(low: float, high: float) -> float:
         return round(float(rng.uniform(low, high)), 3)
 
-    layers, gate = [{"name": "g0", "inputs": []}], "g0"
+    layers: list[dict[str, Any]] = [{"name": "g0", "inputs": []}]
+    gate = "g0"
     for m in range(count):
         names = [f"m{m}-{b}" for b in range(branches)]
         layers += [{"name": name, "inputs": [gate]} for name in names]
