@@ -171,7 +171,7 @@ def _gaps(table: "pd.DataFrame", results: Results) -> TitledTable:
     return TitledTable("gaps", "Gaps, instance by instance", frame, notes)
 
 
-def _virtual_best(runs: "pd.DataFrame", measure: str) -> "pd.DataFrame":
+def virtual_best(runs: "pd.DataFrame", measure: str) -> "pd.DataFrame":
     """Return the best row of each instance and seed; a solver that ran with one seed there counts at each."""
     import pandas as pd
 
@@ -190,7 +190,7 @@ def _totals(table: "pd.DataFrame") -> TitledTable:
     placed = table[table["feasible"]]
     notes = ["medians over seeds of feasible placements"]
     if placed["solver"].nunique() > 1:
-        placed = pd.concat([placed, _virtual_best(table, "objective").loc[lambda frame: frame["feasible"]]])
+        placed = pd.concat([placed, virtual_best(table, "objective").loc[lambda frame: frame["feasible"]]])
         notes.append(f"{VIRTUAL}: for each instance and seed the placement with the lowest Q of all solvers{ONCE}")
     frame = placed.groupby(["instance", "solver"])[columns].median().reset_index()
     frame = frame.sort_values(["instance", "objective", "solver"], ignore_index=True).rename(
@@ -210,7 +210,7 @@ def _summary(
     import pandas as pd
 
     several = compared["solver"].nunique() > 1
-    together = pd.concat([compared, _virtual_best(compared, "to_best_known")]) if several else compared
+    together = pd.concat([compared, virtual_best(compared, "to_best_known")]) if several else compared
     frame = summaries(together, "to_best_known").rename_axis("solver").reset_index()
     if ranking is not None:
         frame["mean_rank"] = frame["solver"].map(ranking.ranks)

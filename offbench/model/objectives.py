@@ -147,6 +147,8 @@ def _filled(named: dict[str, float], alone: bool) -> dict[str, float]:
     for names in (_OF_SCORE, _OF_OBJECTIVE):
         if any(name in named for name in names):
             chosen |= {name: named.get(name, 0.0) for name in names}
+    if not named:
+        raise OffbenchError("weights: none is named")
     if alone and not any(name in named for name in _OF_OBJECTIVE):
         chosen |= _SCORE_ALONE
     return chosen

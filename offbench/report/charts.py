@@ -13,7 +13,7 @@ from offbench.bench.row import Row
 from offbench.bench.statistics.anytime import Trace, anytime_curve, empirical_attainment
 from offbench.bench.statistics.profiles import data_profile, performance_profile
 from offbench.bench.statistics.times import targets
-from offbench.bench.tables import VIRTUAL, Analysis
+from offbench.bench.tables import VIRTUAL, Analysis, virtual_best
 from offbench.files.escaping import file_names, shortened
 from offbench.report.palette import VIRTUAL_BEST, Style, styles
 
@@ -107,7 +107,7 @@ def _profiles(analysis: Analysis, rows: Sequence[Row], target: float) -> list[Ch
         return []
     together = dict(times)
     if len(times) > 1:
-        first = hits.groupby(["instance", "seed"])["hit_s"].min().groupby("instance").median()
+        first = virtual_best(hits, "hit_s").groupby("instance")["hit_s"].median()
         together[VIRTUAL] = first.reindex(medians.index).fillna(math.inf).to_numpy(float)
     limit = float(tried["time_limit_s"].max())
     factors, budgets = np.geomspace(1, 1000, _POINTS), _grid(limit)

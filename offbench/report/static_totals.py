@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offbench.bench.tables import VIRTUAL, Analysis
+from offbench.bench.tables import VIRTUAL, Analysis, virtual_best
 from offbench.evaluation.evaluator import Evaluation
 from offbench.files.escaping import in_matplotlib
 from offbench.report.palette import Style
@@ -111,5 +111,4 @@ def _placed(analysis: Analysis, instance: str) -> "pd.DataFrame":
 
     table = analysis.table
     runs = table[(table["instance"] == instance) & table["feasible"]]
-    best = runs.sort_values("objective", kind="stable").drop_duplicates("seed").assign(solver=VIRTUAL)
-    return pd.concat([runs, best]) if runs["solver"].nunique() > 1 else runs
+    return pd.concat([runs, virtual_best(runs, "objective")]) if runs["solver"].nunique() > 1 else runs

@@ -7,6 +7,8 @@ from offbench.model.instance import Instance
 
 # Ratios closer to 1 than this are told as "as fast as".
 _ALIKE = 0.005
+# Of what is below this share of it, "100% less" would be told.
+_NEARLY_NOTHING = 0.005
 
 
 def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: Single | None) -> str:
@@ -15,7 +17,8 @@ def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: 
     Where Q is lower than the device's, but delay or score are not, it is told what bought that (`bought`).
     """
     whom = _device(instance) + _but(device, elsewhere(instance))
-    parts = [f"This is {_beside(found, device, whom)}"]
+    breaks = "" if found.feasible else "breaks constraints and "
+    parts = [f"This {breaks}is {_beside(found, device, whom)}"]
     if single is not None:
         w = instance.weights
         best = "the best single server" if w.coordination == w.balance == 0 else "the single server of the lowest Q"
@@ -28,7 +31,7 @@ def bought(instance: Instance, found: Evaluation, device: Evaluation) -> str:
     """Tell what makes Q lower than the device's where delay or score get worse; empty where neither does."""
     slower = found.delay_s > device.delay_s * (1 + _ALIKE)
     worse = found.score > device.score * (1 + _ALIKE)
-    if not found.objective < device.objective or not (slower or worse):
+    if not found.feasible or not found.objective < device.objective or not (slower or worse):
         return ""
     here, there = addends(instance, found), addends(instance, device)
     changes = {name: here[name] - there[name] for name in here}
@@ -94,8 +97,10 @@ def _more_or_less(value: float, other: float, unit: str, what: str) -> str:
         return f"the same {what}"
     if 0.5 <= ratio <= 1.5:
         return f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'} {what}"
+    if ratio < _NEARLY_NOTHING:
+        return f"{100 * ratio:.2g}% of the {what}"
     return f"{_times(ratio)} the {what}" if ratio > 1 else f"{1 - ratio:.0%} less {what}"
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.3g} times"
+    return f"{ratio:,.0f} times" if 1000 <= ratio < 1e9 else f"{ratio:.3g} times"

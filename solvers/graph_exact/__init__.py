@@ -40,27 +40,25 @@ class GraphExact(Solver):
         for segment in segments(problem):
             parts.append(_Ends(segment))
             search.check()
-        rounding = _UNITS * np.finfo(float).eps * problem.n_subtasks * (1 + abs(search.objective))
+        rounding = _UNITS * np.finfo(float).eps * problem.n_subtasks * abs(search.objective)
         while True:
-            pairs, length = _shortest([part.refreshed() for part in parts])
+            tables = [part.refreshed() for part in parts]
+            before, behind = _before(tables), _behind(tables)
+            length = float(behind[0].min())
             search.bound(min(length - rounding, search.objective))
             enough = search.objective - 0.5 * search.tolerance
             if length >= enough:
                 return
-            path = [part.between(*pair) for part, pair in zip(parts, pairs, strict=True)]
-            open_ = [each for each in path if not each.found.closed]
-            if not open_:  # the best there is; the evaluator's last digits stand between it and the bound
+            path = _shortest(tables, behind)
+            branchings = [part.between(*pair) for part, pair in zip(parts, path, strict=True)]
+            _propose(problem, search, parts, branchings)
+            if all(each.found.closed for each in branchings):  # the best there is; rounding, or orders left open
                 return
-            while open_:
-                for each in open_:
+            for i, (each, (row, column)) in enumerate(zip(branchings, path, strict=True)):
+                if not each.found.closed:
                     search.check()
-                    enough = search.objective - 0.5 * search.tolerance
-                    before = each.found.bound
-                    each.advance(enough - (length - before))
-                    length += each.found.bound - before
-                open_ = [each for each in open_ if not each.found.closed]
-                search.bound(min(_shortest([part.refreshed() for part in parts])[1] - rounding, search.objective))
-                _propose(problem, search, parts, path)
+                    # Of all paths through it, not of this one alone: a stretch that is over is over for each of them.
+                    each.advance(enough - float(before[i][row] + behind[i + 1][column]))
 
 
 class _Ends:
@@ -111,19 +109,30 @@ def _refuse(problem: P1) -> None:
         raise OffbenchError(f"solver 'graph-exact' knows no constraints; instance '{name}' has some: use cp-sat")
 
 
-def _shortest(tables: list[Floats]) -> tuple[list[tuple[int, int]], float]:
-    """Return rows and columns of the shortest path through the tables, and its length."""
-    lengths, by = np.zeros(tables[0].shape[0]), []
-    for table in tables:
-        sums = lengths[:, None] + table
-        by.append(sums.argmin(axis=0))
-        lengths = sums.min(axis=0)
-    at = int(lengths.argmin())
-    pairs: list[tuple[int, int]] = []
-    for rows in reversed(by):
-        pairs.append((int(rows[at]), at))
-        at = int(rows[at])
-    return pairs[::-1], float(lengths.min())
+def _before(tables: list[Floats]) -> list[Floats]:
+    """Return the shortest length up to each row of each table."""
+    lengths = [np.zeros(tables[0].shape[0])]
+    for table in tables[:-1]:
+        lengths.append((lengths[-1][:, None] + table).min(axis=0))
+    return lengths
+
+
+def _behind(tables: list[Floats]) -> list[Floats]:
+    """Return the shortest length from each row of each table on, and a 0 for each column of the last."""
+    lengths = [np.zeros(tables[-1].shape[1])]
+    for table in reversed(tables):
+        lengths.append((table + lengths[-1]).min(axis=1))
+    return lengths[::-1]
+
+
+def _shortest(tables: list[Floats], behind: list[Floats]) -> list[tuple[int, int]]:
+    """Return rows and columns of the shortest path through the tables."""
+    path, row = [], int(behind[0].argmin())
+    for table, left in zip(tables, behind[1:], strict=True):
+        column = int((table[row] + left).argmin())
+        path.append((row, column))
+        row = column
+    return path
 
 
 def _propose(problem: P1, search: Search, parts: list[_Ends], path: list[Branching]) -> None:

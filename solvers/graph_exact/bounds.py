@@ -97,7 +97,7 @@ def to_go(c):
     hanging, carried = np.zeros((nodes, m)), np.zeros((nodes, m))
     line_hanging, line_carried = np.zeros((nodes, m)), np.zeros((nodes, m))
     path = np.zeros((nodes, m))
-    cheapest = np.empty((inputs, m))
+    cheapest, beside = np.empty((inputs, m)), np.empty(m)
     for e in range(inputs):
         for q in range(m):
             cheapest[e, q] = c.transferred[e, :, q].min()
@@ -109,6 +109,11 @@ def to_go(c):
                 least[v] = min(least[v], c.added[v, q] + cheapest[begin:stop, q].sum())
         for e in range(begin, stop):
             u = c.source[e]
+            for q in range(m):
+                beside[q] = c.added[v, q]
+                for other in range(begin, stop):
+                    if other != e:
+                        beside[q] += cheapest[other, q]
             for p in range(m):
                 best_s, best_path = np.inf, np.inf
                 best_tree, best_line = np.inf, np.inf
@@ -116,10 +121,7 @@ def to_go(c):
                     if c.added[v, q] == np.inf:
                         continue
                     time = c.transfer_s[e, p, q] + c.execution_s[v, q]
-                    own = c.added[v, q] + c.transferred[e, p, q]
-                    for other in range(begin, stop):
-                        if other != e:
-                            own += cheapest[other, q]
+                    own = beside[q] + c.transferred[e, p, q]
                     best_s = min(best_s, time + tail_s[v, q])
                     best_path = min(best_path, c.delay * time + own - least[v] + path[v, q])
                     best_tree = min(best_tree, own + carried[v, q])

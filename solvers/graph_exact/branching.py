@@ -13,8 +13,9 @@ from offbench.solvers.graph_exact.bounds import Shape, ToGo, least_of
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
-_STEPS = 20_000  # between two looks at the clock
-# Of the orders of one set of places. What is left open is gone through again with the next number.
+_WORK = 100_000_000  # simple operations between two looks at the clock: some tenths of a second
+# Of the orders of one set of places; fewer where they are more work. What is left open is gone through again with the
+# next number.
 _ORDER_STEPS = 20_000, 200_000, 2_000_000
 
 
@@ -66,7 +67,7 @@ class Branching:
         self.found = Found(float(least_of(shape, to_go, start)))
 
     def advance(self, threshold: float) -> bool:
-        """Go on for some milliseconds; return whether it is over.
+        """Go on for some tenths of a second at most; return whether it is over.
 
         Parameters
         ----------
@@ -82,7 +83,7 @@ class Branching:
             self.found.place = self.found.order = None
         if threshold < tree.best[0]:
             tree.best[0], tree.best[2] = threshold, 0.0
-        over = bool(_branch(self._shape, self._to_go, tree, _STEPS, _ORDER_STEPS[self._tries]))
+        over = bool(_branch(self._shape, self._to_go, tree, _WORK, _ORDER_STEPS[self._tries]))
         if tree.best[2]:
             self._best = float(tree.best[0])
             self.found.place, self.found.order = tree.best_place.copy(), tree.best_order.copy()
@@ -188,17 +189,20 @@ def _expand(c, g, t):
 
 
 @compiled
-def _branch(c, g, t, steps, order_steps):
+def _branch(c, g, t, work, order_steps):
     """Go on with the search; return whether it is over."""
-    nodes = c.execution_s.shape[0]
+    nodes, m = c.execution_s.shape
+    looked_at = 2 * (nodes + c.source.size)
+    booking = looked_at + c.slots.size * c.slots.max()  # one order step
+    order_steps = max(1, min(order_steps, work // booking))
     while t.depth[0] > 0:
         v = t.depth[0]
         if t.next[v] == t.count[v] or t.bounds[v, t.next[v]] >= t.best[0]:
             t.depth[0] -= 1
             continue
-        if steps == 0:
+        if work <= 0:
             return False
-        steps -= 1
+        work -= m * looked_at
         q = t.choices[v, t.next[v]]
         t.next[v] += 1
         _step(c, g, t, v, q)
@@ -206,13 +210,13 @@ def _branch(c, g, t, steps, order_steps):
             t.depth[0] += 1
             _expand(c, g, t)
         else:
-            _close(c, t, order_steps)
+            work -= booking * _close(c, t, order_steps)
     return True
 
 
 @compiled
-def _close(c, t, steps):
-    """All places are chosen: find the order in which least is waited.
+def _close(c, t, most):
+    """All places are chosen: find the order in which least is waited; return how many steps it took, at most so many.
 
     Orders are gone through as Giffler and Thompson (1960) do. Of the layers that can be booked take the one that would
     end first: only what shares its place, and could begin before that end, need be tried next.
@@ -227,7 +231,7 @@ def _close(c, t, steps):
     ready_s = np.zeros(nodes)
     booked[0] = True
     until_s[1] = tail_s[0]
-    depth = 1
+    depth, steps = 1, 0
     while depth > 0:
         if depth == nodes and paid + c.delay * until_s[depth] < t.best[0]:
             t.best[0], t.best[2] = paid + c.delay * until_s[depth], 1.0
@@ -241,10 +245,10 @@ def _close(c, t, steps):
             depth -= 1
             booked[order[depth]] = depth == 0
             continue
-        steps -= 1
-        if steps == 0:
+        if steps == most:
             t.best[1] = min(t.best[1], paid + c.delay * tail_s[0])
-            return
+            return steps
+        steps += 1
         tried[depth, v] = True
         q = t.place[v]
         slot = free_s[depth, q, : c.slots[q]].argmin()
@@ -256,6 +260,7 @@ def _close(c, t, steps):
         left_s = _left_s(c, t, booked, free_s[depth + 1], q, tail_s)
         until_s[depth + 1] = max(until_s[depth], end_s[v] + tail_s[v], left_s)
         depth += 1
+    return steps
 
 
 @compiled
@@ -309,6 +314,10 @@ def _left_s(c, t, booked, free_s, q, tail_s):
             work += c.execution_s[w, q]
     if work == 0.0:
         return 0.0
-    for slot in range(c.slots[q]):
-        work += max(ready, free_s[q, slot])
-    return work / c.slots[q] + tail
+    # A slot that is free late may get nothing more: the work fills the others up to the same second.
+    best = np.inf
+    slots = np.sort(free_s[q, : c.slots[q]])
+    for count in range(slots.size):
+        work += max(ready, slots[count])
+        best = min(best, work / (count + 1))
+    return best + tail

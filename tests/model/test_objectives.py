@@ -101,3 +101,8 @@ def test_weights_are_read_as_they_are_written() -> None:
 def test_weights_in_place_of_a_name_are_told() -> None:
     with pytest.raises(OffbenchError, match="say weights="):
         with_objective("alexnet", {"delay": 0.7, "energy": 0.3})  # type: ignore[arg-type]
+
+
+def test_no_weight_by_name_changes_nothing_in_silence() -> None:
+    with pytest.raises(OffbenchError, match="weights: none is named"):
+        with_objective("alexnet", weights={})

@@ -7,7 +7,7 @@ from offbench import P1, evaluate, load, solve
 from offbench.evaluation.client_only import client_only
 from offbench.evaluation.single_server import best_single_server
 from offbench.model.instance import parse
-from offbench.runs.in_words import addends, bought, in_words
+from offbench.runs.in_words import _more_or_less, addends, bought, in_words
 from offbench.runs.summary import as_text
 
 
@@ -105,3 +105,21 @@ def test_a_single_server_is_no_best_one_where_h_or_z_chose_it() -> None:
     assert (faster.delay_s, faster.energy_j, faster.cost_usd) < (ours.delay_s, ours.energy_j, ours.cost_usd)
     assert f"everything on {single.server}, the single server of the lowest Q, with" in solution.in_words
     assert "the best single server" in solve("resnet", "client-only", objective="score").in_words
+
+
+def test_what_breaks_constraints_is_called_that() -> None:
+    data = handmade.phone() | {"format": "offbench/2", "weights": handmade.DELAY_ALONE}
+    data["limits"] = {"energy_j": 1e-9}
+    instance = parse(data)
+    problem = P1(instance)
+    found, device = evaluate(problem, problem.everything_on(1)), client_only(problem)
+    assert not found.feasible
+    told = in_words(instance, found, device, best_single_server(problem))
+    assert told.startswith("This breaks constraints and is ")
+    assert "the device (not feasible)" in told and "best single server (not feasible)" in told
+    assert bought(instance, found, device) == ""
+
+
+def test_hardly_any_is_not_nothing_and_thousands_are_written_out() -> None:
+    assert _more_or_less(0.013, 53.65, "J", "energy") == "0.024% of the energy"
+    assert _more_or_less(53.65, 0.013, "J", "energy") == "4,127 times the energy"

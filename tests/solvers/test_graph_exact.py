@@ -1,5 +1,7 @@
 """`graph-exact` against enumeration of all servers and all dispatch orders, and what it can't do."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,10 @@ from offbench.model.gates import gates, longest_stretch
 from offbench.model.instance import Instance, parse
 from offbench.runs.conformance.instances import binding, one_graph
 from offbench.runs.conformance.optimum import optimum
+from offbench.search.budget import Budget, SearchEnded
+from offbench.search.search import Search
+from offbench.solvers.graph_exact import GraphExact, _Ends
+from offbench.solvers.graph_exact.segments import segments
 
 
 def drawn(seed: int) -> Instance:
@@ -37,6 +43,99 @@ def test_proves_what_enumeration_finds(seed: int) -> None:
     assert solution.status == "optimal"
     assert solution.objective == pytest.approx(optimum(P1(instance)), rel=1e-9)
     assert solution.lower_bound <= solution.objective
+
+
+PURE_DELAY = {"delay": 1, "energy": 0, "cost": 0, "score": 1, "coordination": 0, "balance": 0}
+
+
+def modules(seed: int, count: int, branches: int) -> dict[str, Any]:
+    """Return modules one behind the other, whose branches wait for one another on servers of one slot."""
+    rng = np.random.default_rng([seed, 21])
+
+    def number(low: float, high: float) -> float:
+        return round(float(rng.uniform(low, high)), 3)
+
+    layers: list[dict[str, Any]] = [{"name": "g0", "inputs": []}]
+    gate = "g0"
+    for m in range(count):
+        names = [f"m{m}-{b}" for b in range(branches)]
+        layers += [{"name": name, "inputs": [gate]} for name in names]
+        gate = f"g{m + 1}"
+        layers.append({"name": gate, "inputs": names})
+    for layer in layers:
+        layer |= {"gcycles": number(0.1, 4), "output_mb": number(0.1, 2)}
+    facts = {"price_per_hour": 1, "client_power_w": 1, "pool": 1}
+    servers = [
+        {"name": name, "kind": kind, "compute_ghz": number(1, 4), **facts}
+        for name, kind in (("me", "client"), ("e1", "edge"), ("e2", "edge"))
+    ]
+    links = [
+        {"between": [kind, "edge"], "rate_mb_per_s": number(0.5, 6), "price_per_gb": 0.2, "transmit_power_w": 0}
+        for kind in ("client", "edge")
+    ]
+    return {
+        "format": "offbench/1", "name": "modules", "source": "drawn", "servers": servers, "links": links,
+        "tasks": [{"name": "t", "arrival_s": 0, "input_mb": 0.5, "layers": layers}],
+        "weights": {"delay": 0.8, "energy": 0.1, "cost": 0.1, "score": 1, "coordination": 0, "balance": 0},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_proves_stretches_that_wait_one_behind_the_other(seed: int) -> None:
+    """What a stretch was looked through for on one path isn't all that another path needs of it."""
+    solution = solve(parse(modules(seed, 2 + seed % 3, 2 + seed % 2)), "graph-exact", time_limit=60)
+    assert solution.status == "optimal"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_stretches_have_the_optimum_of_enumeration(seed: int) -> None:
+    instance = parse(modules(seed, 2, 2))
+    found = solve(instance, "graph-exact", time_limit=60)
+    assert found.objective == pytest.approx(optimum(P1(instance)), rel=1e-9)
+
+
+def test_what_is_free_late_may_get_nothing_more() -> None:
+    """Of three layers on two slots the short one and the long one go first, by hand: 1 + 1.5 + 1 s on air."""
+    data = modules(0, 1, 3) | {"format": "offbench/2", "weights": PURE_DELAY}
+    data["scales"] = {"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1}
+    data["servers"][1]["pool"] = 2
+    for link in data["links"]:
+        link["rate_mb_per_s"] = 1
+    facts = [("me", 0, 0), ("e1", 3, 0), ("e1", 1, 2.5), ("e1", 1.5, 1), ("me", 0, 0)]
+    for layer, (server, seconds, mb) in zip(data["tasks"][0]["layers"], facts, strict=True):
+        layer |= {"allowed": [server], "seconds": {server: seconds}, "output_mb": mb}
+    problem = P1(parse(data))
+    assert optimum(problem) == pytest.approx(3.5)
+    total = 0.0
+    for ends in map(_Ends, segments(problem)):
+        branching = ends.between(0, 0)
+        assert branching.advance(np.inf)
+        total += branching.found.bound
+    assert total == pytest.approx(3.5)
+
+
+def test_units_of_measure_decide_nothing() -> None:
+    data = modules(0, 2, 2) | {"scales": {"delay_s": 1e9, "energy_j": 1e9, "cost_usd": 1e9, "balance": 1}}
+    solution = solve(parse(data), "graph-exact", time_limit=60)
+    assert solution.status == "optimal" and solution.objective < 1e-6
+
+
+def test_gives_way_in_a_large_graph_without_gates() -> None:
+    """Eight chains side by side: orders beyond number, for servers beyond number."""
+    data = modules(0, 1, 80)
+    layers = data["tasks"][0]["layers"][1:-1]
+    for j, layer in enumerate(layers):
+        layer["inputs"] = [layers[j - 8]["name"]] if j >= 8 else []
+    data["tasks"][0]["layers"] = layers
+    problem = P1(parse(data))
+    assert not gates(problem)
+    solver = GraphExact()
+    solver.warm_up()
+    search = Search(problem, Budget(time_limit=1))
+    with pytest.raises(SearchEnded):
+        solver.solve(problem, search)
+    assert search.seconds < 6
+    assert search.lower_bound > 0
 
 
 def test_draws_have_gates_and_orders_that_matter() -> None:
