@@ -271,7 +271,8 @@ def _pairs(compared: "pd.DataFrame", wide: "pd.DataFrame") -> TitledTable:
     if seeds:
         notes.append(
             f"warning: {len(wide)} instances are too few for this test, so blocks are instance and seed, {len(paired)} "
-            "of them: the p-values are about these instances, not about others"
+            "of them: the p-values are about these instances, not about others; a solver that ran with one seed has "
+            "the same number at each, which says less than its own runs would"
         )
     return TitledTable("pairs", "Paired Wilcoxon", frame, tuple(notes))
 

@@ -12,8 +12,8 @@ from offbench.model.problem import P1
 
 # Above this, walks that score one move at a time get nowhere in a minute.
 _LARGE = 5000
-# Up to so many layers between two gates, branch and bound is quick.
-_STRETCH = 25
+# Up to so many layers between two gates, branch and bound is quick; of 13 that wait for one another some take minutes.
+_STRETCH = 12
 
 
 # What a solver is much better with than with its defaults, which stay, so that its results keep their meaning.

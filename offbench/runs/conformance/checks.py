@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 
 from offbench.model.instance import Instance, load
+from offbench.model.objectives import with_objective
 from offbench.model.placement import Placement
 from offbench.runs.conformance import instances, limits
 from offbench.runs.conformance.trial import Kind, Run, Trial, attempt, required
@@ -57,9 +58,11 @@ def checks() -> list[Check]:
         "constraints that no placement keeps": instances.infeasible,
         "weights of 0": instances.nothing_weighs,
     }
-    tiny = [lambda: load("tiny-graphs"), instances.one_chain]
-    medium = [instances.queues, lambda: load("vgg19")]
-    large = [lambda: load("resnet"), lambda: load("vgg19")]
+    tiny = [lambda: load("tiny-graphs"), instances.one_chain, instances.score_alone]
+    # The last of each has an objective without H and Z, for solvers that know no other.
+    medium = [instances.queues, lambda: load("vgg19"), lambda: with_objective("vgg19", "score")]
+    large = [lambda: load("resnet"), lambda: load("vgg19"), lambda: with_objective("resnet", "score")]
+    huge = [instances.long_chain, lambda: with_objective(instances.long_chain(), "score")]
     one_s, by_evaluations_s = limits.hard_s(limits.TIME_LIMIT_S), limits.hard_s(None)
     return [
         *(Check(title, _small(make), one_s) for title, make in small.items()),
@@ -69,7 +72,7 @@ def checks() -> list[Check]:
             2 * (limits.hard_s(limits.REPEATED_S) + 2 * by_evaluations_s),
         ),
         Check(
-            f"{instances.LARGE} subtasks in {limits.LARGE_TIME_LIMIT_S:g} s", _large,
+            f"{instances.LARGE} subtasks in {limits.LARGE_TIME_LIMIT_S:g} s", _first_fitting(huge, _large),
             limits.hard_s(limits.LARGE_TIME_LIMIT_S),
         ),
         Check(CTRL_C, _first_fitting(large, _ctrl_c), 2 * limits.hard_s(limits.CTRL_C_TIME_LIMIT_S)),
@@ -236,8 +239,8 @@ def _same(one: Placement, other: Placement) -> bool:
     return np.array_equal(one.servers, other.servers) and orders[0] == orders[1]
 
 
-def _large(crew: Crew, solver: str, kind: Kind) -> None:
-    trial = Trial(kind, instances.long_chain(), None, limits.LARGE_TIME_LIMIT_S, alarm=True)
+def _large(instance: Instance, crew: Crew, solver: str, kind: Kind) -> None:
+    trial = Trial(kind, instance, None, limits.LARGE_TIME_LIMIT_S, alarm=True)
     required(attempt(crew.second, solver, trial))
 
 
@@ -250,5 +253,9 @@ def _ctrl_c(instance: Instance, crew: Crew, solver: str, kind: Kind) -> None:
 
 def _leaves_nothing(crew: Crew, solver: str, kind: Kind) -> None:
     """Make a run, and let its process end."""
-    attempt(crew.second, solver, Trial(kind, instances.one_chain(), time_limit=limits.TIME_LIMIT_S))
+
+    def run(instance: Instance, crew: Crew, solver: str, kind: Kind) -> None:
+        attempt(crew.second, solver, Trial(kind, instance, time_limit=limits.TIME_LIMIT_S))
+
+    _first_fitting([instances.one_chain, instances.score_alone], run)(crew, solver, kind)
     crew.second.end()
