@@ -10,9 +10,12 @@ Needs: a core that is free; every run is a process of its own on one thread.
 Writes: results/default-solver: runs.jsonl, each run from the moment it is done, and table.md; runs that are there
 aren't made again.
 
-Time: not measured yet.
+Time: 32 minutes on one core.
 
-Outcome: not measured yet.
+Outcome: what is picked misses 0.61 % of the best found in the mean of 24, and 9.8 % at most (three networks with the
+paper's objective, where `beam` is better). It proves all seven that are one chain, or one network without H and Z. On
+the ten others with the paper's objective what is picked misses 1.4 % in the mean, `local-search` and the memetic
+genetic 1.5, `beam` 1.7, `annealing` 2.5 and `cp-sat` 5.2.
 
 The instances are drawn (`_shared/drawn.py`): chains, one to three networks with other numbers than the shipped ones,
 and tasks that queue, once 500 of them; each with the paper's objective and with the score alone.
