@@ -37,6 +37,7 @@ from scipy.optimize import least_squares, minimize
 from experiments._shared.known_networks import known_networks
 from experiments._shared.study import parser
 from offbench.catalogue.catalogue import load_catalogue
+from offbench.catalogue.cost_model import Work as WorkOf
 from offbench.catalogue.cost_model import work_of
 from offbench.catalogue.entries import Processor
 from offbench.catalogue.figure import Figure
@@ -44,7 +45,7 @@ from offbench.model.network import Network
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-FITTED = ("convolution-3x3", "depthwise-convolution", "matrix-product")
+FITTED: tuple[WorkOf, ...] = ("convolution-3x3", "depthwise-convolution", "matrix-product")
 """classes with an efficiency of their own; a convolution's is 1, and the others wait for memory"""
 PARTS = 3
 FEWEST = 12

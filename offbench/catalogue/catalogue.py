@@ -67,10 +67,8 @@ class Catalogue(Fact):
             known |= self.entries(each)
         if name not in known:
             what = "entry" if kind is None else kind.removesuffix("s")
-            raise OffbenchError(
-                f"catalogue: no {what} '{name}'{nearest(name, [*known, *(KINDS if kind is None else ())])}; "
-                f"`offbench catalogue{'' if kind is None else ' ' + kind}` lists what there is"
-            )
+            hint = nearest(name, [*known, *(KINDS if kind is None else ())])
+            raise OffbenchError(f"catalogue: no {what} '{name}'{hint}; `offbench catalogue` lists what there is")
         return known[name]
 
     def device(self, name: str) -> Device:

@@ -76,7 +76,7 @@ def test_own_entries_come_first(write: Write) -> None:
         ("value = 2", "value = -2", "must be greater than or equal to 0, not -2"),
         ("value = 2", "value = nan", "links.mine"),
         ("what = \"A link\"\n", "", "links.mine.what: this field is missing"),
-        ("down_mb_per_s", "down_mb_per_sec", "links.mine.down_mb_per_sec: unknown field (did you mean 'down_mb_per_s'?)"),
+        ("down_mb_per_s", "down_mb_per_sec", "down_mb_per_sec: unknown field (did you mean 'down_mb_per_s'?)"),
         ("[links.mine]", "[links.a100]", "links.a100: the name is taken, by devices"),
         ("[links.mine]", "[links.prices]", "links.prices: the name is taken"),
         ("[links.mine]", "[link.mine]", "link"),

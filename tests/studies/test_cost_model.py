@@ -54,10 +54,10 @@ def test_constants_are_found_again() -> None:
 
 def test_seconds_are_those_of_the_library() -> None:
     """The study's arrays and `offbench.catalogue.cost_model` are one formula."""
-    from offbench.catalogue.cost_model import Speed, seconds_of
+    from offbench.catalogue.cost_model import Speed, Work, seconds_of
 
     speed = Speed(gflop_per_s=20, mb_per_s=8_000, launch_s=1e-4)
-    efficiency = dict(zip(study.FITTED, (2.5, 0.5, 0.8), strict=True))
+    efficiency: dict[Work, float] = dict(zip(study.FITTED, (2.5, 0.5, 0.8), strict=True))
     here = study.Work(study.NETWORKS.values()).seconds(np.log((20.0, 8_000.0, 1e-4)), np.log((2.5, 0.5, 0.8)))
     there = [
         sum(seconds_of(layer, speed, efficiency) for layer in network.layers) for network in study.NETWORKS.values()
