@@ -412,7 +412,7 @@ def known_networks() -> dict[str, Network]:
     """Return the networks by the names that ncnn's table gives them."""
     made = (
         squeezenet(), mobilenet(), mobilenet_v2(), mobilenet_v3(), shufflenet(), shufflenet_v2(), mnasnet(),
-        proxylessnas(), efficientnet_b0(), regnety_400m(), googlenet(), resnet("resnet18", (2, 2, 2, 2), bottleneck=False),
-        alexnet(), vgg16(), resnet("resnet50", (3, 4, 6, 3), bottleneck=True),
+        proxylessnas(), efficientnet_b0(), regnety_400m(), googlenet(), alexnet(), vgg16(),
+        resnet("resnet18", (2, 2, 2, 2), bottleneck=False), resnet("resnet50", (3, 4, 6, 3), bottleneck=True),
     )  # fmt: skip
     return {network.name: network for network in made}

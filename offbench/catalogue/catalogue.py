@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from offbench.catalogue.entries import Device, Entry, Link, Price, figures
 from offbench.catalogue.figure import OWN, Figure, Source
@@ -20,10 +20,10 @@ KINDS = ("devices", "links", "prices")
 class Catalogue(Fact):
     """Devices, links and prices by name, and the sources of their figures."""
 
-    sources: dict[Name, Source] = {}
-    devices: dict[Name, Device] = {}
-    links: dict[Name, Link] = {}
-    prices: dict[Name, Price] = {}
+    sources: dict[Name, Source] = Field(default_factory=dict)
+    devices: dict[Name, Device] = Field(default_factory=dict)
+    links: dict[Name, Link] = Field(default_factory=dict)
+    prices: dict[Name, Price] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -67,10 +67,8 @@ class Catalogue(Fact):
             known |= self.entries(each)
         if name not in known:
             what = "entry" if kind is None else kind.removesuffix("s")
-            raise OffbenchError(
-                f"catalogue: no {what} '{name}'{nearest(name, [*known, *(KINDS if kind is None else ())])}; "
-                f"`offbench catalogue{'' if kind is None else ' ' + kind}` lists what there is"
-            )
+            hint = nearest(name, [*known, *(KINDS if kind is None else ())])
+            raise OffbenchError(f"catalogue: no {what} '{name}'{hint}; `offbench catalogue` lists what there is")
         return known[name]
 
     def device(self, name: str) -> Device:

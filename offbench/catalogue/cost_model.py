@@ -4,9 +4,9 @@
 
 Speed, bandwidth and launch are the device's: fitted to ncnn's times of whole networks where it has the device, else
 shares of its theoretical peaks. So the runtime is ncnn as it comes: float16 where a processor computes with it, the
-fastest number of threads; a GPU by Vulkan. The efficiency is the operator's, the same for all devices with a processor of one
-kind, relative to a convolution. `experiments/cost_model.py` fits the constants and tests them on networks and devices
-left out; both are in ``data/cost_model.toml``, with the spread found.
+fastest number of threads; a GPU by Vulkan. The efficiency is the operator's, the same for all devices with a processor
+of one kind, relative to a convolution. `experiments/cost_model.py` fits the constants and tests them on networks and
+devices left out; both are in ``data/cost_model.toml``, with the spread found.
 
 Roofline: Williams, Waterman, Patterson, https://doi.org/10.1145/1498765.1498785
 """
@@ -28,7 +28,7 @@ Work = Operator | Literal["convolution-3x3"]
 
 
 class Spread(Fact):
-    """By which factors times of whole networks differ from what the model says, in tests on what it wasn't fitted to."""
+    """By which factors times of whole networks differ from the model's, in tests on what it wasn't fitted to."""
 
     low: Positive
     """at 10 %"""
@@ -131,6 +131,13 @@ class CostModel:
             launch = facts.launch_s.value
         return Speed(gflop_per_s=speed, mb_per_s=rate, launch_s=launch), "datasheet"
 
+    def spread(self, device: str, basis: Basis) -> Spread:
+        """Return how far times of networks on a device are off; of measured ones by nothing."""
+        if basis == "measured":
+            return Spread(low=1.0, high=1.0)
+        shares = self.constants.shares(self.catalogue.device(device).processor)
+        return shares.fitted if basis == "fitted" else shares.datasheet
+
     def layer(self, layer: NetworkLayer, device: str) -> Estimate:
         """Return how long a layer takes on a device; seconds that were measured there win."""
         return self.layers((layer,), device)
@@ -141,26 +148,18 @@ class CostModel:
         The spread is that of whole networks. Single layers are off by more, and by amounts that partly cancel.
         Layers that were measured have none.
         """
-        speed, basis = None, "measured"
+        efficiency = self.constants.shares(self.catalogue.device(device).processor).efficiency
         measured = modelled = 0.0
-        processor = self.catalogue.device(device).processor
-        shares = self.constants.shares(processor)
+        known: tuple[Speed, Basis] | None = None
         for layer in layers:
             if layer.seconds is not None and device in layer.seconds:
                 measured += layer.seconds[device]
                 continue
-            if speed is None:
-                speed, basis = self.speed(device)
-            modelled += seconds_of(layer, speed, shares.efficiency)
-        spread = shares.fitted if basis == "fitted" else shares.datasheet
-        return Estimate(
-            measured + modelled, measured + modelled * spread.low, measured + modelled * spread.high, _basis(basis)
-        )
-
-
-def _basis(text: str) -> Basis:
-    assert text in ("measured", "fitted", "datasheet")
-    return text  # type: ignore[return-value]
+            known = known or self.speed(device)
+            modelled += seconds_of(layer, known[0], efficiency)
+        basis: Basis = "measured" if known is None else known[1]
+        spread = self.spread(device, basis)
+        return Estimate(measured + modelled, measured + modelled * spread.low, measured + modelled * spread.high, basis)
 
 
 def seconds_of(layer: NetworkLayer, speed: Speed, efficiency: dict[Work, float]) -> float:
@@ -190,4 +189,4 @@ _MB_OF_A_NUMBER = 4e-6  # float32
 @cache
 def shipped_constants() -> Constants:
     """Return what comes with offbench."""
-    return check(Constants, data_table("cost_model"), "cost_model.toml")
+    return check(Constants, data_table("cost_model")["cost_model"], "cost_model.toml")

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from pydantic import Field
+
 from offbench.catalogue.figure import Figure
 from offbench.model.facts import Count, Fact, Kind, Name
 
@@ -22,7 +24,7 @@ class Device(Fact):
     """how the title of its section in ncnn's table begins"""
     memory_mb: Figure | None = None
     """memory for weights, MB"""
-    peak_gflop_per_s: dict[Precision, Figure] = {}
+    peak_gflop_per_s: dict[Precision, Figure] = Field(default_factory=dict)
     """theoretical peak by precision, 10^9 operations/s"""
     bandwidth_mb_per_s: Figure | None = None
     """theoretical rate of its memory, MB/s"""

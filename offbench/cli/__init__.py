@@ -12,6 +12,7 @@ from offbench.cli import (
     advise,
     bench,
     bound,
+    catalogue,
     check,
     evaluate,
     instance,
@@ -53,6 +54,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check.check)
+app.command("catalogue")(catalogue.catalogue)
 app.add_typer(instance.app, name="instance")
 app.add_typer(network.app, name="network")
 app.add_typer(references.app, name="references")

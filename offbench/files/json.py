@@ -163,7 +163,8 @@ def _fields_beside(model: type[BaseModel] | None, place: tuple[int | str, ...]) 
     for part in place[:-1]:
         if isinstance(part, str):
             fields = (_fields(each).get(part) for each in models)
-            models = [inner for field in fields if field is not None for inner in _models_in(field.annotation)]
+            inside = [inner for field in fields if field is not None for inner in _models_in(field.annotation)]
+            models = inside or models  # a key of a dictionary of models leads to no other model
     return list(dict.fromkeys(name for each in models for name in _fields(each)))
 
 
