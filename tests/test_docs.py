@@ -216,7 +216,7 @@ PLANTED = {
     "```\nmake coffee\n```": lost_targets,
     "`offbench sole --solver greedy`": lost_commands,
     "``offbench solve --sover greedy``": lost_commands,
-    "```\noffbench instance make --cloud 3\n```": lost_commands,
+    "```\noffbench instance make --cluods 3\n```": lost_commands,
     "```text\n$ ls\noffbench solve --solver greeedy alexnet\n```": lost_commands,
     "`--rerunn failed`": lost_options,
     "`offbench.evaluation.delt`": lost_names,

@@ -174,7 +174,7 @@ def _check_radio(place: str, a: Server, b: Server) -> None:
         raise ValueError(f"{place}.shannon: needs the remote end's radio, but '{remote.name}' has none")
 
 
-class _Reads(Protocol):
+class Reads(Protocol):
     """A layer, as far as what it reads."""
 
     @property
@@ -184,7 +184,7 @@ class _Reads(Protocol):
     def inputs(self) -> tuple[Input, ...]: ...
 
 
-def check_inputs(place: str, layers: Sequence[_Reads], of: str) -> None:
+def check_inputs(place: str, layers: Sequence[Reads], of: str) -> None:
     """Check that layers have names of their own and read earlier ones.
 
     Parameters
@@ -223,7 +223,7 @@ def check_inputs(place: str, layers: Sequence[_Reads], of: str) -> None:
                 raise ValueError(f"{where}: '{source}' is no earlier layer than '{layer.name}': {reason}")
 
 
-def _sources(layer: _Reads) -> list[str]:
+def _sources(layer: Reads) -> list[str]:
     return [each if isinstance(each, str) else each.layer for each in layer.inputs if not isinstance(each, TaskInput)]
 
 
@@ -260,7 +260,7 @@ def _check_seconds(place: str, layer: Layer, own: str, kinds: Mapping[str, str],
             raise ValueError(f"{place}.gcycles: this field is missing{also}")
 
 
-class _Weighs(Protocol):
+class Weighs(Protocol):
     """A layer, as far as its weights."""
 
     @property
@@ -270,7 +270,7 @@ class _Weighs(Protocol):
     def weights_id(self) -> str | None: ...
 
 
-def check_weights(place: str, layer: _Weighs, sizes: dict[str, tuple[float, str]]) -> None:
+def check_weights(place: str, layer: Weighs, sizes: dict[str, tuple[float, str]]) -> None:
     """Check that layers which name the same weights say the same size; *sizes* keeps what was said, and where.
 
     Raises
@@ -288,7 +288,7 @@ def check_weights(place: str, layer: _Weighs, sizes: dict[str, tuple[float, str]
         )
 
 
-def _cycle(layers: Sequence[_Reads], number: dict[str, int]) -> list[str]:
+def _cycle(layers: Sequence[Reads], number: dict[str, int]) -> list[str]:
     import networkx as nx
 
     graph = nx.DiGraph((source, layer.name) for layer in layers for source in _sources(layer) if source in number)

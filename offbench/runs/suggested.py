@@ -1,7 +1,7 @@
 """Which solver to take where none is named: by the shape, size and objective of an instance.
 
-The rule was made on the shipped instances; `make default-solver` holds it against the other solvers on drawn ones, which
-no default was chosen on (results/default-solver).
+The rule was made on the shipped instances; `make default-solver` holds it against the other solvers on drawn ones,
+which no default was chosen on (results/default-solver).
 """
 
 from typing import Any, NamedTuple
