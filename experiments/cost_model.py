@@ -9,18 +9,18 @@ Needs: ncnn's table, `benchmark/README.md` of github.com/Tencent/ncnn at a4d2ea1
 
 Writes: nothing, or the constants with --write; prints tables of errors by network and by device.
 
-Time: 70 seconds on a busy core, 16 of processor time.
+Time: 45 seconds.
 
-Outcome: off by 13.3 % in the median and 37.2 % at 90 % on processors, 15.0 and 61.0 % on GPUs, for networks left out on
-65 and 34 devices; devices left out 32.6 and 69.0 %, 28.7 and 72.1 %. Worst is vgg16 on GPUs, 74 % in the median.
+Outcome: networks left out, on 65 processors and 34 GPUs, are off by 14.7 and 16.5 % in the median, by 43.6 and 65.2 %
+at 90 %; devices left out by 32.6 and 28.7 %, 69.0 and 72.1 %. Worst is vgg16: 44 % in the median, on GPUs 78.
 
 Of each section of the table, a device, the run with the least geometric mean of times is taken, on the processor and on
 the GPU by themselves; of a network's runs the least time. What is fitted is the logarithm of predicted over published
 time, so that half as long and twice as long count the same.
 
-Networks left out: three parts of five networks; the constants of one part's test come from the other ten alone. The
-efficiencies, shared by all devices, are fitted on every fourth device and tested on the others, whose three constants
-(speed, bandwidth, overhead) are fitted to the ten networks.
+Networks left out: they are split at random, five times, into three parts of five; the constants of one part's test come
+from the other ten alone. The efficiencies, shared by all devices, are fitted on every fourth device and tested on the
+others, whose three constants (speed, bandwidth, overhead) are fitted to the ten networks.
 
 Devices left out: each device whose peak the catalogue has is predicted from its data sheet and from the shares of their
 peaks that the others reach in the median; nothing of its times is used but in the efficiencies.
@@ -169,17 +169,25 @@ def fit_efficiencies(work: Work, runs: Sequence[Run], use: Floats) -> Floats:
     return result
 
 
-def networks_left_out(work: Work, runs: Sequence[Run]) -> tuple[list[Run], Floats]:
-    """Return the devices tested and the predicted over the published time of each network, never fitted to it."""
-    part = np.arange(len(NETWORKS)) % PARTS
+def networks_left_out(work: Work, runs: Sequence[Run], splits: int) -> tuple[list[Run], Floats]:
+    """Return the devices tested, and the predicted over the published times of networks never fitted to.
+
+    Returns
+    -------
+    tuple
+        The devices, and the ratios by split, device and network.
+    """
     fitted, tested = runs[::4], [run for k, run in enumerate(runs) if k % 4]
-    ratios = np.full((len(tested), len(NETWORKS)), np.nan)
-    for left in range(PARTS):
-        use = part != left
-        efficiencies = fit_efficiencies(work, fitted, use)
-        for k, run in enumerate(tested):
-            constants = fit_device(work, run, efficiencies, use).constants
-            ratios[k, ~use] = (work.seconds(constants, efficiencies) / run.seconds)[~use]
+    ratios = np.full((splits, len(tested), len(NETWORKS)), np.nan)
+    rng = np.random.default_rng(0)
+    for split in range(splits):
+        part = rng.permutation(len(NETWORKS)) % PARTS
+        for left in range(PARTS):
+            use = part != left
+            efficiencies = fit_efficiencies(work, fitted, use)
+            for k, run in enumerate(tested):
+                constants = fit_device(work, run, efficiencies, use).constants
+                ratios[split, k, ~use] = (work.seconds(constants, efficiencies) / run.seconds)[~use]
     return tested, ratios
 
 
@@ -246,6 +254,9 @@ def main() -> None:
     command = parser(__doc__, __file__)
     command.add_argument("table", type=Path, help="ncnn's benchmark/README.md")
     command.add_argument("--write", action="store_true", help="renew the constants that come with offbench")
+    command.add_argument(
+        "--splits", type=int, default=5, help="how often the networks are split (default: %(default)d)"
+    )
     command.add_argument("--every", action="store_true", help="also a line for each device of the table")
     options = command.parse_args()
     runs, work, catalogue = (
@@ -258,14 +269,14 @@ def main() -> None:
     devices: dict[str, Floats] = {}
     for processor in ("cpu", "gpu"):
         own = [run for run in runs if run.processor == processor]
-        tested, ratios = networks_left_out(work, own)
+        tested, ratios = networks_left_out(work, own, options.splits)
         print(f"\n{processor}: networks left out, {len(tested)} devices whose times gave no efficiency\n{head}")
         print(f"{'all':40}{errors(ratios)}")
         for k, name in enumerate(NETWORKS):
-            print(f"  {name:38}{errors(ratios[:, k])}")
+            print(f"  {name:38}{errors(ratios[:, :, k])}")
         if options.every:
-            for run, row in zip(tested, ratios, strict=True):
-                print(f"  {run.device[:37]:38}{errors(row)}")
+            for k, run in enumerate(tested):
+                print(f"  {run.device[:37]:38}{errors(ratios[:, k])}")
         use = np.ones(len(NETWORKS), bool)
         efficiencies = fit_efficiencies(work, own, use)
         named = {
