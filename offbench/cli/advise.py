@@ -156,7 +156,7 @@ def _regret(advice: "Advice") -> Iterator[Any]:
     yield Text("If the numbers are off", style="bold")
     yield Text(
         f"  In {over.recommended.within:.0%} of {over.draws} draws it is within 5 % of the best cut; in the mean it is "
-        f"{over.recommended.mean_regret:.1%} above it, at worst {over.recommended.worst_regret:.0%}."
+        f"{over.recommended.mean_regret:.2%} above it, at worst {over.recommended.worst_regret:.2%}."
     )
     yield Text(
         f"  Drawn by factors of up to {spread.rate:g} (rates), {spread.latency:g} (latencies), {spread.seconds:g} "

@@ -133,7 +133,7 @@ class Arrays(NamedTuple):
     weights_mb: Floats
     """size of the weights of each subtask"""
     memory_mb: Floats
-    """how much weight each station holds; infinite without a limit"""
+    """how much weight each station holds; infinite without a limit, and where all the weights that there are fit"""
     deadline_s: Floats
     """of each task, counted from its arrival; infinite without one"""
     limit: Floats

@@ -203,6 +203,9 @@ def _constraints(instance: Instance) -> dict[str, Any]:
     layers, servers = list(_all_layers(instance)), instance.servers
     stations = [servers[s] for s in (*instance.places, *instance.clients[1:])]
     memory_mb = _or_infinite([server.memory_mb for server in stations])
+    # What holds all the weights that there are can't be exceeded, and is no constraint for a solver.
+    everything_mb = (1 + 1e-9) * sum(layer.weights_mb for layer in layers)
+    memory_mb[memory_mb >= everything_mb] = np.inf
     deadline_s = _or_infinite([task.deadline_s for task in instance.tasks])
     limits = instance.limits
     limit = _or_infinite([None] * 3 if limits is None else [limits.delay_s, limits.energy_j, limits.cost_usd])

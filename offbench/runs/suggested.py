@@ -6,7 +6,6 @@ which no default was chosen on (results/default-solver).
 
 from typing import Any, NamedTuple
 
-from offbench.evaluation.breaches import is_constrained
 from offbench.model.gates import longest_stretch
 from offbench.model.instance import Instance
 from offbench.model.problem import P1
@@ -35,7 +34,8 @@ def suggested(instance: Instance) -> Suggestion:
         return Suggestion("chain-exact", {}, "one chain: it proves the optimum, mostly in seconds")
     w = instance.weights
     if len(instance.tasks) == 1 and w.coordination == w.balance == 0:
-        if not is_constrained(instance) and longest_stretch(P1(instance)) <= _STRETCH:
+        problem = P1(instance)
+        if not problem.constrained and longest_stretch(problem) <= _STRETCH:
             return Suggestion("graph-exact", {}, "one network and no H or Z in the objective: it proves the optimum")
         return Suggestion("cp-sat", {}, "one network and no H or Z in the objective: it often proves the optimum")
     if instance.subtasks > _LARGE:

@@ -98,7 +98,7 @@ def test_installed_where_nothing_can_be_written(tmp_path: Path) -> None:
     home.mkdir(mode=0o555)
     for each in (site, *site.rglob("*")):
         each.chmod(0o555)
-    command = ("-m", "offbench", "solve", "--solver", "greedy", "tiny-chains", "--json")
+    command = ("-m", "offbench", "solve", "--solver", "greedy", "tiny-chains", "--json", "--quiet")
     printed, notes = run(*command, home=home, path=site)
     assert json.loads(printed)["evaluation"]["objective"] > 0
     assert len(notes) == 1

@@ -196,7 +196,7 @@ def _curves(
             placement = same
         return placement, proven
 
-    exact = base.is_chain and base.weights.coordination == base.weights.balance == 0 and not is_constrained(base)
+    exact = base.is_chain and base.weights.coordination == base.weights.balance == 0 and not P1(base).constrained
     curves: dict[str, Curve] = {}
     for number, (name, variation) in enumerate(VARIATIONS.items()):
         if name == "clients" and len(base.clients) > 1:
