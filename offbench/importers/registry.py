@@ -10,14 +10,16 @@ from typing import Protocol, cast
 from offbench.errors import OffbenchError, one_of
 from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
-from offbench.importers.imported import Imported
+from offbench.importers.imported import Imported, Shape
 
 GROUP = "offbench.importers"
-Shape = tuple[int, ...]
 
 
 class Importer(Protocol):
-    """What a module must have to be an importer; it imports nothing heavy before `read` is called."""
+    """What a module must have to be an importer; it imports nothing heavy before `read` is called.
+
+    One whose files tell layers as they are meant says ``GRANULARITY = "node"``; others are told at that of ``layer``.
+    """
 
     __doc__: str | None
 
@@ -46,7 +48,7 @@ def import_network(
     path: str | Path,
     importer: str | None = None,
     shapes: Mapping[str, Shape] | None = None,
-    granularity: Granularity = "layer",
+    granularity: Granularity | None = None,
     name: str | None = None,
 ) -> Imported:
     """Return the network in a model file or a profile.
@@ -60,7 +62,7 @@ def import_network(
     shapes
         Of inputs that have free dimensions.
     granularity
-        How fine (`granularity.told`).
+        How fine (`granularity.told`); ``layer`` if absent, but of a file that tells its layers itself as they are.
     name
         Of the network; the file's if absent.
 
@@ -78,4 +80,5 @@ def import_network(
     if chosen is None:
         raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
     found = chosen.read(path, shapes or {}, name)
-    return Imported(told(found.network, granularity), found.coverage)
+    fine = granularity or getattr(chosen, "GRANULARITY", "layer")
+    return Imported(told(found.network, fine), found.coverage)

@@ -13,10 +13,12 @@ Shapes = Annotated[
     typer.Option(metavar="INPUT=N,...", help="Of an input with free dimensions: images=1,3,640,640; repeatable."),
 ]
 GranularityOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="node|layer|block",
-        help="How fine: each operator, what a runtime fuses, or all between two layers that every path goes through.",
+        help="How fine: each operator, what a runtime fuses, or all between two layers that every path goes through; "
+        "layer by default, but node of a file that tells its layers itself.",
+        show_default=False,
     ),
 ]
 ImporterOption = Annotated[
@@ -30,7 +32,7 @@ def read(
         Path | None, typer.Option(metavar="FILE", help="Where to write the network; - for stdout.")
     ] = None,
     shape: Shapes = None,
-    granularity: GranularityOption = "layer",
+    granularity: GranularityOption = None,
     importer: ImporterOption = None,
     name: Annotated[str | None, typer.Option(help="The network's name; the file's by default.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No notes.")] = False,
@@ -46,12 +48,12 @@ def read(
     from offbench.importers.granularity import GRANULARITIES
     from offbench.importers.registry import import_network
 
-    if granularity not in GRANULARITIES:
+    if granularity is not None and granularity not in GRANULARITIES:
         raise one_of("--granularity", granularity, list(GRANULARITIES))
     if output is not None:
         check_writable(output)
     shapes = dict(parse_shape(text) for text in shape or ())
-    fine = next(each for each in GRANULARITIES if each == granularity)
+    fine = next((each for each in GRANULARITIES if each == granularity), None)
     found = import_network(model, importer, shapes, fine, name)
     if output is not None:
         write(output, found.network.to_text(), quiet)
