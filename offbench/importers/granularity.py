@@ -34,8 +34,8 @@ def told(network: Network, granularity: Granularity) -> Network:
     """
     if granularity == "node":
         return network
-    fused = _merged(network, _fused(network))
-    return fused if granularity == "layer" else _merged(fused, _blocks(fused))
+    coarse = _merged(network, fused(network))
+    return coarse if granularity == "layer" else _merged(coarse, _blocks(coarse))
 
 
 def _readers(network: Network) -> dict[str, list[str]]:
@@ -46,8 +46,8 @@ def _readers(network: Network) -> dict[str, list[str]]:
     return readers
 
 
-def _fused(network: Network) -> list[list[NetworkLayer]]:
-    """Return the layers in groups, each a chain that only its last layer leaves."""
+def fused(network: Network) -> list[list[NetworkLayer]]:
+    """Return the layers in groups that a runtime fuses, each a chain that only its last layer leaves."""
     readers, results = _readers(network), {layer.name for layer in network.results}
     number = {layer.name: j for j, layer in enumerate(network.layers)}
     group_of: dict[str, list[NetworkLayer]] = {}
@@ -141,8 +141,8 @@ def _launches(group: Sequence[NetworkLayer]) -> int:
     """Return the kernels of a group: what is fused into the layer before needs none of its own."""
     count, before = 0, None
     for layer in group:
-        fused = before is not None and layer.operator in _FUSED and before.name in layer.sources
-        count += 0 if fused else layer.launches
+        within = before is not None and layer.operator in _FUSED and before.name in layer.sources
+        count += 0 if within else layer.launches
         before = layer if layer.launches else before
     return count
 

@@ -53,3 +53,5 @@ class Imported:
 
     network: Network
     coverage: Coverage
+    tensors: Mapping[str, str] = field(default_factory=dict)
+    """the layer that makes each tensor, where the file names tensors, by which profiles may name layers"""

@@ -5,12 +5,13 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from offbench.errors import OffbenchError, one_of
 from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
 from offbench.importers.imported import Imported, Shape
+from offbench.importers.measured import Profile, with_seconds
 
 GROUP = "offbench.importers"
 
@@ -28,6 +29,14 @@ class Importer(Protocol):
 
     def read(self, path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:
         """Return the network in a file."""
+
+
+@runtime_checkable
+class Profiler(Protocol):
+    """What an importer has as well, if its files tell how long the nodes of a model took."""
+
+    def profile(self, path: Path) -> Profile:
+        """Return what was measured."""
 
 
 @cache
@@ -50,6 +59,7 @@ def import_network(
     shapes: Mapping[str, Shape] | None = None,
     granularity: Granularity | None = None,
     name: str | None = None,
+    profiles: Mapping[str, str | Path] | None = None,
 ) -> Imported:
     """Return the network in a model file or a profile.
 
@@ -65,20 +75,45 @@ def import_network(
         How fine (`granularity.told`); ``layer`` if absent, but of a file that tells its layers itself as they are.
     name
         Of the network; the file's if absent.
+    profiles
+        By device, files with measured seconds of the same model.
 
     Raises
     ------
     OffbenchError
-        If no importer knows the file, or the one that does can't read it.
+        If no importer knows a file, the one that does can't read it, or a profile is of another model.
     """
     known, path = importers(), Path(path)
-    if not path.is_file():
-        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    _refuse_missing(path)
     if importer is not None and importer not in known:
         raise one_of("--importer", importer, list(known))
     chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
     if chosen is None:
         raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
     found = chosen.read(path, shapes or {}, name)
-    fine = granularity or getattr(chosen, "GRANULARITY", "layer")
+    for device, measured in (profiles or {}).items():
+        found = with_seconds(found, read_profile(measured), device, str(measured))
+    fine: Granularity = granularity or getattr(chosen, "GRANULARITY", "layer")
     return Imported(told(found.network, fine), found.coverage)
+
+
+def read_profile(path: str | Path) -> Profile:
+    """Return what was measured, from a file of any tool that an importer knows.
+
+    Raises
+    ------
+    OffbenchError
+        If none does, or the one that does can't read it.
+    """
+    path = Path(path)
+    _refuse_missing(path)
+    tools = {name: one for name, one in importers().items() if isinstance(one, Profiler)}
+    for tool in tools.values():
+        if cast(Importer, tool).recognises(path):
+            return tool.profile(path)
+    raise OffbenchError(f"{path}: is no profile that an importer knows; those of {', '.join(tools)} are")
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.is_file():
+        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")

@@ -35,6 +35,13 @@ def read(
     granularity: GranularityOption = None,
     importer: ImporterOption = None,
     name: Annotated[str | None, typer.Option(help="The network's name; the file's by default.")] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE=FILE",
+            help="Seconds of the same model as measured on a device, such as pi5=profile.json; repeatable.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No notes.")] = False,
 ) -> None:
     """Read a network from a model file, and say how much of it was understood.
@@ -54,7 +61,8 @@ def read(
         check_writable(output)
     shapes = dict(parse_shape(text) for text in shape or ())
     fine = next((each for each in GRANULARITIES if each == granularity), None)
-    found = import_network(model, importer, shapes, fine, name)
+    profiles = dict(parse_profile(text) for text in profile or ())
+    found = import_network(model, importer, shapes, fine, name, profiles)
     if output is not None:
         write(output, found.network.to_text(), quiet)
     if quiet:
@@ -79,3 +87,17 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise OffbenchError(f"--shape {text}: must be INPUT=N,N,... with whole numbers above 0")
     return name, tuple(int(number) for number in numbers)
+
+
+def parse_profile(text: str) -> tuple[str, Path]:
+    """Turn ``pi5=profile.json`` into a device and a file.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    device, _, file = text.partition("=")
+    if not device.strip() or not file:
+        raise OffbenchError(f"--profile {text}: must be DEVICE=FILE, such as pi5=profile.json")
+    return device.strip(), Path(file)

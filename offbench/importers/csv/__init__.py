@@ -71,7 +71,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         for cells in reader:
             if len(cells) > len(columns):
                 raise OffbenchError(
-                    f"{path}: line {reader.line_num}: has {len(cells)} cells, but {len(columns)} columns"
+                    f"{path}: line {reader.line_num}: has {len(cells)} cells, but there are {len(columns)} columns"
                 )
             row = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
             if any(row.values()):
