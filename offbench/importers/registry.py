@@ -66,7 +66,7 @@ def import_network(
     Parameters
     ----------
     path
-        The file.
+        The file, or code by name such as ``module.py:factory``.
     importer
         Which one reads it; told from the file if absent.
     shapes
@@ -84,7 +84,8 @@ def import_network(
         If no importer knows a file, the one that does can't read it, or a profile is of another model.
     """
     known, path = importers(), Path(path)
-    _refuse_missing(path)
+    if ":" not in str(path):  # what is behind a colon is in a file, or in code that Python finds by name
+        _refuse_missing(path)
     if importer is not None and importer not in known:
         raise one_of("--importer", importer, list(known))
     chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
@@ -93,7 +94,7 @@ def import_network(
     found = chosen.read(path, shapes or {}, name)
     for device, measured in (profiles or {}).items():
         found = with_seconds(found, read_profile(measured), device, str(measured))
-    fine: Granularity = granularity or getattr(chosen, "GRANULARITY", "layer")
+    fine = granularity or cast(Granularity, getattr(chosen, "GRANULARITY", "layer"))
     return Imported(told(found.network, fine), found.coverage)
 
 
