@@ -92,6 +92,11 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
         if len(group) == 1 and all(name_of[name] == name for name in group[0].sources):
             layers.append(group[0])
             continue
+        made: set[str] = set()
+        """what is written here, perhaps read otherwise, and not handed through"""
+        for layer in group:
+            if layer.launches > 0 or made.intersection(layer.sources):
+                made.add(layer.name)
         reads: dict[str, float] = {}
         given = within = 0.0
         for layer in group:
@@ -102,7 +107,7 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
                 source = each if isinstance(each, str) else each.layer
                 mb = each.mb if isinstance(each, LayerOutput) else size[source]
                 if source in inside:
-                    within += mb
+                    within += mb if layer.launches > 0 and source in made else 0.0
                 else:
                     reads[source] = max(reads.get(source, 0.0), mb)
         given = min(given, network.input_mb)
@@ -110,7 +115,11 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
             layer for layer in group
             if layer.name in results or any(reader not in inside for reader in readers[layer.name])
         ]  # fmt: skip
-        kept = sum(layer.written_mb for layer in group if layer not in leaves)
+        leaving = {layer.name for layer in leaves}
+        for layer in reversed(group):  # what only reads its input otherwise hands on what another has written
+            if layer.launches == 0 and layer.name in leaving:
+                leaving.update(inside.intersection(layer.sources))
+        kept = sum(layer.written_mb for layer in group if layer.name not in leaving)
         known = [layer.gflop for layer in group if layer.gflop is not None]
         weighing = [layer for layer in group if layer.weights_mb > 0]
         inputs: dict[str, float] = {}

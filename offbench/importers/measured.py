@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from offbench.errors import OffbenchError
@@ -12,7 +13,9 @@ from offbench.model.network import NetworkLayer, Operator
 # Below, a profile is of another model; above, what isn't named in it was computed in the kernels of others.
 _LEAST_SHARE, _WHOLE_SHARE = 0.5, 0.98
 # Kinds that name the same work differently, and how much it counts that these are aligned.
-_SAME: Mapping[Operator | None, Operator | None] = {"depthwise-convolution": "convolution", "embedding": "movement"}
+_SAME: Mapping[Operator | None, Operator | None] = {
+    "depthwise-convolution": "convolution", "embedding": "movement", "activation": "elementwise",
+}  # fmt: skip
 _WEIGHT: Mapping[Operator | None, float] = {
     "convolution": 8, "matrix-product": 8, "recurrent": 8, "pooling": 3, "normalisation": 2, "softmax": 3,
 }  # fmt: skip
@@ -40,6 +43,8 @@ class Profile:
     """over how many runs"""
     whole_s: float | None = None
     """how long a run of the whole model took meanwhile, s"""
+    statistic: str = "median"
+    """what of the runs is told: median or mean"""
 
     @property
     def seconds(self) -> float:
@@ -90,8 +95,8 @@ def with_seconds(found: Imported, profile: Profile, device: str, source: str) ->
     parts = ", ".join(f"{part / total:.1%} {how}" for how, part in matching.shares.items() if part)
     whole = f" of {profile.whole_s * 1e3:.4g} ms for a run" if profile.whole_s else ""
     note = (
-        f"{device}: {total * 1e3:.4g} ms{whole} by {profile.tool}, median of {profile.runs} runs: {share:.1%} of it is "
-        f"given to layers ({parts})"
+        f"{device}: {total * 1e3:.4g} ms{whole} by {profile.tool}, {profile.statistic} of {profile.runs} runs: "
+        f"{share:.1%} of it is given to layers ({parts})"
     )
     if without := sum(layer.launches > 0 and j not in seconds for j, layer in enumerate(layers)):
         note += f"; {without} layers have no measured time"
@@ -230,3 +235,10 @@ def aligned(left: Sequence[Operator | None], right: Sequence[Operator | None]) -
             a, b = a - 1, b - 1
             pairs.append((a, b))
     return pairs[::-1]
+
+
+def tells_no_graph(path: Path, tool: str) -> OffbenchError:
+    """Return the error where a profile is read as if it were a network."""
+    return OffbenchError(
+        f"{path}: is a profile of {tool}, which tells no graph; name its model: MODEL --profile DEVICE={path}"
+    )

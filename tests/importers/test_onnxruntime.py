@@ -156,7 +156,7 @@ def test_command(tmp_path: Path, model: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('[{"name": "model_loading_uri"}, {"cat": "Node", "name": "a_kernel_time", "ts": 1, "dur": "1"}]')
     for arguments, fragment in (
-        ([str(path)], "tells no graph; name its model: MODEL.onnx --profile DEVICE="),
+        ([str(path)], "tells no graph; name its model: MODEL --profile DEVICE="),
         ([str(model), "--profile", str(path)], "must be DEVICE=FILE"),
         ([str(model), "--profile", "pi5=nosuch.json"], "nosuch.json: no such file"),
         ([str(model), "--profile", f"pi5={model}"], "is no profile that an importer knows; those of onnxruntime"),

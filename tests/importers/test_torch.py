@@ -130,6 +130,17 @@ def test_layers_are_counted_as_by_hand(code: str, factory: str) -> None:
     assert found.coverage.complete and found.coverage.parameters == 448 + 144 + 2570
 
 
+def test_what_only_reads_otherwise_moves_nothing(code: str) -> None:
+    """Pooling and flattening in one read and write what pooling does, in a block as well."""
+    fine = {layer.name: layer for layer in network(code, "Small", x=(1, 3, 8, 8)).network.layers}
+    coarse = {layer.name: layer for layer in network(code, "Small", "layer", x=(1, 3, 8, 8)).network.layers}
+    assert list(coarse) == ["conv", "depthwise", "pool", "head"]
+    for name in ("pool", "head"):
+        assert coarse[name].read_mb == pytest.approx(fine[name].read_mb)
+        assert coarse[name].written_mb == pytest.approx(fine[name].written_mb)
+        assert coarse[name].output_mb == pytest.approx(fine[name].output_mb)
+
+
 def test_who_reads_what_was_changed_in_place_waits_for_the_change(code: str) -> None:
     layers = network(code, "InPlace", x=(4, 4)).network.layers
     gelu, relu, softmax, product = (one for one in layers if one.operator != "movement")

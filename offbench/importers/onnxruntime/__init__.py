@@ -8,7 +8,7 @@ from typing import Any
 from offbench.errors import OffbenchError
 from offbench.files.json import read_json
 from offbench.importers.imported import Imported, Shape
-from offbench.importers.measured import Profile, Timed
+from offbench.importers.measured import Profile, Timed, tells_no_graph
 from offbench.importers.onnx.operators import class_of
 from offbench.importers.peek import beginning
 
@@ -24,10 +24,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:
     """Refuse to be a network: a profile of ONNX Runtime doesn't tell what reads what."""
-    raise OffbenchError(
-        f"{path}: is a profile of ONNX Runtime, which tells no graph; name its model: "
-        f"MODEL.onnx --profile DEVICE={path}"
-    )
+    raise tells_no_graph(path, "ONNX Runtime")
 
 
 def profile(path: Path) -> Profile:

@@ -22,30 +22,53 @@ class Cost(NamedTuple):
 
 def cost(node: Node) -> Cost | None:
     """Return what an operator computes; None of one that isn't known here."""
-    namespace, _, name = node.target._schema.name.partition("::")
-    name = name.strip("_")
-    if namespace != "aten":
+    name = node.target._schema.name
+    kind, operator, name = _kind(name), class_of(name), _bare(name)
+    if operator is None:
         return None
-    if name in _FREE:
-        return Cost("movement", 0, free=True)
-    if name in _MOVEMENTS:
-        return Cost("movement", 0)
-    if name in _PRODUCTS:
-        return Cost("matrix-product", _counted(node))
-    if name.startswith("conv") or name == "convolution":
-        return Cost("depthwise-convolution" if _is_depthwise(node) else "convolution", _counted(node))
-    if name in _RECURRENT:
-        return Cost("recurrent", _recurrent(node))
-    if name in ("embedding", "embedding_bag"):
-        return Cost("embedding", 0)
-    if name in _WINDOWS:
-        return Cost("pooling", _numbers(node.meta["val"]) * _window(node, int(name.removesuffix("_with_indices")[-2])))
-    kind = next((kind for start, kind in _STARTS.items() if name.startswith(start)), None) or _ALIKE.get(name)
+    if operator in ("movement", "embedding"):
+        return Cost(operator, 0, free=name in _FREE)
+    if operator == "matrix-product":
+        return Cost(operator, _counted(node))
+    if operator == "convolution":
+        return Cost("depthwise-convolution" if _is_depthwise(node) else operator, _counted(node))
+    if operator == "recurrent":
+        return Cost(operator, _recurrent(node))
     if kind is None:
-        return None
+        return Cost(operator, _numbers(node.meta["val"]) * _window(node, int(name.removesuffix("_with_indices")[-2])))
     shapes = [tuple(one.shape) for one in map(_value, node.args) if hasattr(one, "shape")]
     found = of_onnx.cost(of_onnx.Node(kind, shapes, [_first_shape(node.meta["val"])], {}))
     return None if found is None else Cost(found.operator, found.flop)
+
+
+def class_of(name: str) -> Operator | None:
+    """Return the class of an operator such as ``aten::linear``; None of one that isn't known here."""
+    kind, bare = _kind(name), _bare(name)
+    if not name.startswith("aten::"):
+        return None
+    if bare in _FREE or bare in _MOVEMENTS:
+        return "movement"
+    if bare in _PRODUCTS:
+        return "matrix-product"
+    if bare.startswith("conv") or bare.endswith("convolution"):
+        return "convolution"
+    if bare in _RECURRENT:
+        return "recurrent"
+    if bare in ("embedding", "embedding_bag"):
+        return "embedding"
+    if bare in _WINDOWS:
+        return "pooling"
+    return None if kind is None else of_onnx.class_of(kind)
+
+
+def _bare(name: str) -> str:
+    return name.partition("::")[2].strip("_")
+
+
+def _kind(name: str) -> str | None:
+    """Return the operator of ONNX that computes as much."""
+    bare = _bare(name)
+    return next((kind for start, kind in _STARTS.items() if bare.startswith(start)), None) or _ALIKE.get(bare)
 
 
 def _value(argument: Any) -> Any:
