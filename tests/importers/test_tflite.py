@@ -87,6 +87,8 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         import_network(written(tmp_path, CSV))
     with pytest.raises(OffbenchError, match="has no table 'Run Order'"):
         read_profile(written(tmp_path, "node type, count\nCONV_2D, 1\n"))
+    with pytest.raises(OffbenchError, match="has no column 'node type'"):
+        read_profile(written(tmp_path, "[node type]\n=== Run Order ==="))
     with pytest.raises(OffbenchError, match="has no column 'avg ms', but node type, time, name"):
         read_profile(written(tmp_path, "=== Run Order ===\nnode type, time, name\nCONV_2D, 1, x\n"))
 

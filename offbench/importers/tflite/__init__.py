@@ -78,7 +78,7 @@ def _rows(text: str, path: Path) -> Iterator[_Row]:
     found = _RUN_ORDER.search(text)
     if found is None:
         return
-    head, *lines = text[found.end() :].lstrip("\n").splitlines()
+    head, *lines = text[found.end() :].strip().splitlines() or [""]
     comma = "," in head
     columns = [cell.strip(" []").lower().replace("_", " ") for cell in _CELLS[comma].split(head.strip())]
     for column in ("node type", "avg ms", "name"):
