@@ -8,6 +8,7 @@ from typing import NamedTuple
 from offbench.errors import OffbenchError
 from offbench.importers.granularity import fused
 from offbench.importers.imported import Imported
+from offbench.model.facts import counted
 from offbench.model.network import NetworkLayer, Operator
 
 # Below, a profile is of another model; above, what isn't named in it was computed in the kernels of others.
@@ -99,7 +100,7 @@ def with_seconds(found: Imported, profile: Profile, device: str, source: str) ->
         f"{share:.1%} of it is given to layers ({parts})"
     )
     if without := sum(layer.launches > 0 and j not in seconds for j, layer in enumerate(layers)):
-        note += f"; {without} layers have no measured time"
+        note += f"; {counted(without, 'layer')} without a measured time"
     return replace(found, network=network, coverage=replace(found.coverage, notes=(*found.coverage.notes, note)))
 
 
@@ -191,7 +192,8 @@ class _Matching:
         right = [_same(self._layers[j].operator) for j in free]
         for a, b in aligned(left, right):
             self._give(gap[a], free[b], "by order")
-        open_ = [j for j in free if j not in self._of.values()]
+        taken = set(self._of.values())
+        open_ = [j for j in free if j not in taken]
         for k in gap:  # such as a normalisation that takes the place of its operators
             if k not in self._of and open_ and _same(self._timed[k].operator) not in ("movement", None):
                 self._give(k, open_[0], "by order")

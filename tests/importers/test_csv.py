@@ -19,7 +19,7 @@ def table(tmp_path: Path, *lines: str) -> Path:
 
 
 def test_the_guides_table_is_read(tmp_path: Path) -> None:
-    (text,) = blocks((HOME / "docs/guides/own-model.md").read_text(encoding="utf-8"), "csv")
+    (text,) = blocks((HOME / "docs/guides/own-model.md").read_text(encoding="utf-8"), "text")
     found = import_network(table(tmp_path, text))
     network = found.network
     assert found.coverage.complete and not found.coverage.told()
@@ -76,6 +76,6 @@ def test_mistakes_are_told_with_their_place(tmp_path: Path, lines: list[str], fr
 def test_command(tmp_path: Path) -> None:
     path = table(tmp_path, "name,inputs,output_mb", "input,,1", "a,,1")
     run = CliRunner().invoke(app, ["network", "import", str(path)])
-    assert run.exit_code == 0 and "neither gflop nor seconds of 1 layers are told" in run.stdout
+    assert run.exit_code == 0 and "1 layer with neither gflop nor seconds" in run.stdout
     refused = CliRunner().invoke(app, ["network", "import", str(path), "--shape", "x=1"])
     assert refused.exit_code == 2 and "--shape" in refused.stderr

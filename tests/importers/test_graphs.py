@@ -73,7 +73,7 @@ def test_fiddle(tmp_path: Path) -> None:
     assert (conv.output_mb, conv.weights_mb, other.inputs) == (4.0, 4.0, ("Conv1",))
     assert set(softmax.inputs) == {"node (4)", LayerOutput(layer="Conv1", mb=2.0)}
     said = " ".join(found.coverage.told())
-    for fragment in ("2,000 MB/s", "1 nodes are of the way backward", "2 nodes must share a device", "no input"):
+    for fragment in ("2,000 MB/s", "1 node of the way backward", "2 nodes must share a device", "no input"):
         assert fragment in said
     unsized = FIDDLE | {"edges": [{"sourceId": 3, "destId": 4, "cost": 2.0}]}
     assert "sizes of 1 layers can't be told and count as 0: Conv1" in read(tmp_path, unsized).coverage.told()[0]
@@ -116,7 +116,7 @@ def test_wfcommons(tmp_path: Path) -> None:
     assert layers["alone"].inputs == (TaskInput(input_mb=0.0),)
     assert [one.seconds for one in found.network.layers] == [{"m1": 1.5}, {"measured": 2}, {"measured": 3}, None, None]
     said = " ".join(found.coverage.told())
-    assert "its times are of m1, measured" in said and "neither operations nor times of 2 tasks" in said
+    assert "its times are of m1, measured" in said and "2 tasks with neither operations nor a time" in said
 
 
 def changed(graph: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_what_doesnt_fit_is_told_and_gets_no_seconds(tmp_path: Path, model: Path
     path = written(tmp_path, [("/Conv", "Conv", 100.0), ("/Gemm", "Gemm", 30.0), ("magic", "Magic", 40.0)])
     found = import_network(model, profiles={"pi5": path})
     assert seconds(found) == [100e-6, None, 30e-6]
-    assert "76.5% of it" in found.coverage.told()[-1] and "1 layers have no measured time" in found.coverage.told()[-1]
+    assert "76.5% of it" in found.coverage.told()[-1] and "1 layer without a measured time" in found.coverage.told()[-1]
     other = written(tmp_path, [("a", "Magic", 100.0), ("/Gemm", "Gemm", 30.0)], name="other.json")
     with pytest.raises(OffbenchError, match="only 23% of its time fits the layers of 'm'"):
         import_network(model, profiles={"pi5": other})

@@ -1,5 +1,6 @@
 """The importer of torch: modules by name, hand-computed numbers, and networks as published; no weights take memory."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def fails():
     raise ValueError("no such\\nthing")
 
 
+def talks():
+    print("hello")
+    return Small()
+
+
+def leaves():
+    print("bye")
+    raise SystemExit(3)
+
+
 number = 3
 '''
 
@@ -139,6 +150,9 @@ def test_what_only_reads_otherwise_moves_nothing(code: str) -> None:
         assert coarse[name].read_mb == pytest.approx(fine[name].read_mb)
         assert coarse[name].written_mb == pytest.approx(fine[name].written_mb)
         assert coarse[name].output_mb == pytest.approx(fine[name].output_mb)
+    # Of what is split and put together again, a block reads all from outside, and writes it.
+    (block,) = network(code, "Parts", "block", x=(1, 10), y=(1, 5)).network.layers
+    assert block.read_mb == pytest.approx(60e-6) and block.written_mb == pytest.approx(60e-6)
 
 
 def test_who_reads_what_was_changed_in_place_waits_for_the_change(code: str) -> None:
@@ -206,6 +220,7 @@ def test_weights_take_no_memory(code: str) -> None:
         ("Small", {"x:floaty": (1,)}, "'floaty' is no type of torch"),
         ("Smal", {}, "has no 'Smal' (did you mean 'Small'?)"),
         ("fails", {}, "fails when called without arguments: ValueError: no such"),
+        ("leaves", {}, "fails when called without arguments: SystemExit: 3"),
         ("number", {}, "must be a class or a function"),
         ("torch", {}, "must be a class or a function"),
         ("F.relu", {}, "fails when called without arguments"),
@@ -258,3 +273,7 @@ def test_command(code: str, tmp_path: Path) -> None:
         app, ["network", "import", f"{code}:Small", "--shape", "x=1,3,8,8", "--output", str(target)]
     )
     assert run.exit_code == 0 and "Small: 4 layers" in run.stdout and "operators understood" in run.stdout
+    alone = CliRunner().invoke(
+        app, ["network", "import", f"{code}:talks", "--shape", "x=1,3,8,8", "--output", "-", "--quiet"]
+    )
+    assert alone.exit_code == 0 and json.loads(alone.stdout)["name"] == "talks" and "hello" in alone.stderr

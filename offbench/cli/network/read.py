@@ -27,7 +27,9 @@ ImporterOption = Annotated[
 
 
 def read(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as detector.onnx.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model file such as detector.onnx, a table, or module.py:factory.")
+    ],
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the network; - for stdout.")
     ] = None,
@@ -46,7 +48,9 @@ def read(
 ) -> None:
     """Read a network from a model file, and say how much of it was understood.
 
-    Without --output it is only told what there is.
+    The file is a model of ONNX, a CSV table, or a graph of PipeDream, msr-fiddle or WfCommons. Code that makes a module
+    of torch is named as module.py:factory or package.module:factory. Profiles are those of ONNX Runtime, torch and
+    TensorFlow Lite. Without --output it is only told what there is.
     """
     from offbench.cli.network.facts import said
     from offbench.cli.shared.console import show_line

@@ -12,6 +12,7 @@ from offbench.files.json import check
 from offbench.files.text import read_text
 from offbench.importers.imported import Coverage, Imported, Shape
 from offbench.importers.peek import beginning
+from offbench.model.facts import counted
 from offbench.model.network import OPERATORS, Network
 
 GRANULARITY = "node"
@@ -59,7 +60,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     facts = {"name": name or path.stem, "source": f"{path.name}, a table", "input_mb": input_mb, "layers": layers}
     network = check(Network, facts, str(path))
     unknown = sum(layer.gflop is None and layer.seconds is None for layer in network.layers)
-    notes = (f"neither gflop nor seconds of {unknown} layers are told",) if unknown else ()
+    notes = (f"{counted(unknown, 'layer')} with neither gflop nor seconds",) if unknown else ()
     return Imported(network, Coverage(nodes=len(layers), notes=notes))
 
 

@@ -13,6 +13,7 @@ from offbench.importers.imported import Coverage, Imported, Shape
 from offbench.importers.onnx.operators import class_of
 from offbench.importers.order import in_order
 from offbench.importers.peek import beginning
+from offbench.model.facts import counted
 from offbench.model.network import Network
 
 GRANULARITY = "node"
@@ -134,9 +135,11 @@ def _notes(graph: _Graph) -> list[str]:
         said.append(f"by its costs {rates[len(rates) // 2]:,.6g} MB/s go between accelerator and memory")
     backward = sum(node.isBackwardNode for node in graph.nodes)
     if backward:
-        said.append(f"{backward} nodes are of the way backward: it is training, not inference")
+        said.append(f"{counted(backward, 'node')} of the way backward: it is training, not inference")
     classes = Counter(node.colorClass for node in graph.nodes if node.colorClass is not None)
     together = sum(count for count in classes.values() if count > 1)
     if together:
-        said.append(f"{together} nodes must share a device with others (colorClass), which a network doesn't say")
+        said.append(
+            f"{counted(together, 'node')} must share a device with others (colorClass), which a network doesn't say"
+        )
     return said

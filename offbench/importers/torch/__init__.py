@@ -22,7 +22,7 @@ _OWN_SHARE = 0.1
 
 def recognises(path: Path) -> bool:
     """Tell the name of a factory, which is no file, by its colon."""
-    return _CODE.fullmatch(str(path)) is not None
+    return _CODE.fullmatch(str(path)) is not None and not path.is_file()
 
 
 def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:

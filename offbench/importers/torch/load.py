@@ -4,7 +4,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -38,7 +38,8 @@ def exported(name: str, shapes: Mapping[str, Shape]) -> tuple["ExportedProgram",
     """
     import torch
 
-    module = _made(_factory(name), name)
+    with redirect_stdout(sys.stderr):  # what it prints is no network
+        module = _made(_factory(name), name)
     inputs = _inputs(module, shapes, name)
     first = {id(one): path for path, one in reversed(list(_tensors(module)))}
     tied = {path: first[id(one)] for path, one in _tensors(module)}
@@ -65,7 +66,7 @@ def _factory(name: str) -> Callable[[], Any]:
         raise
     except ModuleNotFoundError as error:
         raise OffbenchError(f"{name}: no module named '{error.name}'") from None
-    except Exception as error:  # it is code of the user's
+    except (Exception, SystemExit) as error:  # it is code of the user's
         raise OffbenchError(f"{name}: '{where}' can't be imported: {_told(error)}") from None
     for part in path.split("."):
         if not hasattr(found, part):
@@ -107,10 +108,10 @@ def _made(factory: Callable[[], Any], name: str) -> "torch.nn.Module":
     try:
         with torch.device("meta"):
             made = factory()
-    except Exception:  # some look at values while they are made, which there are none of
+    except (Exception, SystemExit):  # some look at values while they are made, which there are none of
         try:
             made = factory()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise OffbenchError(f"{name}: fails when called without arguments: {_told(error)}") from None
     if not isinstance(made, torch.nn.Module):
         raise OffbenchError(f"{name}: must make an nn.Module, not a {type(made).__name__}")
@@ -145,6 +146,6 @@ def _inputs(module: "torch.nn.Module", shapes: Mapping[str, Shape], name: str) -
     return given
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

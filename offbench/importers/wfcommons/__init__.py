@@ -11,6 +11,7 @@ from offbench.files.json import check, read_json
 from offbench.importers.imported import Coverage, Imported, Shape
 from offbench.importers.order import in_order
 from offbench.importers.peek import beginning
+from offbench.model.facts import counted
 from offbench.model.network import Network
 
 GRANULARITY = "node"
@@ -134,7 +135,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     devices = sorted({device for layer in layers for device in layer.get("seconds", {})})
     notes = [f"the file tells no operations; its times are of {', '.join(devices)}"] if devices else []
     if without := sum("seconds" not in layer for layer in layers):
-        notes.append(f"neither operations nor times of {without} tasks are told")
+        notes.append(f"{counted(without, 'task')} with neither operations nor a time")
     return Imported(
         check(Network, network, str(path)),
         Coverage(nodes=len(layers), without_shape=tuple(unsized), notes=tuple(notes)),
