@@ -87,6 +87,9 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         import_network(written(tmp_path, CSV))
     with pytest.raises(OffbenchError, match="has no table 'Run Order'"):
         read_profile(written(tmp_path, "node type, count\nCONV_2D, 1\n"))
+    for wrong in ("-4e-1", "nan", "4e-"):
+        with pytest.raises(OffbenchError, match=r"table 'Run Order': must have node type, .* not 'CONV_2D"):
+            read_profile(written(tmp_path, CSV.replace("4e-1", wrong)))
     with pytest.raises(OffbenchError, match="has no column 'node type'"):
         read_profile(written(tmp_path, "[node type]\n=== Run Order ==="))
     with pytest.raises(OffbenchError, match="has no column 'avg ms', but node type, time, name"):

@@ -64,6 +64,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         read_profile(trace(tmp_path))
     with pytest.raises(OffbenchError, match="'aten::mm': dur: must be a number"):
         read_profile(trace(tmp_path, call("aten::mm", 0, 1, 1) | {"dur": None}))
+    assert len(read_profile(trace(tmp_path, call("aten::mm", 0, 1, 1) | {"tid": {}, "args": []})).timed) == 1
     steps = [call("ProfilerStep#0", 0, 10, 0, "user_annotation"), call("ProfilerStep#1", 20, 10, 0, "user_annotation")]
     with pytest.raises(OffbenchError, match="its steps call different operators"):
         read_profile(trace(tmp_path, *steps, call("aten::mm", 1, 1, 1), call("aten::add", 21, 1, 1)))

@@ -1,5 +1,6 @@
 """Profiles of ONNX Runtime (`SessionOptions.enable_profiling`): a node's time in each run, in Chrome's trace format."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -79,6 +80,6 @@ def _us(event: Mapping[str, Any], path: Path) -> float:
 
 def _number(event: Mapping[str, Any], field: str, path: Path) -> float:
     value = event.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise OffbenchError(f"{path}: event '{event.get('name')}': {field}: must be a number from 0 up, microseconds")
     return float(value)

@@ -1,10 +1,12 @@
 """Profiles of TensorFlow Lite: what `benchmark_model --enable_op_profiling=true` prints, as a table or as CSV."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from offbench.errors import OffbenchError
+from offbench.files.escaping import shortened
 from offbench.files.text import read_text
 from offbench.importers.imported import Imported, Shape
 from offbench.importers.measured import Profile, Timed, tells_no_graph
@@ -15,7 +17,7 @@ _RUN_ORDER = re.compile(r"=+ Run Order =+")
 _RUNS = "Operator-wise Profiling Info for Regular Benchmark Runs"
 _INSIDE = "Delegate internal"
 _CELLS = {True: re.compile(r"\s*,\s*"), False: re.compile(r"\t\s*|\s{2,}")}
-_NUMBER = r"([-+.\deE]+)%?"
+_NUMBER = r"(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|-?nan|inf)%?"
 
 
 def recognises(path: Path) -> bool:
@@ -87,10 +89,12 @@ def _rows(text: str, path: Path) -> Iterator[_Row]:
     # The first and the last have commas of their own, and what is between is numbers.
     gap = r"\s*,\s*" if comma else r"(?:\t\s*|\s{2,})"
     line_of = re.compile(rf"(.*?){gap}{gap.join([_NUMBER] * (len(columns) - 2))}{gap}(.*)")
-    for line in lines:
-        cells = line_of.fullmatch(line.strip())
-        if cells is None:
+    for line in map(str.strip, lines):
+        if not line:  # the table's end
             return
+        cells = line_of.fullmatch(line)
+        if cells is None or not math.isfinite(float(cells[columns.index("avg ms") + 1])):
+            raise OffbenchError(f"{path}: table 'Run Order': must have {', '.join(columns)}, not '{shortened(line)}'")
         yield _Row(dict(zip(columns, cells.groups(), strict=True)))
 
 

@@ -1,5 +1,6 @@
 """Traces of torch's profiler (`export_chrome_trace`): the time of each operator that a module calls, in order."""
 
+import math
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -52,12 +53,12 @@ def profile(path: Path) -> Profile:
     )
     if not calls:
         raise OffbenchError(f"{path}: has no events of category 'cpu_op'; profile with ProfilerActivity.CPU")
-    thread = Counter((e.get("pid"), e.get("tid")) for e in calls).most_common(1)[0][0]
+    thread = Counter(map(_thread, calls)).most_common(1)[0][0]
     outer: list[dict[str, Any]] = []
-    outer_of: dict[Any, int] = {}
+    outer_of: dict[str | None, int] = {}
     """the outermost call that each is a part of, by what the trace calls it"""
     end = -1.0
-    for event in (e for e in calls if (e.get("pid"), e.get("tid")) == thread):
+    for event in (e for e in calls if _thread(e) == thread):
         if _us(event, "ts", path) >= end:
             outer.append(event)
             end = _us(event, "ts", path) + _us(event, "dur", path)
@@ -99,13 +100,18 @@ def _runs(outer: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]
     return [list(range(start, start + period)) for start in range(0, len(names), period)]
 
 
-def _id(event: Mapping[str, Any]) -> Any:
+def _id(event: Mapping[str, Any]) -> str | None:
     arguments = event.get("args")
-    return arguments.get("External id") if isinstance(arguments, dict) else None
+    number = arguments.get("External id") if isinstance(arguments, dict) else None
+    return None if number is None else str(number)
+
+
+def _thread(event: Mapping[str, Any]) -> tuple[str, str]:
+    return str(event.get("pid")), str(event.get("tid"))
 
 
 def _us(event: Mapping[str, Any], field: str, path: Path) -> float:
     value = event.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise OffbenchError(f"{path}: event '{event.get('name')}': {field}: must be a number from 0 up, microseconds")
     return float(value)
