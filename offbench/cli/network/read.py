@@ -1,12 +1,15 @@
 """`offbench network import`: a network from a model file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError, one_of
+
+if TYPE_CHECKING:
+    from offbench.importers.granularity import Granularity
 
 Shapes = Annotated[
     list[str] | None,
@@ -56,15 +59,12 @@ def read(
     from offbench.cli.shared.console import show_line
     from offbench.cli.shared.files import check_writable, write
     from offbench.cli.shared.given import is_dash
-    from offbench.importers.granularity import GRANULARITIES
     from offbench.importers.registry import import_network
 
-    if granularity is not None and granularity not in GRANULARITIES:
-        raise one_of("--granularity", granularity, list(GRANULARITIES))
+    fine = parse_granularity(granularity)
     if output is not None:
         check_writable(output)
     shapes = dict(parse_shape(text) for text in shape or ())
-    fine = next((each for each in GRANULARITIES if each == granularity), None)
     profiles = dict(parse_profile(text) for text in profile or ())
     found = import_network(model, importer, shapes, fine, name, profiles)
     if output is not None:
@@ -91,6 +91,22 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise OffbenchError(f"--shape {text}: must be INPUT=N,N,... with whole numbers above 0")
     return name, tuple(int(number) for number in numbers)
+
+
+def parse_granularity(text: str | None) -> "Granularity | None":
+    """Turn the option into a granularity; absent, each importer has its own.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    from offbench.importers.granularity import GRANULARITIES
+
+    found = next((each for each in GRANULARITIES if each == text), None)
+    if text is not None and found is None:
+        raise one_of("--granularity", text, list(GRANULARITIES))
+    return found
 
 
 def parse_profile(text: str) -> tuple[str, Path]:
