@@ -34,8 +34,8 @@ def told(network: Network, granularity: Granularity) -> Network:
     """
     if granularity == "node":
         return network
-    fused = _merged(network, _fused(network))
-    return fused if granularity == "layer" else _merged(fused, _blocks(fused))
+    coarse = _merged(network, fused(network))
+    return coarse if granularity == "layer" else _merged(coarse, _blocks(coarse))
 
 
 def _readers(network: Network) -> dict[str, list[str]]:
@@ -46,8 +46,8 @@ def _readers(network: Network) -> dict[str, list[str]]:
     return readers
 
 
-def _fused(network: Network) -> list[list[NetworkLayer]]:
-    """Return the layers in groups, each a chain that only its last layer leaves."""
+def fused(network: Network) -> list[list[NetworkLayer]]:
+    """Return the layers in groups that a runtime fuses, each a chain that only its last layer leaves."""
     readers, results = _readers(network), {layer.name for layer in network.results}
     number = {layer.name: j for j, layer in enumerate(network.layers)}
     group_of: dict[str, list[NetworkLayer]] = {}
@@ -92,6 +92,11 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
         if len(group) == 1 and all(name_of[name] == name for name in group[0].sources):
             layers.append(group[0])
             continue
+        made: set[str] = set()
+        """what is written here, perhaps read otherwise, and not handed through"""
+        for layer in group:
+            if layer.launches > 0 or made.intersection(layer.sources):
+                made.add(layer.name)
         reads: dict[str, float] = {}
         given = within = 0.0
         for layer in group:
@@ -102,7 +107,7 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
                 source = each if isinstance(each, str) else each.layer
                 mb = each.mb if isinstance(each, LayerOutput) else size[source]
                 if source in inside:
-                    within += mb
+                    within += mb if layer.launches > 0 and source in made else 0.0
                 else:
                     reads[source] = max(reads.get(source, 0.0), mb)
         given = min(given, network.input_mb)
@@ -110,7 +115,11 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
             layer for layer in group
             if layer.name in results or any(reader not in inside for reader in readers[layer.name])
         ]  # fmt: skip
-        kept = sum(layer.written_mb for layer in group if layer not in leaves)
+        leaving = {layer.name for layer in leaves}
+        for layer in reversed(group):  # what only reads its input otherwise hands on what another has written
+            if layer.launches == 0 and layer.name in leaving:
+                leaving.update(inside.intersection(layer.sources))
+        kept = sum(layer.written_mb for layer in group if layer.name not in leaving)
         known = [layer.gflop for layer in group if layer.gflop is not None]
         weighing = [layer for layer in group if layer.weights_mb > 0]
         inputs: dict[str, float] = {}
@@ -141,8 +150,8 @@ def _launches(group: Sequence[NetworkLayer]) -> int:
     """Return the kernels of a group: what is fused into the layer before needs none of its own."""
     count, before = 0, None
     for layer in group:
-        fused = before is not None and layer.operator in _FUSED and before.name in layer.sources
-        count += 0 if fused else layer.launches
+        within = before is not None and layer.operator in _FUSED and before.name in layer.sources
+        count += 0 if within else layer.launches
         before = layer if layer.launches else before
     return count
 

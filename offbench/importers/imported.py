@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from offbench.model.network import Network
 
+Shape = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -22,6 +24,8 @@ class Coverage:
     """control flow that is taken as one layer"""
     parameters: int = 0
     """numbers that the model has learnt"""
+    notes: tuple[str, ...] = ()
+    """what else is to be known, in sentences: what the format doesn't say, how well a profile fits"""
 
     @property
     def complete(self) -> bool:
@@ -29,7 +33,7 @@ class Coverage:
         return not (self.without_cost or self.without_shape or self.opaque)
 
     def told(self) -> list[str]:
-        """Return what wasn't understood, in sentences."""
+        """Return what wasn't understood, and what else is to be known, in sentences."""
         said = []
         if self.without_cost:
             named = ", ".join(f"{name} ({count})" for name, count in sorted(self.without_cost.items()))
@@ -39,6 +43,7 @@ class Coverage:
             said.append(f"sizes of {len(self.without_shape)} layers can't be told and count as 0: {named}")
         if self.opaque:
             said.append(f"control flow is taken as one layer each: {', '.join(self.opaque)}")
+        said.extend(self.notes)
         return said
 
 
@@ -48,3 +53,5 @@ class Imported:
 
     network: Network
     coverage: Coverage
+    tensors: Mapping[str, str] = field(default_factory=dict)
+    """the layer that makes each tensor, where the file names tensors, by which profiles may name layers"""

@@ -5,19 +5,22 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from offbench.errors import OffbenchError, one_of
 from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
-from offbench.importers.imported import Imported
+from offbench.importers.imported import Imported, Shape
+from offbench.importers.measured import Profile, with_seconds
 
 GROUP = "offbench.importers"
-Shape = tuple[int, ...]
 
 
 class Importer(Protocol):
-    """What a module must have to be an importer; it imports nothing heavy before `read` is called."""
+    """What a module must have to be an importer; it imports nothing heavy before `read` is called.
+
+    One whose files tell layers as they are meant says ``GRANULARITY = "node"``; others are told at that of ``layer``.
+    """
 
     __doc__: str | None
 
@@ -26,6 +29,14 @@ class Importer(Protocol):
 
     def read(self, path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Imported:
         """Return the network in a file."""
+
+
+@runtime_checkable
+class Profiler(Protocol):
+    """What an importer has as well, if its files tell how long the nodes of a model took."""
+
+    def profile(self, path: Path) -> Profile:
+        """Return what was measured."""
 
 
 @cache
@@ -46,36 +57,64 @@ def import_network(
     path: str | Path,
     importer: str | None = None,
     shapes: Mapping[str, Shape] | None = None,
-    granularity: Granularity = "layer",
+    granularity: Granularity | None = None,
     name: str | None = None,
+    profiles: Mapping[str, str | Path] | None = None,
 ) -> Imported:
     """Return the network in a model file or a profile.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or code by name such as ``module.py:factory``.
     importer
         Which one reads it; told from the file if absent.
     shapes
         Of inputs that have free dimensions.
     granularity
-        How fine (`granularity.told`).
+        How fine (`granularity.told`); ``layer`` if absent, but of a file that tells its layers itself as they are.
     name
         Of the network; the file's if absent.
+    profiles
+        By device, files with measured seconds of the same model.
 
     Raises
     ------
     OffbenchError
-        If no importer knows the file, or the one that does can't read it.
+        If no importer knows a file, the one that does can't read it, or a profile is of another model.
     """
     known, path = importers(), Path(path)
-    if not path.is_file():
-        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    if ":" not in str(path):  # what is behind a colon is in a file, or in code that Python finds by name
+        _refuse_missing(path)
     if importer is not None and importer not in known:
         raise one_of("--importer", importer, list(known))
     chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
     if chosen is None:
         raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
     found = chosen.read(path, shapes or {}, name)
-    return Imported(told(found.network, granularity), found.coverage)
+    for device, measured in (profiles or {}).items():
+        found = with_seconds(found, read_profile(measured), device, str(measured))
+    fine = granularity or cast(Granularity, getattr(chosen, "GRANULARITY", "layer"))
+    return Imported(told(found.network, fine), found.coverage)
+
+
+def read_profile(path: str | Path) -> Profile:
+    """Return what was measured, from a file of any tool that an importer knows.
+
+    Raises
+    ------
+    OffbenchError
+        If none does, or the one that does can't read it.
+    """
+    path = Path(path)
+    _refuse_missing(path)
+    tools = {name: one for name, one in importers().items() if isinstance(one, Profiler)}
+    for tool in tools.values():
+        if cast(Importer, tool).recognises(path):
+            return tool.profile(path)
+    raise OffbenchError(f"{path}: is no profile that an importer knows; those of {', '.join(tools)} are")
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.is_file():
+        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")

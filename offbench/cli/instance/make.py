@@ -40,7 +40,7 @@ def make(
     ] = False,
     deadline: Annotated[float | None, typer.Option(metavar="S", help="Of each network, s.")] = None,
     shape: Shapes = None,
-    granularity: GranularityOption = "layer",
+    granularity: GranularityOption = None,
     catalogue: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Own devices, links and prices, over the catalogue's.")
     ] = None,
@@ -142,7 +142,7 @@ def _on_devices(
     result: bool,
     deadline: float | None,
     shapes: list[str],
-    granularity: str,
+    granularity: str | None,
     catalogue: Path | None,
     objective: str | None,
     weights: str | None,

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from offbench.model.network import Network
 
 
-def networks_of(files: Sequence[str], shapes: Sequence[str], granularity: str) -> "tuple[list[Network], list[str]]":
+def networks_of(
+    files: Sequence[str], shapes: Sequence[str], granularity: str | None
+) -> "tuple[list[Network], list[str]]":
     """Return networks from files, and what an importer has to say of them.
 
     Parameters
@@ -22,19 +24,15 @@ def networks_of(files: Sequence[str], shapes: Sequence[str], granularity: str) -
     shapes
         Of inputs with free dimensions, as on the command line.
     granularity
-        Of what is imported.
+        Of what is imported; each importer has its own if absent.
     """
     from offbench.cli.network.facts import said
-    from offbench.cli.network.read import parse_shape
+    from offbench.cli.network.read import parse_granularity, parse_shape
     from offbench.cli.shared.given import is_dash, json_from
-    from offbench.errors import one_of
-    from offbench.importers.granularity import GRANULARITIES
     from offbench.importers.registry import import_network
     from offbench.model.network import parse_network
 
-    if granularity not in GRANULARITIES:
-        raise one_of("--granularity", granularity, list(GRANULARITIES))
-    fine = next(each for each in GRANULARITIES if each == granularity)
+    fine = parse_granularity(granularity)
     found, notes = [], []
     for file in files:
         if is_dash(file) or _is_network(file):

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def said(found: "Imported") -> Iterator[str]:
     """Yield in sentences what an importer brought, and what it didn't understand."""
     network, coverage = found.network, found.coverage
-    yield f"{network.name}: {totals(network)}; {coverage.parameters / 1e6:,.4g} million parameters"
+    learnt = f"; {coverage.parameters / 1e6:,.4g} million parameters" if coverage.parameters else ""
+    yield f"{network.name}: {totals(network)}{learnt}"
     understood = coverage.nodes - sum(coverage.without_cost.values()) - len(coverage.opaque)
     folded = f", {coverage.constant} of them constant" if coverage.constant else ""
     yield f"{understood} of {coverage.nodes} operators understood{folded}"

@@ -1,22 +1,27 @@
 """`offbench network import`: a network from a model file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offbench.cli.shared.errors import say
 from offbench.errors import OffbenchError, one_of
 
+if TYPE_CHECKING:
+    from offbench.importers.granularity import Granularity
+
 Shapes = Annotated[
     list[str] | None,
     typer.Option(metavar="INPUT=N,...", help="Of an input with free dimensions: images=1,3,640,640; repeatable."),
 ]
 GranularityOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="node|layer|block",
-        help="How fine: each operator, what a runtime fuses, or all between two layers that every path goes through.",
+        help="How fine: each operator, what a runtime fuses, or all between two layers that every path goes through; "
+        "layer by default, but node of a file that tells its layers itself.",
+        show_default=False,
     ),
 ]
 ImporterOption = Annotated[
@@ -25,34 +30,43 @@ ImporterOption = Annotated[
 
 
 def read(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file, such as detector.onnx.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model file such as detector.onnx, a table, or module.py:factory.")
+    ],
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the network; - for stdout.")
     ] = None,
     shape: Shapes = None,
-    granularity: GranularityOption = "layer",
+    granularity: GranularityOption = None,
     importer: ImporterOption = None,
     name: Annotated[str | None, typer.Option(help="The network's name; the file's by default.")] = None,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE=FILE",
+            help="Seconds of the same model as measured on a device, such as pi5=profile.json; repeatable.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No notes.")] = False,
 ) -> None:
     """Read a network from a model file, and say how much of it was understood.
 
-    Without --output it is only told what there is.
+    The file is a model of ONNX, a CSV table, or a graph of PipeDream, msr-fiddle or WfCommons. Code that makes a module
+    of torch is named as module.py:factory or package.module:factory. Profiles are those of ONNX Runtime, torch and
+    TensorFlow Lite. Without --output it is only told what there is.
     """
     from offbench.cli.network.facts import said
     from offbench.cli.shared.console import show_line
     from offbench.cli.shared.files import check_writable, write
     from offbench.cli.shared.given import is_dash
-    from offbench.importers.granularity import GRANULARITIES
     from offbench.importers.registry import import_network
 
-    if granularity not in GRANULARITIES:
-        raise one_of("--granularity", granularity, list(GRANULARITIES))
+    fine = parse_granularity(granularity)
     if output is not None:
         check_writable(output)
     shapes = dict(parse_shape(text) for text in shape or ())
-    fine = next(each for each in GRANULARITIES if each == granularity)
-    found = import_network(model, importer, shapes, fine, name)
+    profiles = dict(parse_profile(text) for text in profile or ())
+    found = import_network(model, importer, shapes, fine, name, profiles)
     if output is not None:
         write(output, found.network.to_text(), quiet)
     if quiet:
@@ -77,3 +91,33 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
         raise OffbenchError(f"--shape {text}: must be INPUT=N,N,... with whole numbers above 0")
     return name, tuple(int(number) for number in numbers)
+
+
+def parse_granularity(text: str | None) -> "Granularity | None":
+    """Turn the option into a granularity; absent, each importer has its own.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    from offbench.importers.granularity import GRANULARITIES
+
+    found = next((each for each in GRANULARITIES if each == text), None)
+    if text is not None and found is None:
+        raise one_of("--granularity", text, list(GRANULARITIES))
+    return found
+
+
+def parse_profile(text: str) -> tuple[str, Path]:
+    """Turn ``pi5=profile.json`` into a device and a file.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    device, _, file = text.partition("=")
+    if not device.strip() or not file:
+        raise OffbenchError(f"--profile {text}: must be DEVICE=FILE, such as pi5=profile.json")
+    return device.strip(), Path(file)

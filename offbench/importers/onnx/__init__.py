@@ -94,7 +94,7 @@ class _Reader:
             nodes=len(self._graph.node), constant=self._folded, without_cost=dict(self._without_cost),
             without_shape=tuple(self._without_shape), opaque=tuple(self._opaque), parameters=self._parameters(),
         )  # fmt: skip
-        return Imported(network, coverage)
+        return Imported(network, coverage, {tensor: layer for tensor, layer in self._of.items() if layer in kept})
 
     def _is_constant(self, node: "onnx.NodeProto") -> bool:
         if node.op_type in ("Shape", "Size"):

@@ -46,6 +46,13 @@ def cost(node: Node) -> Cost | None:
     return None
 
 
+def class_of(kind: str) -> Operator | None:
+    """Return the class of an operator, ONNX Runtime's own among them; None of one that isn't known here."""
+    if kind in _CONTROL:
+        return "control"
+    return _ALIKE[kind][0] if kind in _ALIKE else _CLASS.get(kind, _OF_RUNTIME.get(kind))
+
+
 def only_reads(kind: str) -> bool:
     """Tell whether a runtime does nothing for an operator but read its input in another way."""
     return kind in _FREE
@@ -181,3 +188,16 @@ _CLASS: dict[str, Operator] = {
     "TopK": "other",
     "Gather": "embedding",
 }
+# What ONNX Runtime makes of operators, or inserts.
+_OF_RUNTIME: dict[str, Operator] = {
+    **dict.fromkeys(("FusedGemm", "Attention", "MultiHeadAttention", "QAttention", "DynamicQuantizeMatMul"),
+                    "matrix-product"),
+    **dict.fromkeys(("ReorderInput", "ReorderOutput", "MemcpyToHost", "MemcpyFromHost"), "movement"),
+    **dict.fromkeys(("QGemm", "MatMulIntegerToFloat", "MatMulNBits", "GroupQueryAttention"), "matrix-product"),
+    **dict.fromkeys(("QLinearAdd", "QLinearMul", "DynamicQuantizeLinear"), "elementwise"),
+    **dict.fromkeys(("QLinearGlobalAveragePool", "QLinearAveragePool"), "pooling"),
+    **dict.fromkeys(("EmbedLayerNormalization", "SkipSimplifiedLayerNormalization"), "normalisation"),
+    **dict.fromkeys(("QLinearSigmoid", "QLinearLeakyRelu"), "activation"),
+    "QLinearConcat": "movement",
+    "QLinearSoftmax": "softmax",
+}  # fmt: skip
