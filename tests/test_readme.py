@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import onnx
 import pytest
 from bench.stand_ins import here
 from pages import HOME, PAGES, blocks, commands, name
@@ -13,6 +14,7 @@ from offbench.bench import runner
 from offbench.cli import app
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
+LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 ADD_A_SOLVER = (HOME / "docs/guides/add-a-solver.md").read_text(encoding="utf-8")
 
 # What a command of a page is given besides, so that it takes a moment. The last one that is given counts.
@@ -22,10 +24,11 @@ SHORT = {
     "bound": ["--time-limit", "1"],
     "bench": ["--max-evaluations", "50"],
     "pareto": ["--time-limit", "1", "--time-limit-each", "1", "--solver", "greedy"],
+    "advise": ["--time-limit", "4", "--draws", "2"],
     "reproduce": ["--dry-run"],  # what it does has tests of its own, and takes hours
 }
-OWN_TESTS = ("check",)
-"""verbs that can't be made short"""
+OWN_TESTS = ("check", "network")
+"""verbs that can't be made short, or that need files of the reader (tests/importers)"""
 
 
 def test_readme_is_a_page() -> None:
@@ -67,6 +70,7 @@ def test_commands_work_one_after_the_other(page: str, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "workers", here)  # other processes have tests of their own
     (tmp_path / "instances").symlink_to(HOME / "instances")  # they are typed in the repository's folder
+    (tmp_path / "detector.onnx").symlink_to(LIGHT / "light_squeezenet.onnx")  # whatever model a reader has
     for code in blocks(text, "python"):
         if "class Annealing" in code:
             Path("annealing.py").write_text(code, encoding="utf-8")
