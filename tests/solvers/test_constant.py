@@ -6,7 +6,7 @@ from typing import Any
 import handmade
 import plain
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from strategies import instances
 
 from offbench import solve
@@ -30,6 +30,7 @@ def free(instance: Json) -> Json:
     return copy
 
 
+@settings(max_examples=30)
 @given(instances(exact=True))
 def test_each_is_the_best_constant_placement(drawn: Json) -> None:
     instance = free(drawn)

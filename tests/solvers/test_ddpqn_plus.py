@@ -103,11 +103,12 @@ def test_the_compiled_network_is_the_one_of_its_docstring(dueling: bool, constra
 LOSSES: list[Literal["mse", "huber"]] = ["mse", "huber"]
 
 
+# Any two of the three are tried in every combination; each is compiled for some ten seconds.
 @pytest.mark.parametrize(
     "learning",
     [
-        Learning(Switches(double, dueling, True), 1e-3, loss, 7)
-        for double, dueling, loss in product([False, True], [False, True], LOSSES)
+        Learning(Switches(double, dueling, True), 1e-3, LOSSES[double != dueling], 7)
+        for double, dueling in product([False, True], [False, True])
     ],
     ids=str,
 )
