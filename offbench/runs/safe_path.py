@@ -49,15 +49,18 @@ def _folder_of_script() -> Path | None:
 
 @contextmanager
 def safe_path() -> Iterator[None]:
-    """Have processes that others begin in the body (joblib's, Dask's and Ray's workers) look as ours do."""
-    before = os.environ.get(_SAFE)
-    if before:  # the user's own
-        yield
-        return
-    os.environ[_SAFE] = _OURS
+    """Have processes that others begin in the body (joblib's, Dask's and Ray's workers) look as ours do.
+
+    Which script runs is known here alone, so the folders are named to them.
+    """
+    before = {name: os.environ.get(name) for name in (_SAFE, "PYTHONPATH")}
+    if not before[_SAFE]:  # else it is the user's own
+        os.environ[_SAFE] = _OURS
+    os.environ["PYTHONPATH"] = environment()["PYTHONPATH"]
     try:
         yield
     finally:
-        os.environ.pop(_SAFE, None)
-        if before is not None:
-            os.environ[_SAFE] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
