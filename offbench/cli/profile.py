@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,8 +96,18 @@ def profile(
         if not dash:
             show(_slowest(layers, device))
         if output is not None and not dash:
-            sizes = "".join(f" --shape {text}" for text in shape or ())
-            show_line(f"offbench network import {model}{sizes} --profile {device}={output} --output network.json")
+            sizes = [part for text in shape or () for part in ("--shape", text)]
+            line = [
+                "network",
+                "import",
+                str(model),
+                *sizes,
+                "--profile",
+                f"{device}={output}",
+                "--output",
+                "network.json",
+            ]
+            show_line(join(["offbench", *line]))
     if now.stop:
         say(f"interrupted after {counted(measured.profiled.runs, 'run')}")
         raise typer.Exit(ending.exit_code)
@@ -117,8 +128,8 @@ def _lines(model: Path, device: str, measured: "Measured", notes: tuple[str, ...
     )
     if measured.processor_share < _ALONE:
         yield (
-            f"other programs took the processor for {1 - measured.processor_share:.0%} of the time, which the whole "
-            "network's times have in them and a layer's median mostly not; repeat it when the device is idle"
+            f"for {1 - measured.processor_share:.0%} of the time the processor was taken, by other programs or by more "
+            "threads than cores; repeat it when the device is idle"
         )
     yield from notes
 

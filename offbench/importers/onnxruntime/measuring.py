@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from offbench.importers.imported import Shape
 from offbench.importers.measured import Profile
 from offbench.importers.onnx.model import inputs_of, read_model
 from offbench.importers.onnxruntime import CONDITIONS, profile_of
+from offbench.model.facts import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +40,7 @@ class Progress:
     """those that count"""
     what: str = "loading the model"
     stop: bool = False
-    """set from outside once some are `kept`: no more runs"""
+    """set from outside: no more runs than are there, or one"""
 
 
 class Spread(NamedTuple):
@@ -71,7 +73,8 @@ class Measured:
     slowdown: float
     """by which share profiling makes the network slower: the median of the runs, each against the next one without"""
     processor_share: float
-    """of the time of the runs, for how much this thread had a processor; the rest went to other programs"""
+    """for how much of the time the calling thread had a processor; the rest went to other programs, or to threads more
+    than cores"""
     conditions: dict[str, Any]
     """version of the runtime, threads, processor and the like, as the file says them"""
     events: list[dict[str, Any]] = field(repr=False)
@@ -134,7 +137,7 @@ def measure(
     if (runs + warm_up) * nodes > _MOST_EVENTS:
         raise OffbenchError(
             f"--runs: with those for warm-up at most {_MOST_EVENTS // nodes:,} fit into a profile of "
-            f"{nodes:,} operators"
+            f"{counted(nodes, 'operator')}"
         )
     feeds = drawn_inputs(model, seed, str(path))
     sizes = _free_sizes(path, shapes)
@@ -147,13 +150,13 @@ def measure(
         now.what = "warming up"
         begun = perf_counter()
         skipped, pairs = 0, list[tuple[float, float]]()
-        while skipped < warm_up and perf_counter() - begun < limit * warm_up / (warm_up + runs):
+        while skipped < warm_up and not now.stop and perf_counter() - begun < limit * warm_up / (warm_up + runs):
             profiling.run(feeds), plain_one.run(feeds)
             skipped += 1
             now.done += 1
         now.done, now.what = warm_up, "measuring"
         computed = thread_time()
-        while len(pairs) < runs and not now.stop and (not pairs or perf_counter() - begun < limit):
+        while not pairs or (len(pairs) < runs and not now.stop and perf_counter() - begun < limit):
             pairs.append((profiling.run(feeds), plain_one.run(feeds)))
             now.done += 1
             now.kept += 1
@@ -229,7 +232,7 @@ class _Session:
             raise OffbenchError(f"{file.parent}: ONNX Runtime couldn't write its profile here; is it full?") from None
 
     def _refused(self, what: str, error: Exception) -> OffbenchError:
-        said = " ".join(str(error).removeprefix("[ONNXRuntimeError] : ").split())
+        said = " ".join(re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error)).split())
         return OffbenchError(f"{self._path}: ONNX Runtime can't {what} it: {plain(said, _MESSAGE)}")
 
 
@@ -271,7 +274,7 @@ def _free_sizes(path: Path, shapes: Mapping[str, Shape]) -> dict[str, int]:
     import onnx
 
     sizes = {}
-    for one in inputs_of(onnx.load(str(path), load_external_data=False).graph):
+    for one in inputs_of(onnx.load(str(path), format="protobuf", load_external_data=False).graph):
         for dim, size in zip(one.type.tensor_type.shape.dim, shapes.get(one.name, ()), strict=False):
             if dim.dim_param:
                 sizes[dim.dim_param] = size
