@@ -97,17 +97,8 @@ def profile(
             show(_slowest(layers, device))
         if output is not None and not dash:
             sizes = [part for text in shape or () for part in ("--shape", text)]
-            line = [
-                "network",
-                "import",
-                str(model),
-                *sizes,
-                "--profile",
-                f"{device}={output}",
-                "--output",
-                "network.json",
-            ]
-            show_line(join(["offbench", *line]))
+            reads = ["--profile", f"{device}={output}", "--output", "network.json"]
+            show_line(join(["offbench", "network", "import", str(model), *sizes, *reads]))
     if now.stop:
         say(f"interrupted after {counted(measured.profiled.runs, 'run')}")
         raise typer.Exit(ending.exit_code)
@@ -175,7 +166,6 @@ def _facts(
         "with_profiling": measured.profiled._asdict(),
         "without_profiling": measured.plain._asdict(),
         "slowdown_by_profiling": measured.slowdown, "sum_against_whole": measured.sum_against_whole,
-        "processor_share": measured.processor_share,
         "notes": list(notes),
         "layers": [
             {"name": layer.name, "operator": layer.operator, "seconds": (layer.seconds or {}).get(device)}

@@ -156,10 +156,8 @@ def test_inputs_are_drawn_by_type_from_the_seed(tmp_path: Path) -> None:
 def test_mistakes_in_one_line(words: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     unknown = tmp_path / "unknown.onnx"
-    graph = helper.make_graph(
-        [helper.make_node("Foo", ["x"], ["y"], domain="my.own")], "g",
-        *([helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])] for name in "xy"),
-    )  # fmt: skip
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Foo", ["x"], ["y"], domain="my.own")], "g", [x], [y])
     domains = [helper.make_opsetid("", 17), helper.make_opsetid("my.own", 1)]
     onnx.save(helper.make_model(graph, opset_imports=domains, ir_version=9), str(unknown))
     outside = save(

@@ -72,11 +72,8 @@ class Measured:
     """of the whole network without profiling"""
     slowdown: float
     """by which share profiling makes the network slower: the median of the runs, each against the next one without"""
-    processor_share: float
-    """for how much of the time the calling thread had a processor; the rest went to other programs, or to threads more
-    than cores"""
     conditions: dict[str, Any]
-    """version of the runtime, threads, processor and the like, as the file says them"""
+    """as the file says them: version of the runtime, threads, processor and the like; `processor_share`"""
     events: list[dict[str, Any]] = field(repr=False)
     """of the file"""
 
@@ -84,6 +81,14 @@ class Measured:
     def sum_against_whole(self) -> float:
         """By which share the sum of the layers is above the network's time without profiling."""
         return self.profile.seconds / self.plain.median_s - 1
+
+    @property
+    def processor_share(self) -> float:
+        """For how much of the time the calling thread had a processor.
+
+        The rest went to other programs, or to threads more than cores.
+        """
+        return float(self.conditions["processor_share"])
 
     def to_text(self) -> str:
         """Return a profile as ONNX Runtime writes it (Chrome's trace format), with one event more, an event a line."""
@@ -140,6 +145,7 @@ def measure(
             f"{counted(nodes, 'operator')}"
         )
     feeds = drawn_inputs(model, seed, str(path))
+    del model  # with its weights
     sizes = _free_sizes(path, shapes)
     now = progress or Progress(runs + warm_up)
     limit = math.inf if time_limit is None else time_limit
@@ -173,6 +179,7 @@ def measure(
         "warm_up": skipped,
         "seed": seed,
         "inputs": {name: f"{values.dtype}{list(values.shape)}" for name, values in feeds.items()},
+        "processor_share": min(1.0, computed / (sum(with_profiling) + sum(without))),
         "median_s_without_profiling": median(without),
     }
     kept = [*_of_runs(events, skipped), {"name": CONDITIONS, "ph": "M", "pid": 0, "args": conditions}]
@@ -181,7 +188,6 @@ def measure(
         profiled=Spread.of(with_profiling),
         plain=Spread.of(without),
         slowdown=median(one / other for one, other in pairs) - 1,
-        processor_share=min(1.0, computed / (sum(with_profiling) + sum(without))),
         conditions=conditions,
         events=kept,
     )
