@@ -91,7 +91,7 @@ def profile(
         show_json(_facts(model, measured, layers, given.coverage.notes, now.stop))
     elif not quiet:
         dash = is_dash(output)
-        for line in _lines(model, device, measured, given.coverage.notes):
+        for line in lines(model, device, measured, given.coverage.notes):
             say(line) if dash else show_line(line)
         if not dash:
             show(_slowest(layers, device))
@@ -104,7 +104,8 @@ def profile(
         raise typer.Exit(ending.exit_code)
 
 
-def _lines(model: Path, device: str, measured: "Measured", notes: tuple[str, ...]) -> Iterator[str]:
+def lines(model: Path, device: str, measured: "Measured", notes: tuple[str, ...]) -> Iterator[str]:
+    """Yield in sentences what was measured, and how."""
     how = measured.conditions
     yield (
         f"{model.name} on {device}: ONNX Runtime {how['version']}, threads: {how['threads']}, {how['processor']}; "

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from offbench import OffbenchError
 from offbench.cli import app
+from offbench.cli.profile import lines
 from offbench.importers.onnx.model import read_model
 from offbench.importers.onnxruntime import profile
 from offbench.importers.onnxruntime.measuring import Progress, drawn_inputs, measure
@@ -112,6 +114,17 @@ def test_runs_end_with_those_that_are_there(words: Path) -> None:
     ):
         assert ended.conditions["runs"] == ended.profile.runs == ended.plain.runs == 1
         assert ended.profile.seconds > 0
+
+
+def test_a_busy_processor_is_told(words: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    measured = measure(words, {"ids": (2, 16)}, device="d", runs=2)
+    assert 0 < measured.processor_share <= 1
+    for share, expected in ((0.6, True), (1.0, False)):
+        told = replace(measured, conditions={**measured.conditions, "processor_share": share})
+        assert any("for 40% of the time the processor was taken" in line for line in lines(words, "d", told, ())) == (
+            expected
+        )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by a signal")
