@@ -27,7 +27,7 @@ SHORT = {
     "advise": ["--time-limit", "4", "--draws", "2"],
     "reproduce": ["--dry-run"],  # what it does has tests of its own, and takes hours
 }
-OWN_TESTS = ("check", "network")
+OWN_TESTS = ("check", "network", "profile")
 """verbs that can't be made short, or that need files of the reader (tests/importers)"""
 
 

@@ -4,12 +4,12 @@ import os
 import platform
 import subprocess
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 import offbench
+from offbench.files.processor import processor
 
 
 def machine() -> dict[str, Any]:
@@ -31,22 +31,12 @@ def _lasting() -> dict[str, Any]:
     return {
         "host": platform.node(),
         "system": f"{platform.system()} {platform.release()}",
-        "cpu": _cpu(),
+        "cpu": processor(),
         "physical_cores": physical_cores(),
         "logical_cores": os.cpu_count() or 1,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "commit": _commit(),
     }
-
-
-def _cpu() -> str:
-    """Return the processor's model, as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _load() -> float | None:

@@ -18,6 +18,7 @@ from offbench.cli import (
     instance,
     network,
     pareto,
+    profile,
     references,
     report,
     reproduce,
@@ -55,6 +56,7 @@ app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check.check)
 app.command("catalogue")(catalogue.catalogue)
+app.command("profile")(profile.profile)
 app.add_typer(instance.app, name="instance")
 app.add_typer(network.app, name="network")
 app.add_typer(references.app, name="references")

@@ -57,7 +57,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape]) -> "onnx.ModelProto":
     from onnx import inliner, shape_inference
 
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load(str(path), format="protobuf", load_external_data=False)
     except OSError as error:
         raise OffbenchError(f"{path}: can't be read: {error.strerror or error}") from None
     except DecodeError:

@@ -8,11 +8,17 @@ from typing import Any
 
 from offbench.errors import OffbenchError
 from offbench.files.json import read_json
+from offbench.files.plain import plain
 from offbench.importers.imported import Imported, Shape
 from offbench.importers.measured import Profile, Timed, tells_no_graph
 from offbench.importers.onnx.operators import class_of
 from offbench.importers.peek import beginning
 
+TOOL = "ONNX Runtime"
+CONDITIONS = "measured by offbench"
+"""name of an event that ONNX Runtime doesn't write; its arguments say how was measured"""
+
+_TOOL_CHARACTERS = 200
 _TIME = "_kernel_time"
 _CONTROL = ("If", "Loop", "Scan")
 
@@ -36,7 +42,17 @@ def profile(path: Path) -> Profile:
     OffbenchError
         If it is no such profile.
     """
-    events = read_json(path)
+    return profile_of(read_json(path), path)
+
+
+def profile_of(events: Any, path: str | Path) -> Profile:
+    """Return what was measured, from the events of a profile; *path* is what errors call it.
+
+    Raises
+    ------
+    OffbenchError
+        If they are none.
+    """
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise OffbenchError(f"{path}: is no profile of ONNX Runtime: must be a list of events")
     runs = [_us(event, path) for event in events if event.get("name") == "model_run"]
@@ -63,7 +79,15 @@ def profile(path: Path) -> Profile:
     timed = tuple(
         Timed(name, class_of(kinds[name, index]), _each_run(times, count) / 1e6) for (name, index), times in of.items()
     )
-    return Profile("ONNX Runtime", timed, count, median(runs) / 1e6 if runs else None)
+    return Profile(_tool(events), timed, count, median(runs) / 1e6 if runs else None)
+
+
+def _tool(events: list[dict[str, Any]]) -> str:
+    """Return what measured, as `offbench profile` wrote it."""
+    told = next((event.get("args") for event in events if event.get("name") == CONDITIONS), None)
+    if not isinstance(told, dict) or not all(name in told for name in ("version", "threads", "processor")):
+        return TOOL
+    return plain(f"{TOOL} {told['version']}, threads: {told['threads']}, {told['processor']}", _TOOL_CHARACTERS)
 
 
 def _each_run(times: list[float], runs: int) -> float:
@@ -74,11 +98,11 @@ def _each_run(times: list[float], runs: int) -> float:
     return float(median(sum(times[k * each : (k + 1) * each]) for k in range(runs)))
 
 
-def _us(event: Mapping[str, Any], path: Path) -> float:
+def _us(event: Mapping[str, Any], path: str | Path) -> float:
     return _number(event, "dur", path)
 
 
-def _number(event: Mapping[str, Any], field: str, path: Path) -> float:
+def _number(event: Mapping[str, Any], field: str, path: str | Path) -> float:
     value = event.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise OffbenchError(f"{path}: event '{event.get('name')}': {field}: must be a number from 0 up, microseconds")
