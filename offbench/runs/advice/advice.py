@@ -16,9 +16,11 @@ from offbench.model.instance import Instance, Scales
 from offbench.model.objectives import with_objective
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
+from offbench.model.ranges import Ranges
 from offbench.model.variations import VARIATIONS, with_scales
 from offbench.runs.advice.break_even import Curve, Optimum, Solve, exactly, same_cut, sampled
-from offbench.runs.advice.robust import Regret, Spread, regret
+from offbench.runs.advice.robust import Regret, Robustness, Spread, regret
+from offbench.runs.advice.time_shares import time_shares
 from offbench.runs.cuts import told
 from offbench.runs.solution import Solution
 from offbench.runs.solve import solve
@@ -61,6 +63,8 @@ class Advice:
     """by name of `VARIATIONS`"""
     regret: Regret | None
     spread: Spread
+    ranges: Ranges | None
+    """of what was drawn; else the spread holds"""
     uses: tuple[Use, ...]
     """what the cut takes of each memory, deadline and limit, most of it first"""
     seconds: float
@@ -98,6 +102,7 @@ def advise(
     seed: int = 0,
     draws: int = 100,
     spread: Spread | None = None,
+    ranges: Ranges | None = None,
     on_step: Callable[[float, str], None] = lambda share, what: None,
 ) -> Advice:
     """Return where to cut, and what one should know of it.
@@ -116,6 +121,8 @@ def advise(
         How many, for the regret.
     spread
         By how much the numbers may be off.
+    ranges
+        The same of servers and links that it names (`load_ranges`), instead of the spread.
     on_step
         Called with the share that is done, and what comes next.
 
@@ -151,11 +158,13 @@ def advise(
     on_step(_SHARES[2], "draws")
     spread = spread or Spread()
     rng = np.random.default_rng(seed)
-    over = regret(base, solution.placement, found, spread, rng, draws, lambda: left() > 0.1 * time_limit / draws)
+    over = regret(
+        base, solution.placement, found, spread, rng, draws, lambda: left() > 0.1 * time_limit / draws, ranges
+    )
     evaluation = solution.evaluation
     assert evaluation is not None
     held_uses = tuple(uses(base, solution.placement, evaluation)) if is_constrained(base) else ()
-    return Advice(base, solution, choices, curves, over, spread, held_uses, monotonic() - begun)
+    return Advice(base, solution, choices, curves, over, spread, ranges, held_uses, monotonic() - begun)
 
 
 def _choices(base: Instance, recommended: Placement, found: Solve) -> tuple[Choice, ...]:
@@ -224,6 +233,12 @@ def facts(advice: Advice) -> dict[str, Any]:
     def optimum(one: Optimum) -> dict[str, Any]:
         return {"x": one.x, "proven": one.proven, **one.evaluation.to_dict()}
 
+    def robustness(one: Robustness) -> dict[str, Any]:
+        return {
+            "within_5_percent": one.within, "broken": one.broken, "mean": one.mean_regret if one.kept else None,
+            "worst": one.worst_regret if one.kept else None, "cut": list(told(problem, one.placement)),
+        }  # fmt: skip
+
     curves = {
         name: {
             "unit": curve.variation.unit,
@@ -240,6 +255,7 @@ def facts(advice: Advice) -> dict[str, Any]:
     over = advice.regret
     return {
         "recommended": advice.solution.to_dict(),
+        "time": vars(time_shares(problem, advice.placement, evaluate(problem, advice.placement))),
         "choices": [
             {
                 "name": one.name, "proven": one.proven, **one.evaluation.to_dict(),
@@ -250,11 +266,8 @@ def facts(advice: Advice) -> dict[str, Any]:
         "curves": curves,
         "regret": None if over is None else {
             "draws": over.draws, "proven": over.proven, "spread": vars(advice.spread),
-            **{
-                which: {"within_5_percent": one.within, "mean": one.mean_regret, "worst": one.worst_regret,
-                        "cut": list(told(problem, one.placement))}
-                for which, one in (("recommended", over.recommended), ("most_robust", over.most_robust))
-            },
+            "ranges": None if advice.ranges is None else advice.ranges.model_dump(),
+            "recommended": robustness(over.recommended), "most_robust": robustness(over.most_robust),
         },
         "constraints": [one.to_dict() for one in advice.uses],
         "seconds": advice.seconds,
