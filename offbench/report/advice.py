@@ -1,6 +1,7 @@
 """The page of an advice: the cut in words and drawn into the network, choices, break-even curves, regret."""
 
 from offbench.files.plain import plain
+from offbench.model.objectives import described
 from offbench.model.problem import P1
 from offbench.report.advice_curves import BEST, DEVICE, RECOMMENDED, TODAY, change_lines, curve_figure, regret_figure
 from offbench.report.advice_network import TASKS_AT_MOST, drawings, server_keys
@@ -35,10 +36,15 @@ def advice_page(advice: Advice) -> str:
         left_out=max(0, len(advice.instance.tasks) - TASKS_AT_MOST),
         rows=[row.cells for row in choice_rows(advice)],
         curves=[
-            {"name": name, "span": span(name, curve, advice), "changes": change_lines(advice, curve)}
+            {"name": name, "span": _sentence(span(name, curve, advice)), "changes": change_lines(advice, curve)}
             for name, curve in advice.curves.items()
         ],
         colours={"best": BEST, "recommended": RECOMMENDED, "device": DEVICE, "today": TODAY},
+        objective=described(advice.instance),
         regret=list(regret_lines(advice)),
         uses=[(str(use), use.share) for use in advice.uses],
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from textwrap import wrap
 from typing import Any
 
@@ -15,7 +16,7 @@ from offbench.model.problem import P1
 from offbench.report.figures import Figure
 from offbench.report.palette import OKABE_ITO
 from offbench.runs.advice.advice import Advice, cut_in_words
-from offbench.runs.advice.break_even import Curve, same_cut
+from offbench.runs.advice.break_even import Curve
 from offbench.runs.advice.words import number
 
 BEST, RECOMMENDED, DEVICE, TODAY = OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[6]
@@ -25,6 +26,7 @@ _STEPS, _LARGE = 41, 500
 _LOG = 30.0
 _MS = 0.001
 _ROUND_TRIPS = {0.0: "0", 0.001: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1.0: "1 s"}
+_UNITS = {"times": "times today's", "s": "longer than today", "clients": "devices"}
 _BINS, _BINNED = 20, 10
 _SHAPES = {"best": (BEST, "solid", 3), "recommended": (RECOMMENDED, "dash", 2), "device": (DEVICE, "dot", 2)}
 _NAMES = {"best": "the best cut", "recommended": "the recommended cut", "device": "everything on the device"}
@@ -60,21 +62,16 @@ def curve_figure(advice: Advice, name: str) -> Figure:
             "hovertext": [_wrapped(line) for line in change_lines(advice, curve)],
             "marker": {"symbol": "diamond", "size": 10, "color": BEST, "line": {"color": "#fff", "width": 1}},
         })  # fmt: skip
-    xaxis: dict[str, Any] = {"title": {"text": in_plotly(axis_title(curve))}}
+    xaxis: dict[str, Any] = {"title": {"text": _UNITS[curve.variation.unit]}}
     if name in ("bandwidth", "device-speed"):
         xaxis["type"] = "log"
     elif name == "round-trip":
         xaxis |= {"tickvals": _positions(name, list(_ROUND_TRIPS)), "ticktext": list(_ROUND_TRIPS.values())}
     else:
-        xaxis |= {"tickvals": xs, "ticktext": [f"{x:.0f}" for x in xs]}
+        points = [one.x for one in curve.points]
+        xaxis |= {"tickvals": points, "ticktext": [f"{x:.0f}" for x in points]}
     yaxis = {"title": {"text": what}} | ({"type": "log"} if log else {"rangemode": "tozero"})
     return {"data": traces, "layout": {"xaxis": xaxis, "yaxis": yaxis, "height": 300, "hovermode": "closest"}}
-
-
-def axis_title(curve: Curve) -> str:
-    """Return what a curve is over, with its unit."""
-    unit = {"times": "times today's", "s": "longer than today", "clients": "today 1"}[curve.variation.unit]
-    return f"{curve.variation.name} ({unit})"
 
 
 def change_lines(advice: Advice, curve: Curve) -> list[str]:
@@ -96,7 +93,7 @@ def regret_figure(advice: Advice) -> Figure | None:
     bars = {
         "type": "bar", "x": middles.tolist(), "y": counts.tolist(), "width": float(edges[1] - edges[0]),
         "marker": {"color": RECOMMENDED}, "showlegend": False,
-        "text": [f"{a:.2g} to {b:.2g} %" for a, b in zip(edges, edges[1:], strict=False)], "textposition": "none",
+        "text": [f"{a:.2g} to {b:.2g} %" for a, b in pairwise(edges.tolist())], "textposition": "none",
         "hovertemplate": "%{text}: %{y} draws<extra></extra>",
     }  # fmt: skip
     layout = {
@@ -108,7 +105,11 @@ def regret_figure(advice: Advice) -> Figure | None:
 
 def _drawn(advice: Advice) -> tuple[str, Any]:
     """Return what is drawn: Q, or the one of delay, energy and cost that it is."""
-    one = {"latency": ("delay (s)", "delay_s"), "energy": ("energy (J)", "energy_j"), "cost": ("cost (dollars)", "cost_usd")}
+    one = {
+        "latency": ("delay (s)", "delay_s"),
+        "energy": ("energy (J)", "energy_j"),
+        "cost": ("cost (dollars)", "cost_usd"),
+    }
     what, field = one.get(objective_of(advice.instance) or "", ("Q", "objective"))
 
     def of(found: Evaluation) -> float | None:
@@ -124,12 +125,10 @@ def _values(advice: Advice, name: str, of: Any) -> tuple[list[float], dict[str, 
     the optimum, and where there are samples it is the best one known.
     """
     base, curve = advice.instance, advice.curves[name]
-    xs = {one.x for one in curve.points}
-    if name != "clients":
-        xs |= {change.x for change in curve.changes} | {curve.variation.base}
-        if P1(base).n_subtasks <= _LARGE:
-            low, high = curve.points[0].x, curve.points[-1].x
-            xs |= {float(x) for x in np.geomspace(max(low, _MS), high, _STEPS)}
+    xs = {curve.variation.base, *(one.x for one in curve.points), *(change.x for change in curve.changes)}
+    if name != "clients" and P1(base).n_subtasks <= _LARGE:
+        low, high = curve.points[0].x, curve.points[-1].x
+        xs |= {float(x) for x in np.geomspace(max(low, _MS), high, _STEPS)}
     known = [*curve.points, *(one for change in curve.changes for one in (change.before, change.after))]
     cuts: list[Placement] = []
     for one in known:

@@ -18,7 +18,7 @@ from offbench.model.placement import Placement
 from offbench.model.problem import P1
 from offbench.model.ranges import Ranges
 from offbench.model.variations import VARIATIONS, with_scales
-from offbench.runs.advice.break_even import Curve, Optimum, Solve, exactly, same_cut, sampled
+from offbench.runs.advice.break_even import Curve, Optimum, Solve, as_good, exactly, same_cut, sampled
 from offbench.runs.advice.robust import Regret, Robustness, Spread, regret
 from offbench.runs.advice.time_shares import time_shares
 from offbench.runs.cuts import told
@@ -197,11 +197,11 @@ def _curves(
     on_step: Callable[[float, str], None],
 ) -> dict[str, Curve]:
     def for_each(made: Instance) -> tuple[Placement, bool]:
-        """Return what is found for several clients, or the recommended cut for each of them where that is better."""
+        """Return what is found, or the recommended cut, of several clients for each, where nothing is better."""
         problem = P1(made)
         placement, proven = found(made)
         same = Placement(np.tile(recommended.servers, problem.n_subtasks // len(recommended.servers)))
-        if evaluate(problem, same).objective <= evaluate(problem, placement).objective:
+        if as_good(evaluate(problem, same), evaluate(problem, placement)):
             placement = same
         return placement, proven
 
@@ -219,10 +219,10 @@ def _curves(
         if name == "clients":
             curves[name] = sampled(base, variation, [1.0, 2.0, 4.0, 8.0, 16.0], for_each, go_on, whole=True)
         elif exact:
-            curves[name] = exactly(base, variation, low, high, found)
+            curves[name] = exactly(base, variation, low, high, for_each)
         else:
             xs = [float(x) for x in np.geomspace(max(low, _LEAST_S), high, _SAMPLES)]
-            curves[name] = sampled(base, variation, xs if low > 0 else [0.0, *xs], found, go_on)
+            curves[name] = sampled(base, variation, xs if low > 0 else [0.0, *xs], for_each, go_on)
     return curves
 
 

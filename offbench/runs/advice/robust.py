@@ -182,9 +182,9 @@ def draw(instance: Instance, spread: Spread, rng: np.random.Generator, ranges: R
         told = ranges.of(one)
         update: dict[str, float] = {}
         if one.latency_s:
-            update["latency_s"] = one.latency_s * factor(spread.latency, told and told.latency)
+            update["latency_s"] = one.latency_s * factor(spread.latency, told.latency if told else None)
         if one.rate_mb_per_s is not None:
-            update["rate_mb_per_s"] = one.rate_mb_per_s * factor(spread.rate, told and told.rate)
+            update["rate_mb_per_s"] = one.rate_mb_per_s * factor(spread.rate, told.rate if told else None)
         return one.model_copy(update=update)
 
     slower = {server.name: factor(spread.seconds, ranges.servers.get(server.name)) for server in instance.servers}

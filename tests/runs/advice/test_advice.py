@@ -209,7 +209,8 @@ def test_a_spread_is_parsed_or_refused_in_a_line() -> None:
 
 def test_a_cut_that_breaks_a_constraint_in_a_draw_is_told_so() -> None:
     found = Robustness(Placement(np.zeros(1, dtype=int)), (0.0, math.inf, 0.1))
-    assert (found.within, found.broken, found.worst_regret) == (pytest.approx(1 / 3), 1, 0.1)
+    assert found.within == pytest.approx(1 / 3)
+    assert (found.broken, found.worst_regret) == (1, 0.1)
     assert math.isnan(Robustness(found.placement, (math.inf,)).mean_regret)
 
 
