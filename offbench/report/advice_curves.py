@@ -15,7 +15,7 @@ from offbench.model.placement import Placement
 from offbench.model.problem import P1
 from offbench.report.figures import Figure
 from offbench.report.palette import OKABE_ITO
-from offbench.runs.advice.advice import Advice, cut_in_words
+from offbench.runs.advice.advice import Advice, cut_in_words, for_all_clients
 from offbench.runs.advice.break_even import Curve
 from offbench.runs.advice.words import number
 
@@ -130,17 +130,13 @@ def _values(advice: Advice, name: str, of: Any) -> tuple[list[float], dict[str, 
         low, high = curve.points[0].x, curve.points[-1].x
         xs |= {float(x) for x in np.geomspace(max(low, _MS), high, _STEPS)}
     known = [*curve.points, *(one for change in curve.changes for one in (change.before, change.after))]
-    cuts: list[Placement] = []
-    for one in known:
-        if not any(len(cut.servers) == len(one.placement.servers) and cut == one.placement for cut in cuts):
-            cuts.append(one.placement)
+    cuts = {(one.placement.servers.tobytes(), str(one.placement.order)): one.placement for one in known}
     rows: dict[str, list[float | None]] = {"best": [], "recommended": [], "device": []}
     for x in sorted(xs):
         problem = P1(curve.variation.of(base, x))
-        times = problem.n_subtasks // len(advice.placement.servers)
-        mine = evaluate(problem, Placement(np.tile(advice.placement.servers, times)))
+        mine = evaluate(problem, for_all_clients(advice.placement, problem))
         device = evaluate(problem, Placement(problem.everything_on(problem.arrays.client)))
-        others = [evaluate(problem, cut) for cut in cuts if len(cut.servers) == problem.n_subtasks]
+        others = [evaluate(problem, cut) for cut in cuts.values() if len(cut.servers) == problem.n_subtasks]
         kept = [one for one in (*others, mine, device) if one.feasible]
         rows["best"].append(of(min(kept, key=lambda one: one.objective)) if kept else None)
         rows["recommended"].append(of(mine))

@@ -167,6 +167,12 @@ def advise(
     return Advice(base, solution, choices, curves, over, spread, ranges, held_uses, monotonic() - begun)
 
 
+def for_all_clients(placement: Placement, problem: P1) -> Placement:
+    """Return a placement of one client for each of those of a problem, which has one or several (`with_clients`)."""
+    times = problem.n_subtasks // len(placement.servers)
+    return placement if times == 1 else Placement(np.tile(placement.servers, times))
+
+
 def _choices(base: Instance, recommended: Placement, found: Solve) -> tuple[Choice, ...]:
     """Return the best for each of delay, energy and cost, and the one that is nearest to all three."""
     problem = P1(base)
@@ -200,7 +206,7 @@ def _curves(
         """Return what is found, or the recommended cut, of several clients for each, where nothing is better."""
         problem = P1(made)
         placement, proven = found(made)
-        same = Placement(np.tile(recommended.servers, problem.n_subtasks // len(recommended.servers)))
+        same = for_all_clients(recommended, problem)
         if as_good(evaluate(problem, same), evaluate(problem, placement)):
             placement = same
         return placement, proven

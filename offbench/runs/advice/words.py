@@ -63,8 +63,12 @@ def choice_rows(advice: Advice) -> Iterator[Row]:
     assert solution.client_only is not None
     yield Row("recommended", solution.evaluation, "" if solution.status == "optimal" else "not proven")
     for one in advice.choices:
-        same = ["the same cut"] if same_cut(one.placement, advice.placement) else []
-        yield Row(one.name, one.evaluation, ", ".join([*same, *([] if one.proven else ["not proven"])]))
+        notes = [] if one.proven else ["not proven"]
+        if same_cut(one.placement, advice.placement):
+            # Dispatched in another order layers wait for others.
+            alike = math.isclose(one.evaluation.delay_s, solution.evaluation.delay_s, rel_tol=1e-9)
+            notes.insert(0, "the same cut" if alike else "the same cut in another order")
+        yield Row(one.name, one.evaluation, ", ".join(notes))
     device = bool((advice.placement.servers == problem.everything_on(problem.arrays.client)).all())
     yield Row("everything on the device", solution.client_only, "the same cut" if device else "")
 

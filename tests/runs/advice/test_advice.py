@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +227,16 @@ def test_what_the_time_is_made_of_adds_up_to_the_delay(name: str) -> None:
         assert sum(vars(found).values()) == pytest.approx(evaluation.delay_s)
     alone = Placement(problem.everything_on(0))
     assert time_shares(problem, alone, evaluate(problem, alone)).transfers_s == 0
+
+
+def test_ties_are_no_changes_and_none_between_two_samples_is_missed() -> None:
+    """Googlenet's best cuts over bandwidth: several lie between two samples, and cuts of the same delay alternate."""
+    instance = chain("googlenet")
+    curve = sampled(instance, VARIATIONS["bandwidth"], [0.25, 4.0], best)
+    assert len(curve.changes) > 1
+    for earlier, later in pairwise(curve.changes):
+        assert earlier.after.same_cut(later.before) and earlier.x < later.x
+    assert curve.changes[-1].after.same_cut(curve.points[-1])
+    for change in curve.changes:
+        here = P1(with_rate(instance, change.x))
+        assert evaluate(here, change.after.placement).objective < evaluate(here, change.before.placement).objective
