@@ -14,7 +14,8 @@ from offbench.catalogue.entries import Link as CataloguedLink
 from offbench.catalogue.figure import Figure
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance, Kind, Layer, Link, Server, Task, Weights
-from offbench.model.network import Network
+from offbench.model.network import Network, NetworkLayer
+from offbench.model.ranges import ONE, LinkRange, Range, Ranges
 
 SCORE = Weights(delay=0.5, energy=0.3, cost=0.2, score=1, coordination=0, balance=0)
 _RESULT = "result"
@@ -27,6 +28,8 @@ class Deployment:
     instance: Instance
     notes: tuple[str, ...]
     """what is assumed, for the catalogue doesn't know it"""
+    ranges: Ranges
+    """how far its rates, latencies and times may be off, as the catalogue and the cost model say"""
 
 
 def deploy(
@@ -81,12 +84,20 @@ def deploy(
     )
     way = catalogue.link(uplink), catalogue.link(cloud_uplink or uplink)
     links: list[Link] = []
+    off: list[LinkRange] = []
     for kind, link in (("edge", way[0]), ("cloud", way[1])):
         if any(one == kind for _, one in kinds):
-            links += _both_ways(link, names[0], [n for n, (_, one) in zip(names, kinds, strict=True) if one == kind])
+            there = [n for n, (_, one) in zip(names, kinds, strict=True) if one == kind]
+            links += _both_ways(link, names[0], there)
+            for server in there:
+                off += [
+                    _off(link, link.up_mb_per_s, names[0], server), _off(link, link.down_mb_per_s, server, names[0])
+                ]  # fmt: skip
     remote = names[1:]
     between = catalogue.link(backhaul)
-    links += [_remote(between, a, b) for j, a in enumerate(remote) for b in remote[j + 1 :]]
+    pairs = [(a, b) for j, a in enumerate(remote) for b in remote[j + 1 :]]
+    links += [_remote(between, a, b) for a, b in pairs]
+    off += [_off(between, between.up_mb_per_s, a, b) for a, b in pairs]
     model = CostModel(catalogue)
     devices = dict(zip(names, (device for device, _ in kinds), strict=True))
     tasks = tuple(
@@ -109,7 +120,27 @@ def deploy(
         tasks=tasks,
         weights=SCORE,
     )
-    return Deployment(instance, tuple(dict.fromkeys(notes)))
+    layers = [layer for network in networks for layer in network.layers]
+    ranges = Ranges(
+        source="offbench's catalogue and cost model",
+        servers={server: _times(model, layers, device) for server, device in devices.items()},
+        links=tuple(off),
+    )
+    return Deployment(instance, tuple(dict.fromkeys(notes)), ranges)
+
+
+def _times(model: CostModel, layers: Sequence[NetworkLayer], device: str) -> Range:
+    """Return how far the times of all layers on a device are off together."""
+    found = model.layers(layers, device)
+    return Range(low=found.low / found.seconds, high=found.high / found.seconds) if found.seconds > 0 else ONE
+
+
+def _off(link: CataloguedLink, rate: Figure, start: str, end: str) -> LinkRange:
+    return LinkRange(from_=start, to=end, rate=_relative(rate), latency=_relative(link.latency_s))
+
+
+def _relative(figure: Figure) -> Range:
+    return Range(low=figure.low / figure.value, high=figure.high / figure.value) if figure.value > 0 else ONE
 
 
 def _names(names: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from offbench.catalogue.deployment import deploy
 from offbench.cli import app
 from offbench.model.instance import load
 from offbench.model.network import Network, parse_network
+from offbench.model.ranges import load_ranges
 
 SQUEEZENET = Path(onnx.__file__).parent / "backend/test/data/light/light_squeezenet.onnx"
 
@@ -107,3 +108,27 @@ def test_two_commands_from_a_model_to_an_answer(tmp_path: Path) -> None:
 def test_mistakes_are_told_in_one_line(arguments: list[str], fragment: str) -> None:
     refused = CliRunner().invoke(app, ["instance", "make", *arguments])
     assert refused.exit_code == 2 and refused.stderr.count("\n") == 1 and fragment in refused.stderr
+
+
+def test_ranges_are_the_catalogues_and_the_cost_models(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    ranges = deploy("mine", [network()], catalogue, "raspberry-pi-5", ["jetson-orin-nano"], ["a6000"], "lte").ranges
+    lte, model = catalogue.link("lte"), CostModel(catalogue)
+    by_ends = ranges.by_ends
+    up = by_ends["raspberry-pi-5", "a6000"]
+    assert up.rate.low == lte.up_mb_per_s.low / lte.up_mb_per_s.value
+    assert by_ends["a6000", "raspberry-pi-5"].rate.high == lte.down_mb_per_s.high / lte.down_mb_per_s.value
+    assert up.latency.high == lte.latency_s.high / lte.latency_s.value
+    assert len(by_ends) == 5
+    spread = model.spread("a6000", model.speed("a6000")[1])
+    assert (ranges.servers["a6000"].low, ranges.servers["a6000"].high) == pytest.approx((spread.low, spread.high))
+    # A layer that was measured there isn't off, so all together are off by less.
+    fitted = model.spread("raspberry-pi-5", "fitted")
+    assert fitted.low < ranges.servers["raspberry-pi-5"].low < 1 < ranges.servers["raspberry-pi-5"].high < fitted.high
+    instance, file = tmp_path / "mine.json", tmp_path / "ranges.json"
+    command = ["instance", "make", "--network", str(SQUEEZENET), "--client", "raspberry-pi-5", "--cloud", "a6000"]
+    made = CliRunner().invoke(app, [*command, "--output", str(instance), "--ranges", str(file)])
+    assert made.exit_code == 0, made.stderr
+    assert set(load_ranges(file, load(instance)).servers) == {"raspberry-pi-5", "a6000"}
+    refused = CliRunner().invoke(app, ["instance", "make", "alexnet", "--ranges", str(file)])
+    assert refused.exit_code == 2 and "--network" in refused.stderr

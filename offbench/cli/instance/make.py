@@ -44,6 +44,10 @@ def make(
     catalogue: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Own devices, links and prices, over the catalogue's.")
     ] = None,
+    ranges: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write how far its numbers may be off, for `offbench advise --ranges`."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; - or none: stdout.")] = None,
     name: Annotated[str | None, typer.Option(help="The instance's name, such as alexnet-x10-e5-c5.")] = None,
     tasks: Annotated[
@@ -77,10 +81,12 @@ def make(
         if dnns:
             raise OffbenchError(f"'{dnns[0]}' and --network: networks are named in one way or the other")
         _on_devices(
-            network, output, name, client, edge or [], cloud or [], uplink, cloud_uplink, backhaul, not no_result,
-            deadline, shape or [], granularity, catalogue, objective, weights,
+            network, output, ranges, name, client, edge or [], cloud or [], uplink, cloud_uplink, backhaul,
+            not no_result, deadline, shape or [], granularity, catalogue, objective, weights,
         )  # fmt: skip
         return
+    if ranges is not None:
+        raise OffbenchError("--ranges: only devices and links of the catalogue have ranges; name them with --network")
     if not dnns:
         raise OffbenchError("name a network: a shipped one, such as alexnet, or a file with --network")
     if clients not in ("shared", "own"):
@@ -132,6 +138,7 @@ def make(
 def _on_devices(
     network: list[str],
     output: Path | None,
+    ranges: Path | None,
     name: str | None,
     client: str | None,
     edges: list[str],
@@ -154,6 +161,10 @@ def _on_devices(
     check_stdin_once(*network)
     target = output or Path("-")
     check_writable(target)
+    if ranges is not None:
+        check_writable(ranges)
+        if is_dash(target) and is_dash(ranges):
+            raise OffbenchError("--ranges and the instance are both for stdout; name a file for one of them")
 
     from offbench.catalogue.catalogue import load_catalogue
     from offbench.model.objectives import described, with_objective
@@ -167,6 +178,8 @@ def _on_devices(
     for note in (*notes, *found.notes):
         say(note)
     write(target, instance.to_text())
+    if ranges is not None:
+        write(ranges, found.ranges.to_text())
     if not is_dash(target):
         say(f"{output}: format {instance.format}, objective {described(instance)}")
 

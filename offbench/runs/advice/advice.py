@@ -16,9 +16,11 @@ from offbench.model.instance import Instance, Scales
 from offbench.model.objectives import with_objective
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
+from offbench.model.ranges import Ranges
 from offbench.model.variations import VARIATIONS, with_scales
-from offbench.runs.advice.break_even import Curve, Optimum, Solve, exactly, same_cut, sampled
-from offbench.runs.advice.robust import Regret, Spread, regret
+from offbench.runs.advice.break_even import Curve, Optimum, Solve, as_good, exactly, same_cut, sampled
+from offbench.runs.advice.robust import Regret, Robustness, Spread, regret
+from offbench.runs.advice.time_shares import time_shares
 from offbench.runs.cuts import told
 from offbench.runs.solution import Solution
 from offbench.runs.solve import solve
@@ -61,6 +63,8 @@ class Advice:
     """by name of `VARIATIONS`"""
     regret: Regret | None
     spread: Spread
+    ranges: Ranges | None
+    """of what was drawn; else the spread holds"""
     uses: tuple[Use, ...]
     """what the cut takes of each memory, deadline and limit, most of it first"""
     seconds: float
@@ -98,6 +102,7 @@ def advise(
     seed: int = 0,
     draws: int = 100,
     spread: Spread | None = None,
+    ranges: Ranges | None = None,
     on_step: Callable[[float, str], None] = lambda share, what: None,
 ) -> Advice:
     """Return where to cut, and what one should know of it.
@@ -116,6 +121,8 @@ def advise(
         How many, for the regret.
     spread
         By how much the numbers may be off.
+    ranges
+        The same of servers and links that it names (`load_ranges`), instead of the spread.
     on_step
         Called with the share that is done, and what comes next.
 
@@ -151,11 +158,19 @@ def advise(
     on_step(_SHARES[2], "draws")
     spread = spread or Spread()
     rng = np.random.default_rng(seed)
-    over = regret(base, solution.placement, found, spread, rng, draws, lambda: left() > 0.1 * time_limit / draws)
+    over = regret(
+        base, solution.placement, found, spread, rng, draws, lambda: left() > 0.1 * time_limit / draws, ranges
+    )
     evaluation = solution.evaluation
     assert evaluation is not None
     held_uses = tuple(uses(base, solution.placement, evaluation)) if is_constrained(base) else ()
-    return Advice(base, solution, choices, curves, over, spread, held_uses, monotonic() - begun)
+    return Advice(base, solution, choices, curves, over, spread, ranges, held_uses, monotonic() - begun)
+
+
+def for_all_clients(placement: Placement, problem: P1) -> Placement:
+    """Return a placement of one client for each of those of a problem, which has one or several (`with_clients`)."""
+    times = problem.n_subtasks // len(placement.servers)
+    return placement if times == 1 else Placement(np.tile(placement.servers, times))
 
 
 def _choices(base: Instance, recommended: Placement, found: Solve) -> tuple[Choice, ...]:
@@ -188,11 +203,11 @@ def _curves(
     on_step: Callable[[float, str], None],
 ) -> dict[str, Curve]:
     def for_each(made: Instance) -> tuple[Placement, bool]:
-        """Return what is found for several clients, or the recommended cut for each of them where that is better."""
+        """Return what is found, or the recommended cut, of several clients for each, where nothing is better."""
         problem = P1(made)
         placement, proven = found(made)
-        same = Placement(np.tile(recommended.servers, problem.n_subtasks // len(recommended.servers)))
-        if evaluate(problem, same).objective <= evaluate(problem, placement).objective:
+        same = for_all_clients(recommended, problem)
+        if as_good(evaluate(problem, same), evaluate(problem, placement)):
             placement = same
         return placement, proven
 
@@ -210,10 +225,10 @@ def _curves(
         if name == "clients":
             curves[name] = sampled(base, variation, [1.0, 2.0, 4.0, 8.0, 16.0], for_each, go_on, whole=True)
         elif exact:
-            curves[name] = exactly(base, variation, low, high, found)
+            curves[name] = exactly(base, variation, low, high, for_each)
         else:
             xs = [float(x) for x in np.geomspace(max(low, _LEAST_S), high, _SAMPLES)]
-            curves[name] = sampled(base, variation, xs if low > 0 else [0.0, *xs], found, go_on)
+            curves[name] = sampled(base, variation, xs if low > 0 else [0.0, *xs], for_each, go_on)
     return curves
 
 
@@ -223,6 +238,12 @@ def facts(advice: Advice) -> dict[str, Any]:
 
     def optimum(one: Optimum) -> dict[str, Any]:
         return {"x": one.x, "proven": one.proven, **one.evaluation.to_dict()}
+
+    def robustness(one: Robustness) -> dict[str, Any]:
+        return {
+            "within_5_percent": one.within, "broken": one.broken, "mean": one.mean_regret if one.kept else None,
+            "worst": one.worst_regret if one.kept else None, "cut": list(told(problem, one.placement)),
+        }  # fmt: skip
 
     curves = {
         name: {
@@ -240,6 +261,7 @@ def facts(advice: Advice) -> dict[str, Any]:
     over = advice.regret
     return {
         "recommended": advice.solution.to_dict(),
+        "time": vars(time_shares(problem, advice.placement, evaluate(problem, advice.placement))),
         "choices": [
             {
                 "name": one.name, "proven": one.proven, **one.evaluation.to_dict(),
@@ -250,11 +272,8 @@ def facts(advice: Advice) -> dict[str, Any]:
         "curves": curves,
         "regret": None if over is None else {
             "draws": over.draws, "proven": over.proven, "spread": vars(advice.spread),
-            **{
-                which: {"within_5_percent": one.within, "mean": one.mean_regret, "worst": one.worst_regret,
-                        "cut": list(told(problem, one.placement))}
-                for which, one in (("recommended", over.recommended), ("most_robust", over.most_robust))
-            },
+            "ranges": None if advice.ranges is None else advice.ranges.model_dump(),
+            "recommended": robustness(over.recommended), "most_robust": robustness(over.most_robust),
         },
         "constraints": [one.to_dict() for one in advice.uses],
         "seconds": advice.seconds,

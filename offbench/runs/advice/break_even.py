@@ -7,8 +7,9 @@ differ the change is closed in on.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from offbench.model.variations import Variation
 _ALIKE = 1e-9
 # A change that is closed in on is known to this share of where it is.
 _NEAR = 0.01
+# A change below this is at zero.
+_ZERO = 1e-6
 
 
 def same_cut(one: Placement, other: Placement) -> bool:
@@ -148,21 +151,20 @@ def sampled(
     for x in xs:
         if points and not go_on():
             break
-        points.append(_solved(instance, variation, x, solve))
-    changes, k = [], 0
-    while k + 1 < len(points):
-        left, right = points[k], points[k + 1]
-        k += 1
-        if left.same_cut(right):
-            continue
-        while go_on() and right.x - left.x > (1 if whole else _NEAR * right.x):
-            x = _middle(left.x, right.x, whole)
-            middle = _solved(instance, variation, x, solve)
-            if middle.same_cut(left):
-                left = middle
-            else:
-                right = middle
-        changes.append(Change(right.x, left, right))
+        points.append(_solved(instance, variation, x, solve, points[-1:]))
+    changes: list[Change] = []
+    for left, last in pairwise(points):
+        before = left
+        while not before.same_cut(last):
+            low, after = before, last
+            while go_on() and after.x - low.x > (1 if whole else max(_ZERO, _NEAR * after.x)):
+                middle = _solved(instance, variation, _middle(low.x, after.x, whole), solve, [before, after])
+                if middle.same_cut(before):
+                    low = middle
+                else:
+                    after = middle
+            changes.append(Change(after.x, low, after))
+            before = after  # which may be a third cut, that is the best one only in between
     return Curve(variation, tuple(points), tuple(changes), exact=False)
 
 
@@ -172,10 +174,26 @@ def _middle(low: float, high: float, whole: bool) -> float:
     return math.sqrt(low * high) if low > 0 else high / 2
 
 
-def _solved(instance: Instance, variation: Variation, x: float, solve: Solve) -> Optimum:
+def _solved(
+    instance: Instance, variation: Variation, x: float, solve: Solve, neighbours: Sequence[Optimum] = ()
+) -> Optimum:
+    """Return the optimum at one value: a neighbour's cut where no other is better, for a tie is no change."""
     made = variation.of(instance, x)
     placement, proven = solve(made)
-    return Optimum(x, placement, evaluate(P1(made), placement), proven)
+    problem = P1(made)
+    found = evaluate(problem, placement)
+    for one in neighbours:
+        if len(one.placement.servers) == problem.n_subtasks:
+            there = evaluate(problem, one.placement)
+            if as_good(there, found):
+                return Optimum(x, one.placement, there, proven)
+    return Optimum(x, placement, found, proven)
+
+
+def as_good(one: Evaluation, other: Evaluation) -> bool:
+    """Tell whether one is as good as another, but for rounding."""
+    allowed = _ALIKE * max(abs(one.objective), abs(other.objective))
+    return one.feasible and (not other.feasible or one.objective <= other.objective + allowed)
 
 
 def _inverse(variation: Variation, t: float, low: float, high: float) -> float:

@@ -1,14 +1,17 @@
 """How often a cut is good when the numbers aren't what the instance says: regret over draws."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from offbench.errors import OffbenchError, one_of
 from offbench.evaluation.evaluator import evaluate
 from offbench.model.instance import KINDS, Instance, Layer, Link, Server, Task
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
+from offbench.model.ranges import Range, Ranges
 from offbench.runs.advice.break_even import Solve
 
 WITHIN = 0.05
@@ -29,16 +32,65 @@ class Spread:
     """of each layer's execution time, on all servers alike"""
 
 
+def parse_spread(text: str) -> Spread:
+    """Turn ``rate=2,seconds=1.33`` into a spread; what isn't named stays.
+
+    Raises
+    ------
+    OffbenchError
+        If it isn't written like that, or a factor is below 1.
+    """
+    known = [field.name for field in fields(Spread)]
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        try:
+            factor = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or name in found:
+            why = f"'{name}' stands twice" if name in found else f"'{part.strip()}' is no NAME=FACTOR"
+            raise OffbenchError(f"spread: must be such as rate=2,seconds=1.33: {why}")
+        if name not in known:
+            raise one_of("spread", name, known)
+        if not 1 <= factor < math.inf:
+            raise OffbenchError(f"spread: {name}: must be at least 1 and finite, not {factor:g}")
+        found[name] = factor
+    return Spread(**found)
+
+
 @dataclass(frozen=True)
 class Robustness:
     """What became of a cut in the draws."""
 
     placement: Placement
-    within: float
-    """share of draws in which it was good (`WITHIN`)"""
-    mean_regret: float
-    worst_regret: float
-    """relative to the best Q of the draw"""
+    regrets: tuple[float, ...]
+    """of each draw, by how much its Q is above the best one, relatively; infinite where a constraint is broken"""
+
+    @property
+    def within(self) -> float:
+        """Share of draws in which it was good (`WITHIN`)."""
+        return float(np.mean([one <= WITHIN for one in self.regrets]))
+
+    @property
+    def broken(self) -> int:
+        """In how many draws it breaks a constraint."""
+        return sum(map(math.isinf, self.regrets))
+
+    @property
+    def kept(self) -> list[float]:
+        """The regrets of the other draws."""
+        return [one for one in self.regrets if math.isfinite(one)]
+
+    @property
+    def mean_regret(self) -> float:
+        """Over the draws in which it breaks nothing; NaN if there are none."""
+        return float(np.mean(self.kept)) if self.kept else math.nan
+
+    @property
+    def worst_regret(self) -> float:
+        """The largest of these; NaN if there are none."""
+        return max(self.kept, default=math.nan)
 
 
 @dataclass(frozen=True)
@@ -60,6 +112,7 @@ def regret(
     rng: np.random.Generator,
     draws: int = 100,
     go_on: Callable[[], bool] = lambda: True,
+    ranges: Ranges | None = None,
 ) -> Regret | None:
     """Return how good a cut is when rates and times are drawn; None if there was no time for a draw.
 
@@ -79,13 +132,15 @@ def regret(
         How many.
     go_on
         Asked before each; once it says no, those that there are count.
+    ranges
+        Of servers and links, instead of the spread.
     """
     problems: list[P1] = []
     bests: list[float] = []
     cuts: dict[tuple[int, ...], Placement] = {tuple(recommended.servers.tolist()): recommended}
     proven = True
     while len(problems) < draws and go_on():
-        drawn = draw(instance, spread, rng)
+        drawn = draw(instance, spread, rng, ranges)
         placement, optimal = solve(drawn)
         problems.append(P1(drawn))
         bests.append(evaluate(problems[-1], placement).objective)
@@ -94,7 +149,7 @@ def regret(
     if not problems:
         return None
     known = [_robustness(placement, problems, bests) for placement in cuts.values()]
-    best = max(known, key=lambda one: (one.within, -one.mean_regret))
+    best = max(known, key=lambda one: (one.within, -one.broken, -np.nan_to_num(one.mean_regret)))
     return Regret(len(problems), known[0], best, proven)
 
 
@@ -102,26 +157,37 @@ def _robustness(placement: Placement, problems: Sequence[P1], bests: Sequence[fl
     regrets = []
     for problem, best in zip(problems, bests, strict=True):
         found = evaluate(problem, placement)
-        over = found.objective - best if found.feasible else np.inf
-        regrets.append(max(0.0, over) / abs(best) if best else float(over > 0))
-    return Robustness(
-        placement, float(np.mean([one <= WITHIN for one in regrets])), float(np.mean(regrets)), float(max(regrets))
-    )
+        over = found.objective - best
+        regret = max(0.0, over) / abs(best) if best else float(over > 0)
+        regrets.append(regret if found.feasible else math.inf)
+    return Robustness(placement, tuple(regrets))
 
 
-def draw(instance: Instance, spread: Spread, rng: np.random.Generator) -> Instance:
-    """Return the instance with other rates, latencies and execution times."""
+def draw(instance: Instance, spread: Spread, rng: np.random.Generator, ranges: Ranges | None = None) -> Instance:
+    """Return the instance with other rates, latencies and execution times.
 
-    def factor(most: float) -> float:
-        return float(np.exp(rng.uniform(-np.log(most), np.log(most))))
+    Each factor is drawn evenly in its logarithm, or evenly where its range begins at 0. What *ranges* doesn't name has
+    the spread's.
+    """
+    ranges = ranges or Ranges()
+
+    def factor(most: float, within: Range | None = None) -> float:
+        if within is None:
+            return float(np.exp(rng.uniform(-np.log(most), np.log(most))))
+        if within.low == 0:
+            return float(rng.uniform(0, within.high))
+        return float(np.exp(rng.uniform(np.log(within.low), np.log(within.high))))
 
     def link(one: Link) -> Link:
-        update: dict[str, float] = {"latency_s": one.latency_s * factor(spread.latency)} if one.latency_s else {}
+        told = ranges.of(one)
+        update: dict[str, float] = {}
+        if one.latency_s:
+            update["latency_s"] = one.latency_s * factor(spread.latency, told.latency if told else None)
         if one.rate_mb_per_s is not None:
-            update["rate_mb_per_s"] = one.rate_mb_per_s * factor(spread.rate)
+            update["rate_mb_per_s"] = one.rate_mb_per_s * factor(spread.rate, told.rate if told else None)
         return one.model_copy(update=update)
 
-    slower = {server.name: factor(spread.seconds) for server in instance.servers}
+    slower = {server.name: factor(spread.seconds, ranges.servers.get(server.name)) for server in instance.servers}
     of_kind: dict[str, float] = {kind: factor(spread.seconds) for kind in KINDS}
 
     def server(one: Server) -> Server:

@@ -2,14 +2,17 @@
 
 import json
 import math
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from offbench import P1, Placement, evaluate, load, solve, with_objective
+from offbench import P1, OffbenchError, Placement, evaluate, load, solve, with_objective
 from offbench.cli import app
 from offbench.model.instance import Instance
+from offbench.model.ranges import load_ranges
 from offbench.model.variations import (
     VARIATIONS,
     with_clients,
@@ -20,7 +23,8 @@ from offbench.model.variations import (
 )
 from offbench.runs.advice.advice import RANGES, advise, facts, held
 from offbench.runs.advice.break_even import exactly, sampled
-from offbench.runs.advice.robust import Spread, draw, regret
+from offbench.runs.advice.robust import Robustness, Spread, draw, parse_spread, regret
+from offbench.runs.advice.time_shares import time_shares
 
 
 def chain(name: str = "alexnet", objective: str = "latency") -> Instance:
@@ -148,3 +152,91 @@ def test_command_says_it_in_words() -> None:
         assert part in result.stdout
     wrong = CliRunner().invoke(app, ["advise", "split", "--draws", "0"])
     assert wrong.exit_code == 2 and wrong.stderr.count("\n") == 1
+
+
+def ranges_file(folder: Path, text: str) -> Path:
+    file = folder / "ranges.json"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_ranges_win_over_the_spread_each_for_its_own_number(tmp_path: Path) -> None:
+    instance = chain()
+    first, second = instance.links[:2]
+    a, b = first.ends
+    text = {
+        "format": "offbench-ranges/1",
+        "servers": {"edge-5": {"low": 3, "high": 3}},
+        "links": [{"from": b, "to": a, "rate": {"low": 0.25, "high": 0.25}}],
+    }
+    ranges = load_ranges(ranges_file(tmp_path, json.dumps(text)), instance)
+    drawn = draw(instance, Spread(1.5, 1.0, 1.0, 1.0), np.random.default_rng(0), ranges)
+    assert first.between is not None and first.rate_mb_per_s is not None and second.rate_mb_per_s is not None
+    assert drawn.links[0].rate_mb_per_s == pytest.approx(first.rate_mb_per_s / 4)  # of both directions, so either order
+    others = [
+        (new.rate_mb_per_s or 0) / (old.rate_mb_per_s or 1)
+        for new, old in zip(drawn.links, instance.links, strict=True)
+    ][1:]
+    assert all(1 / 1.5 <= one <= 1.5 and one != 1 for one in others)
+    ratio = (P1(drawn).arrays.execution_s / P1(instance).arrays.execution_s)[0]
+    edge = next(k for k, server in enumerate(instance.servers) if server.name == "edge-5")
+    assert ratio[edge] == pytest.approx(3) and np.allclose(np.delete(ratio, edge), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ('{"servers": {"edge-55": {"low": 1, "high": 2}}}', "did you mean 'edge-5'?"),
+        ('{"servers": {"edge-5": {"low": 3, "high": 2}}}', "low 3 is above high 2"),
+        ('{"links": [{"from": "edge-5", "to": "moon"}]}', "no link from 'edge-5' to 'moon'"),
+    ],
+)
+def test_ranges_of_something_else_are_refused_in_a_line(tmp_path: Path, text: str, fragment: str) -> None:
+    with pytest.raises(OffbenchError) as caught:
+        load_ranges(ranges_file(tmp_path, text), chain())
+    assert fragment in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_spread_is_parsed_or_refused_in_a_line() -> None:
+    assert parse_spread("rate=3, layer_seconds=1") == Spread(rate=3, layer_seconds=1)
+    for text, fragment in (
+        ("rate", "is no NAME=FACTOR"), ("rate=2,rate=3", "twice"), ("rates=2", "did you mean 'rate'?"),
+        ("rate=0.5", "at least 1"), ("rate=inf", "finite"), ("rate=nan", "at least 1"),
+    ):  # fmt: skip
+        with pytest.raises(OffbenchError) as caught:
+            parse_spread(text)
+        assert fragment in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_cut_that_breaks_a_constraint_in_a_draw_is_told_so() -> None:
+    found = Robustness(Placement(np.zeros(1, dtype=int)), (0.0, math.inf, 0.1))
+    assert found.within == pytest.approx(1 / 3)
+    assert (found.broken, found.worst_regret) == (1, 0.1)
+    assert math.isnan(Robustness(found.placement, (math.inf,)).mean_regret)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "mixed-4", "phones", "camera"])
+def test_what_the_time_is_made_of_adds_up_to_the_delay(name: str) -> None:
+    problem = P1(load(name))
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
+        placement = Placement(servers)
+        evaluation = evaluate(problem, placement)
+        found = time_shares(problem, placement, evaluation)
+        assert sum(vars(found).values()) == pytest.approx(evaluation.delay_s)
+    alone = Placement(problem.everything_on(0))
+    assert time_shares(problem, alone, evaluate(problem, alone)).transfers_s == 0
+
+
+def test_ties_are_no_changes_and_none_between_two_samples_is_missed() -> None:
+    """Googlenet's best cuts over bandwidth: several lie between two samples, and cuts of the same delay alternate."""
+    instance = chain("googlenet")
+    curve = sampled(instance, VARIATIONS["bandwidth"], [0.25, 4.0], best)
+    assert len(curve.changes) > 1
+    for earlier, later in pairwise(curve.changes):
+        assert earlier.after.same_cut(later.before) and earlier.x < later.x
+    assert curve.changes[-1].after.same_cut(curve.points[-1])
+    for change in curve.changes:
+        here = P1(with_rate(instance, change.x))
+        assert evaluate(here, change.after.placement).objective < evaluate(here, change.before.placement).objective
