@@ -126,8 +126,8 @@ def _values(advice: Advice, name: str, of: Any) -> tuple[list[float], dict[str, 
     """
     base, curve = advice.instance, advice.curves[name]
     xs = {curve.variation.base, *(one.x for one in curve.points), *(change.x for change in curve.changes)}
+    low, high = curve.points[0].x, curve.points[-1].x
     if name != "clients" and P1(base).n_subtasks <= _LARGE:
-        low, high = curve.points[0].x, curve.points[-1].x
         xs |= {float(x) for x in np.geomspace(max(low, _MS), high, _STEPS)}
     known = [*curve.points, *(one for change in curve.changes for one in (change.before, change.after))]
     cuts = {(one.placement.servers.tobytes(), str(one.placement.order)): one.placement for one in known}

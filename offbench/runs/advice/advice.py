@@ -154,7 +154,7 @@ def advise(
 
     on_step(_SHARES[0], "other choices")
     choices = _choices(base, solution.placement, found)
-    curves = _curves(base, solution.placement, found, lambda: monotonic() - begun < _SHARES[2] * time_limit, on_step)
+    curves = _curves(base, solution.placement, found, lambda: (monotonic() - begun) / time_limit, on_step)
     on_step(_SHARES[2], "draws")
     spread = spread or Spread()
     rng = np.random.default_rng(seed)
@@ -199,7 +199,7 @@ def _curves(
     base: Instance,
     recommended: Placement,
     found: Solve,
-    go_on: Callable[[], bool],
+    spent: Callable[[], float],
     on_step: Callable[[float, str], None],
 ) -> dict[str, Curve]:
     def for_each(made: Instance) -> tuple[Placement, bool]:
@@ -218,10 +218,15 @@ def _curves(
             continue
         if any(link.rate_mb_per_s is None for link in base.links) and name == "bandwidth":
             continue
-        if curves and not go_on():
+        begin, end = (_SHARES[1] + (_SHARES[2] - _SHARES[1]) * (number + k) / len(VARIATIONS) for k in (0, 1))
+        if curves and spent() >= _SHARES[2]:
             break
-        on_step(_SHARES[1] + (_SHARES[2] - _SHARES[1]) * number / len(VARIATIONS), variation.name)
+        on_step(begin, variation.name)
         low, high = RANGES[name]
+
+        def go_on(end: float = end) -> bool:
+            return spent() < end
+
         if name == "clients":
             curves[name] = sampled(base, variation, [1.0, 2.0, 4.0, 8.0, 16.0], for_each, go_on, whole=True)
         elif exact:
@@ -229,7 +234,8 @@ def _curves(
         else:
             xs = [float(x) for x in np.geomspace(max(low, _LEAST_S), high, _SAMPLES)]
             curves[name] = sampled(base, variation, xs if low > 0 else [0.0, *xs], for_each, go_on)
-    return curves
+    # Of one point there is nothing to tell: the time was up.
+    return {name: curve for name, curve in curves.items() if len(curve.points) > 1}
 
 
 def facts(advice: Advice) -> dict[str, Any]:

@@ -143,15 +143,19 @@ def sampled(
     solve
         Any solver.
     go_on
-        Asked before each step; once it says no, what is there is returned.
+        Asked before each step; once it says no, what is there is returned, the values nearest to today's.
     whole
         Whether the number is a whole one.
     """
+    nearest = min(range(len(xs)), key=lambda k: abs(xs[k] - variation.base))
     points: list[Optimum] = []
-    for x in xs:
+    # From today's value outwards, so that what is left out lies farthest.
+    for k in sorted(range(len(xs)), key=lambda k: (abs(k - nearest), k)):
         if points and not go_on():
             break
-        points.append(_solved(instance, variation, x, solve, points[-1:]))
+        ends = [points[0], points[-1]] if points else []
+        found = _solved(instance, variation, xs[k], solve, ends)
+        points.insert(0 if points and found.x < points[0].x else len(points), found)
     changes: list[Change] = []
     for left, last in pairwise(points):
         before = left

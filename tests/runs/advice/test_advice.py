@@ -240,3 +240,16 @@ def test_ties_are_no_changes_and_none_between_two_samples_is_missed() -> None:
     for change in curve.changes:
         here = P1(with_rate(instance, change.x))
         assert evaluate(here, change.after.placement).objective < evaluate(here, change.before.placement).objective
+
+
+def test_where_the_time_is_up_the_values_nearest_to_todays_are_there() -> None:
+    instance, left = chain(), iter([True] * 4 + [False] * 99)
+    xs = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+    curve = sampled(instance, VARIATIONS["bandwidth"], xs, best, lambda: next(left))
+    assert [point.x for point in curve.points] == [0.2, 0.5, 1.0, 2.0, 5.0]
+
+
+def test_advice_in_next_to_no_time_is_still_one() -> None:
+    found = advise("phones", time_limit=0.5, draws=2)
+    assert all(len(curve.points) > 1 for curve in found.curves.values())
+    assert found.solution.feasible
