@@ -20,7 +20,7 @@ from offbench.runs.advice.advice import Advice, advise
 
 @pytest.fixture(scope="module")
 def advice() -> Advice:
-    return advise("alexnet", objective="latency", time_limit=30, draws=12)
+    return advise("alexnet", objective="latency", time_limit=12, draws=12)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -101,13 +101,13 @@ def test_names_are_no_markup() -> None:
     text["servers"][5]["name"] = hostile
     text["links"] = json.loads(json.dumps(text["links"]).replace('"edge-5"', json.dumps(hostile)))
     made = with_objective(Instance.model_validate(text), "latency")
-    page = advice_page(advise(with_scales(made, P1(made).scales), time_limit=10, draws=2))
+    page = advice_page(advise(with_scales(made, P1(made).scales), time_limit=4, draws=2))
     assert hostile not in page and "&lt;script&gt;alert(1)" in page
 
 
 def test_command_writes_the_page(tmp_path: Path) -> None:
     target = tmp_path / "advice.html"
-    command = ["advise", "alexnet", "--objective", "latency", "--time-limit", "10", "--draws", "2", "--quiet"]
+    command = ["advise", "alexnet", "--objective", "latency", "--time-limit", "4", "--draws", "2", "--quiet"]
     result = CliRunner().invoke(app, [*command, "--output", str(target), "--spread", "rate=3"])
     assert result.exit_code == 0, result.stderr
     assert "up to 3 (rates)" in result.stdout and "up to 3 (rates)" in target.read_text(encoding="utf-8")

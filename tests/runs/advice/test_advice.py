@@ -132,7 +132,7 @@ def test_draws_stay_in_their_range_and_move_a_servers_layers_together() -> None:
 
 
 def test_advice_on_a_chain_is_proven_and_tells_its_limits() -> None:
-    found = advise("alexnet", objective="latency", time_limit=40, draws=5)
+    found = advise("alexnet", objective="latency", time_limit=15, draws=5)
     assert found.solution.status == "optimal" and set(found.curves) == set(VARIATIONS)
     names = [one.name for one in found.choices]
     assert names == ["fastest", "most frugal", "cheapest", "balanced"]
@@ -145,7 +145,7 @@ def test_advice_on_a_chain_is_proven_and_tells_its_limits() -> None:
 
 def test_command_says_it_in_words() -> None:
     result = CliRunner().invoke(
-        app, ["advise", "split", "--time-limit", "20", "--draws", "3", "--quiet", "--objective", "latency"]
+        app, ["advise", "split", "--time-limit", "8", "--draws", "3", "--quiet", "--objective", "latency"]
     )
     assert result.exit_code == 0, result.stderr
     for part in ("Recommended", "that is proven", "Up to where it is the best cut", "In ", "Constraints"):
