@@ -42,7 +42,7 @@ def where_time_goes(advice: Advice) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
+class ChoiceRow:
     """A line of the table of choices."""
 
     name: str
@@ -56,21 +56,21 @@ class Row:
         return self.name, f"{e.delay_s:.4g} s", f"{e.energy_j:.4g} J", f"${e.cost_usd:.4g}", self.note
 
 
-def choice_rows(advice: Advice) -> Iterator[Row]:
+def choice_rows(advice: Advice) -> Iterator[ChoiceRow]:
     """Yield the recommended cut, the other choices and the device, with what is to be said of each."""
     solution, problem = advice.solution, P1(advice.instance)
     assert solution.evaluation is not None
     assert solution.client_only is not None
-    yield Row("recommended", solution.evaluation, "" if solution.status == "optimal" else "not proven")
+    yield ChoiceRow("recommended", solution.evaluation, "" if solution.status == "optimal" else "not proven")
     for one in advice.choices:
         notes = [] if one.proven else ["not proven"]
         if same_cut(one.placement, advice.placement):
             # Dispatched in another order layers wait for others.
             alike = math.isclose(one.evaluation.delay_s, solution.evaluation.delay_s, rel_tol=1e-9)
             notes.insert(0, "the same cut" if alike else "the same cut in another order")
-        yield Row(one.name, one.evaluation, ", ".join(notes))
+        yield ChoiceRow(one.name, one.evaluation, ", ".join(notes))
     device = bool((advice.placement.servers == problem.everything_on(problem.arrays.client)).all())
-    yield Row("everything on the device", solution.client_only, "the same cut" if device else "")
+    yield ChoiceRow("everything on the device", solution.client_only, "the same cut" if device else "")
 
 
 def span(name: str, curve: Curve, advice: Advice) -> str:
