@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli.shared.errors import MISTAKE
-from offbench.errors import OffbenchError
+from offbench.cli.shared.each_file import check_each
 
 
 def check(
@@ -15,20 +14,7 @@ def check(
 
     The exit code is 2 if one is wrong.
     """
-    from offbench.cli.shared.console import show_line
-    from offbench.cli.shared.given import check_stdin_once
-
-    check_stdin_once(*files)
-    wrong = False
-    for file in files:
-        try:
-            show_line(f"{file}: {_told(file)}")
-        except OffbenchError as error:
-            wrong = True
-            message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
-            show_line(message, to_stderr=True)
-    if wrong:
-        raise typer.Exit(MISTAKE)
+    check_each(files, _told)
 
 
 def _told(file: str) -> str:

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from offbench.cli.shared.errors import MISTAKE
-from offbench.errors import OffbenchError
+from offbench.cli.shared.each_file import check_each
 
 
 def check(
@@ -15,19 +14,12 @@ def check(
 
     The exit code is 2 if one is wrong.
     """
+    check_each(files, _told)
+
+
+def _told(file: str) -> str:
     from offbench.cli.network.facts import totals
-    from offbench.cli.shared.console import show_line
-    from offbench.cli.shared.given import check_stdin_once, json_from
+    from offbench.cli.shared.given import json_from
     from offbench.model.network import parse_network
 
-    check_stdin_once(*files)
-    wrong = False
-    for file in files:
-        try:
-            show_line(f"{file}: fine: {totals(parse_network(json_from(file), file))}")
-        except OffbenchError as error:
-            wrong = True
-            message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
-            show_line(message, to_stderr=True)
-    if wrong:
-        raise typer.Exit(MISTAKE)
+    return f"fine: {totals(parse_network(json_from(file), file))}"
