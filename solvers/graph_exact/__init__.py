@@ -45,7 +45,7 @@ class GraphExact(Solver):
             tables = [part.refreshed() for part in parts]
             before, behind = _before(tables), _behind(tables)
             length = float(behind[0].min())
-            search.bound(min(length - rounding, search.objective))
+            search.bound(length - rounding)  # as it is: one above an objective must be seen
             enough = search.objective - 0.5 * search.tolerance
             if length >= enough:
                 return
