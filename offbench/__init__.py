@@ -10,10 +10,13 @@ TYPE_CHECKING = False  # typing isn't imported: under `python -m offbench` the c
 if TYPE_CHECKING:
     from typing import Any
 
+    from offbench.catalogue.catalogue import load_catalogue as load_catalogue
+    from offbench.catalogue.deployment import deploy as deploy
     from offbench.errors import OffbenchError as OffbenchError
     from offbench.evaluation.evaluator import Evaluation as Evaluation
     from offbench.evaluation.evaluator import evaluate as evaluate
     from offbench.evaluation.evaluator import evaluate_many as evaluate_many
+    from offbench.importers.registry import import_network as import_network
     from offbench.learning.trainable import Trainable as Trainable
     from offbench.model.instance import Instance as Instance
     from offbench.model.instance import load as load
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from offbench.model.placement import load_placement as load_placement
     from offbench.model.problem import P1 as P1
     from offbench.model.problem import P2 as P2
+    from offbench.runs.advice.advice import advise as advise
     from offbench.runs.solution import Solution as Solution
     from offbench.runs.solve import solve as solve
     from offbench.runs.two_step import solve_two_step as solve_two_step
@@ -35,6 +39,10 @@ if TYPE_CHECKING:
 # Public names and the modules that have them, imported when first used: `import offbench` costs nothing.
 _HOME = {
     "OffbenchError": "errors",
+    "advise": "runs.advice.advice",
+    "deploy": "catalogue.deployment",
+    "import_network": "importers.registry",
+    "load_catalogue": "catalogue.catalogue",
     "Evaluation": "evaluation.evaluator",
     "evaluate": "evaluation.evaluator",
     "evaluate_many": "evaluation.evaluator",

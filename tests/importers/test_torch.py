@@ -36,6 +36,17 @@ class Small(nn.Module):
         return self.head(self.pool(self.depthwise(x)).flatten(1))
 
 
+class Around(nn.Module):
+    """A normalisation that nothing is fused with."""
+
+    def __init__(self):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(3) for _ in range(2))
+
+    def forward(self, x):
+        return self.norms[0](x) + self.norms[1](x)
+
+
 class InPlace(nn.Module):
     def forward(self, x):
         y = F.gelu(x)
@@ -182,6 +193,11 @@ def test_what_each_reader_gets_has_its_own_size(code: str) -> None:
     assert relu.inputs == (LayerOutput(layer=split.name, mb=8e-6),)
     assert sigmoid.inputs == (LayerOutput(layer=split.name, mb=32e-6),)
     assert cat.inputs == (TaskInput(input_mb=20e-6), relu.name, sigmoid.name)
+
+
+def test_outputs_that_nothing_reads_arent_sent(code: str) -> None:
+    first, second = network(code, "Around", x=(1, 3, 8, 8)).network.layers[:2]
+    assert (first.output_mb, second.output_mb) == (3 * 64 * 4e-6, 3 * 64 * 4e-6)  # not the mean and the deviation
 
 
 def test_recurrent_layers_attention_and_constants(code: str) -> None:

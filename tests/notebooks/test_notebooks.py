@@ -46,8 +46,8 @@ def files(path: Path) -> dict[str, str]:
     return {f"{path.stem}.py": "\n\n".join(own) + "\n", **found}
 
 
-def test_there_are_three() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["first_steps", "learning", "solver_of_your_own"]
+def test_there_are_four() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["first_steps", "learning", "model_of_your_own", "solver_of_your_own"]
 
 
 @every_notebook

@@ -144,7 +144,7 @@ class _Reader:
         if shared and sum(shared.values()) >= (1 - _OWN_SHARE) * weights_mb:
             self._left_out_mb += weights_mb - sum(shared.values())
             weights_mb, weights_id = sum(shared.values()), " ".join(sorted(shared))
-        written = _mb(node)
+        written = _written_mb(node)
         read = sum(_mb(one) for one in dict.fromkeys(sources))
         if found.operator == "embedding":  # of its table it reads what it hands on
             read = written + sum(_mb(one) for one in dict.fromkeys(sources) if one not in self._constant)
@@ -179,7 +179,7 @@ class _Reader:
             elif source in self._layer_of:
                 layer = self._layer_of[source]
                 from_layers[layer] = from_layers.get(layer, 0.0) + _mb(source)
-                whole.setdefault(layer, _mb(source.args[0] if _is_item(source) else source))
+                whole.setdefault(layer, _written_mb(source.args[0] if _is_item(source) else source))
         entries: list[Input] = [TaskInput(input_mb=given)] if given else []
         return (
             *entries,
@@ -216,6 +216,14 @@ def _path(node: Node) -> str:
 
 def _mb(node: Node) -> float:
     return _bytes(node.meta.get("val")) / 1e6
+
+
+def _written_mb(node: Node) -> float:
+    """Return the size of what a node hands on, of several outputs those that are read."""
+    if not isinstance(node.meta.get("val"), (tuple, list)):
+        return _mb(node)
+    items = {one.args[1]: one for one in node.users if _is_item(one) and one.users}
+    return sum(_mb(one) for one in items.values()) if items else _mb(node)
 
 
 def _bytes(value: Any) -> int:
