@@ -14,6 +14,7 @@ from offbench.cli import (
     bound,
     catalogue,
     check,
+    emulate,
     evaluate,
     instance,
     network,
@@ -55,6 +56,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("pareto")(pareto.pareto)
 app.command("solvers")(solvers.solvers)
 app.command("check")(check.check)
+app.command("emulate")(emulate.emulate)
 app.command("catalogue")(catalogue.catalogue)
 app.command("profile")(profile.profile)
 app.add_typer(instance.app, name="instance")

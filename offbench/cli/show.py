@@ -10,7 +10,7 @@ from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
     from offbench.model.instance import Instance
-    from offbench.report.schedule import Schedule
+    from offbench.runs.schedule import Schedule
 
 
 def show(
@@ -49,7 +49,7 @@ def show(
     given = parse_placement(data.model_dump() if isinstance(data, PlacementFile) else data, facts, str(placement))
     load_evaluator()
 
-    from offbench.report.schedule import schedule
+    from offbench.runs.schedule import schedule
 
     found = schedule(facts, given)
     if output is None:

@@ -38,6 +38,15 @@ def told(network: Network, granularity: Granularity) -> Network:
     return coarse if granularity == "layer" else _merged(coarse, _blocks(coarse))
 
 
+def grouped(network: Network, granularity: Granularity) -> list[list[str]]:
+    """Return the nodes that each layer of `told` has, by name; a layer is named after its first."""
+    nodes = fused(network) if granularity != "node" else [[layer] for layer in network.layers]
+    if granularity != "block":
+        return [[layer.name for layer in group] for group in nodes]
+    members = {group[0].name: [layer.name for layer in group] for group in nodes}
+    return [[name for layer in group for name in members[layer.name]] for group in _blocks(_merged(network, nodes))]
+
+
 def _readers(network: Network) -> dict[str, list[str]]:
     readers: dict[str, list[str]] = {layer.name: [] for layer in network.layers}
     for layer in network.layers:

@@ -24,7 +24,7 @@ from offbench.model.problem import P1
 from offbench.report.charts import charts, looks
 from offbench.report.figures import critical_difference, figure
 from offbench.report.palette import server_colours
-from offbench.report.schedule import Schedule, schedule
+from offbench.runs.schedule import Schedule, schedule
 from offbench.runs.whereabouts import server_letters
 
 # Bars of all Gantt charts together, so that the file stays a few megabytes.

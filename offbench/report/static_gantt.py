@@ -6,8 +6,8 @@ import numpy as np
 
 from offbench.files.escaping import in_matplotlib, shortened
 from offbench.report.palette import readable_on, server_colours
-from offbench.report.schedule import INPUTS, Schedule
 from offbench.report.static_figures import TITLE, new
+from offbench.runs.schedule import INPUTS, Schedule
 
 # Inches: of the whole, and of it that the chart itself has; wider the more executions there are.
 _WIDTH, _WIDEST, _BESIDE, _ROW = 7.2, 14.0, 1.2, 0.2

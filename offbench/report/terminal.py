@@ -9,7 +9,7 @@ from rich.text import Text
 from offbench.evaluation.breaches import Use, share_in_words
 from offbench.files.escaping import shortened
 from offbench.files.plain import plain
-from offbench.report.schedule import INPUTS, Schedule
+from offbench.runs.schedule import INPUTS, Schedule
 from offbench.runs.whereabouts import server_letters
 
 # Columns of the chart at most and at least, and those between it and the names.

@@ -15,8 +15,8 @@ from offbench.cli import app
 from offbench.model.instance import Instance, Limits
 from offbench.model.placement import Placement, load_placement
 from offbench.report.page import gantt_page
-from offbench.report.schedule import CLIENTS_AT_MOST, schedule
 from offbench.runs.conformance import instances
+from offbench.runs.schedule import CLIENTS_AT_MOST, schedule
 
 Run = Callable[..., Result]
 

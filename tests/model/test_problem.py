@@ -13,7 +13,7 @@ from strategies import instances, placed
 from offbench import P1, P2, OffbenchError, Placement, evaluate, load
 from offbench.model.instance import parse
 from offbench.model.placement import parse_placement
-from offbench.report.schedule import schedule
+from offbench.runs.schedule import schedule
 
 Json = dict[str, Any]
 

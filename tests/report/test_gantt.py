@@ -11,9 +11,9 @@ from rich.text import Text
 from offbench import P1, Placement, load, solve
 from offbench.report.page import gantt_page
 from offbench.report.palette import readable_on
-from offbench.report.schedule import INPUTS, Schedule, schedule
 from offbench.report.static_gantt import gantt_figure
 from offbench.report.terminal import gantt_text
+from offbench.runs.schedule import INPUTS, Schedule, schedule
 from offbench.runs.whereabouts import server_letters
 from report.test_page import browser, look
 

@@ -46,7 +46,22 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If it is no model, or a shape is missing or wrong.
     """
-    return _Reader(read_model(path, shapes), name or path.stem, path.name).imported()
+    return imported(read_model(path, shapes), name or path.stem, path.name)
+
+
+def imported(model: "onnx.ModelProto", name: str, file: str) -> Imported:
+    """Return the network of a model that `read_model` read.
+
+    Parameters
+    ----------
+    model
+        The model.
+    name
+        Of the network.
+    file
+        The model's file, for the source.
+    """
+    return _Reader(model, name, file).imported()
 
 
 class _Reader:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from offbench import P1, Placement, evaluate, load
 from offbench.report.palette import OKABE_ITO, server_colours, styles
-from offbench.report.schedule import schedule
+from offbench.runs.schedule import schedule
 
 
 @pytest.mark.parametrize("name", ["tiny-graphs", "mixed-4", "alexnet-x10"])

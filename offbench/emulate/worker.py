@@ -1,0 +1,433 @@
+"""One server of a cut network: runs its parts when their inputs are there, and sends on what others need.
+
+``python -m offbench.emulate.worker FOLDER --server edge --listen 0.0.0.0:7001 --peer client=10.0.0.7:7000`` serves the
+parts of ``edge`` in a folder that ``offbench emulate --export`` wrote. It needs numpy and onnxruntime, and of offbench
+this room's `wire` and `shaping` alone. Who reaches its port may have it compute; so it listens on loopback unless told
+otherwise.
+"""
+
+import argparse
+import heapq
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from offbench.emulate.shaping import Bucket, send_shaped
+from offbench.emulate.wire import Array, Closed, Refused, as_bytes, from_bytes, header, receive, send, size_of
+
+FORMAT = "offbench-parts/1"
+_AT_ONCE = 64
+"""transfers from one server"""
+_EVENTS = 1 << 28
+"""bytes of what a server reports, at most"""
+_PATIENCE_S = 30.0
+"""for another server to take a connection"""
+
+Facts = dict[str, Any]
+
+
+class Request:
+    """One run of all tasks: what is there of it on this server."""
+
+    def __init__(self, number: int, parts: list[Facts]) -> None:
+        self.number = number
+        self.values: dict[int, dict[str, Array]] = {}
+        """by task and tensor"""
+        self.missing = {
+            part["number"]: len(part["after"]) + len(part["messages"]) + int(part["given"]) for part in parts
+        }
+        """inputs of each part that aren't there yet"""
+        self.undone = len(parts)
+        self.unsent = 0
+        """messages that aren't on their way yet, and inputs of tasks that haven't come"""
+        self.events: list[list[Any]] = []
+        self.begun = threading.Event()
+        """once its clock is known"""
+        self.done = threading.Event()
+
+
+class Server:
+    """What runs and sends.
+
+    Parameters
+    ----------
+    manifest
+        As `offbench emulate --export` wrote it.
+    folder
+        Where the parts are.
+    name
+        Which server of the manifest this is.
+    """
+
+    def __init__(self, manifest: Facts, folder: Path, name: str) -> None:
+        if manifest.get("format") != FORMAT:
+            raise SystemExit(f"{folder}: manifest.json must have the format '{FORMAT}'")
+        servers = {one["name"]: one for one in manifest["servers"]}
+        if name not in servers:
+            raise SystemExit(f"--server: there is no '{name}'; servers: {', '.join(servers)}")
+        self.name, self.facts, self.manifest = name, servers[name], manifest
+        self.tasks: list[Facts] = manifest["tasks"]
+        self.parts = {part["number"]: part for part in manifest["parts"] if part["server"] == name}
+        self.messages = {one["number"]: one for one in manifest["messages"]}
+        self.links = {one["to"]: one for one in manifest["links"] if one["from"] == name}
+        self._after: dict[int | None, list[Facts]] = {}
+        for one in manifest["messages"]:
+            if one["from"] == name:
+                self._after.setdefault(one["after"], []).append(one)
+        self._local: dict[int, list[int]] = {}
+        for part in self.parts.values():
+            for before in part["after"]:
+                self._local.setdefault(before, []).append(part["number"])
+        self.peers: dict[str, tuple[str, int]] = {}
+        self.how: Facts = {"paced": False, "shaped": False, "shared": False}
+        self._sessions = {
+            file: _session(folder / file)
+            for file in sorted({part["file"] for part in self.parts.values() if part["file"]})
+        }
+        self._inputs: dict[int, dict[str, Array]] = {}
+        self._request: Request | None = None
+        self._lock = threading.Condition()
+        self._ready: list[tuple[float, int]] = []
+        """a heap: when it became ready, and which part"""
+        self._place: list[int] = [0] * self.facts["slots"]
+        self._lanes: list[list[int]] = [[] for _ in self._place]
+        for part in sorted(self.parts.values(), key=lambda one: one["rank"]):
+            self._lanes[part["slot"]].append(part["number"])
+        self._idle: dict[str, list[socket.socket]] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._senders = ThreadPoolExecutor(_AT_ONCE)
+        self.failed: str | None = None
+
+    def start(self) -> None:
+        """Start a thread for each slot."""
+        for slot in range(self.facts["slots"]):
+            threading.Thread(target=self._work, args=(slot,), daemon=True).start()
+
+    # What others ask for.
+
+    def serve(self, connection: socket.socket) -> None:
+        """Answer what comes on a connection until it ends."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection:
+            try:
+                while True:
+                    facts, body = receive(connection, self._admitted)
+                    self._take(facts, body, connection)
+            except (Closed, ConnectionError):
+                pass
+            except Refused as error:
+                with suppress(OSError):
+                    send(connection, {"kind": "refused", "why": str(error)})
+
+    def _admitted(self, facts: Facts) -> int:
+        """Return how large the body of a message must be."""
+        kind = facts.get("kind")
+        if kind == "message":
+            one = self.messages.get(_whole(facts, "message"))
+            if one is None or one["to"] != self.name:
+                raise Refused(f"message {facts.get('message')} isn't for '{self.name}'")
+            return size_of(self._tensors(one["task"]), one["tensors"])
+        if kind == "inputs":
+            task = self._task(facts)
+            return size_of(self._tensors(task), self.tasks[task]["inputs"])
+        if kind in ("peers", "begin", "outputs"):
+            return 0
+        raise Refused(f"'{kind}' is none of message, inputs, peers, begin, outputs")
+
+    def _task(self, facts: Facts) -> int:
+        task = _whole(facts, "task")
+        if not 0 <= task < len(self.tasks):
+            raise Refused(f"there is no task {task}")
+        return task
+
+    def _tensors(self, task: int) -> Mapping[str, tuple[str, list[int]]]:
+        found: Mapping[str, tuple[str, list[int]]] = self.manifest["tensors"][self.tasks[task]["model"]]
+        return found
+
+    def _take(self, facts: Facts, body: bytearray, connection: socket.socket) -> None:
+        kind = facts["kind"]
+        if kind == "message":
+            self._arrived(facts, body)
+        elif kind == "inputs":
+            task = self._task(facts)
+            self._inputs[task] = from_bytes(body, self._tensors(task), self.tasks[task]["inputs"])
+            send(connection, {"kind": "ok"})
+        elif kind == "peers":
+            for name, (host, port) in dict(facts.get("peers") or {}).items():
+                self.peers[str(name)] = str(host), int(port)
+            self.how |= {name: bool(facts[name]) for name in self.how if name in facts}
+            send(connection, {"kind": "ok"})
+        elif kind == "begin":
+            self._begin(facts, connection)
+        else:
+            self._send_outputs(self._task(facts), connection)
+
+    def _send_outputs(self, task: int, connection: socket.socket) -> None:
+        request = self._request
+        values = request.values.get(task, {}) if request is not None else {}
+        names = [name for name in self.tasks[task]["outputs"] if name in values]
+        send(connection, {"kind": "outputs", "tensors": names}, as_bytes(values, self._tensors(task), names))
+
+    # A run of all tasks.
+
+    def _current(self, number: int) -> Request:
+        """Return a request; what comes of a new one ends the one before."""
+        with self._lock:
+            if self._request is None or self._request.number < number:
+                self._request = Request(number, list(self.parts.values()))
+                self._ready.clear()
+                self._place = [0] * len(self._place)
+            if self._request.number != number:
+                raise Refused(f"request {number} is over")
+            return self._request
+
+    def _begin(self, facts: Facts, connection: socket.socket) -> None:
+        request = self._current(_whole(facts, "request"))
+        at = float(facts["at"]) if "at" in facts else monotonic()
+        for i, task in enumerate(self.tasks):
+            if task["client"] == self.name:
+                if i not in self._inputs:
+                    raise Refused(f"task '{task['name']}' has no inputs yet")
+                with self._lock:
+                    request.unsent += 1
+                threading.Thread(
+                    target=self._input_is_there, args=(request, i, at + task["arrival_s"]), daemon=True
+                ).start()
+        request.begun.set()
+        self._look(request)
+        while not request.done.wait(0.2):
+            if self.failed is not None:
+                raise Refused(self.failed)
+        text = json.dumps(request.events).encode()
+        if len(text) > _EVENTS:
+            raise Refused("too much has happened to be told")
+        send(connection, {"kind": "finished", "request": request.number, "size": len(text)}, [memoryview(text)])
+
+    def _input_is_there(self, request: Request, task: int, at: float) -> None:
+        _sleep_until(at)
+        with self._lock:
+            request.values.setdefault(task, {}).update(self._inputs[task])
+            local = [part for part in self.parts.values() if part["task"] == task and part["given"]]
+            for part in local:
+                request.missing[part["number"]] -= 1
+                self._offer(request, part, at)
+            self._lock.notify_all()
+        for one in self._after.get(None, ()):
+            if one["task"] == task:
+                self._send(request, one, at)
+        with self._lock:
+            request.unsent -= 1
+        self._look(request)
+
+    def _arrived(self, facts: Facts, body: bytearray) -> None:
+        one = self.messages[facts["message"]]
+        request = self._current(_whole(facts, "request"))
+        came = monotonic()
+        if self.how["shaped"]:
+            _sleep_until(float(facts["due"]) if "due" in facts else came + float(facts.get("latency_s", 0.0)))
+        there = monotonic()
+        with self._lock:
+            request.values.setdefault(one["task"], {}).update(
+                from_bytes(body, self._tensors(one["task"]), one["tensors"])
+            )
+            request.events.append(["message", one["number"], facts.get("begun"), came, there])
+            for number in one["readers"]:
+                if number in request.missing:
+                    request.missing[number] -= 1
+                    self._offer(request, self.parts[number], there)
+            self._lock.notify_all()
+
+    def _offer(self, request: Request, part: Facts, now: float) -> None:
+        """Take a part among those that are ready, if it is; the lock is held."""
+        if request.missing[part["number"]] == 0:
+            heapq.heappush(self._ready, (now, part["number"]))
+
+    def _next(self, slot: int) -> tuple[Request, Facts, float]:
+        """Return the next part for a slot: the one that has been ready longest, or the one whose turn it is there."""
+        with self._lock:
+            while True:
+                request, found = self._request, None
+                if request is not None and self._ready:
+                    if not self.manifest["ordered"]:
+                        found = heapq.heappop(self._ready)
+                    elif (place := self._place[slot]) < len(self._lanes[slot]):
+                        found = next((one for one in self._ready if one[1] == self._lanes[slot][place]), None)
+                        if found is not None:
+                            self._place[slot] += 1
+                            self._ready.remove(found)
+                            heapq.heapify(self._ready)
+                if request is not None and found is not None:
+                    return request, self.parts[found[1]], found[0]
+                self._lock.wait()
+
+    def _work(self, slot: int) -> None:
+        with suppress(OSError, AttributeError):
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {cores[(self.facts["number"] + slot) % len(cores)]})
+        while True:
+            request, part, ready = self._next(slot)
+            try:
+                self._run(request, part, ready)
+            except Exception as error:  # whatever a runtime raises
+                self.failed = f"'{self.name}' can't run {part['layers'][0]}: {' '.join(str(error).split())[:300]}"
+
+    def _run(self, request: Request, part: Facts, ready: float) -> None:
+        values = request.values.setdefault(part["task"], {})
+        start = monotonic()
+        if part["file"]:
+            feeds = {name: values[name] for name in part["reads"]}
+            made = dict(zip(part["makes"], self._sessions[part["file"]](part["makes"], feeds), strict=True))
+        else:
+            made = {}
+        computed = monotonic()
+        if self.how["paced"]:
+            _sleep_until(start + part["seconds"])
+        end = monotonic()
+        with self._lock:
+            values.update(made)
+            request.events.append(["part", part["number"], ready, start, computed, end])
+            for number in self._local.get(part["number"], ()):
+                request.missing[number] -= 1
+                self._offer(request, self.parts[number], end)
+            request.undone -= 1
+            self._lock.notify_all()
+        for one in self._after.get(part["number"], ()):
+            self._send(request, one, end)
+        self._look(request)
+
+    def _look(self, request: Request) -> None:
+        """See whether all of a request has been done here."""
+        with self._lock:
+            if request.begun.is_set() and request.undone == 0 and request.unsent == 0:
+                request.done.set()
+
+    # Sending.
+
+    def _send(self, request: Request, one: Facts, begun: float) -> None:
+        with self._lock:
+            request.unsent += 1
+        self._senders.submit(self._transfer, request, one, begun)
+
+    def _transfer(self, request: Request, one: Facts, begun: float) -> None:
+        try:
+            tensors = self._tensors(one["task"])
+            body = as_bytes(request.values[one["task"]], tensors, one["tensors"])
+            size = sum(map(len, body))
+            facts: Facts = {"kind": "message", "message": one["number"], "request": request.number, "begun": begun}
+            bucket = Bucket(float("inf"))
+            if self.how["shaped"]:
+                link = self.links[one["to"]]
+                rate = link["rate_mb_per_s"] * 1e6
+                if self.how["shared"]:
+                    bucket = self._buckets.setdefault(one["to"], Bucket(rate))
+                    facts["latency_s"] = link["latency_s"]
+                else:  # each has the whole rate, as in the model
+                    bucket = Bucket(rate)
+                    facts["due"] = begun + size / rate + link["latency_s"]
+            connection = self._connected(one["to"])
+            connection.sendall(header(facts, size))
+            send_shaped(connection, body, bucket, begun)
+            with self._lock:
+                request.events.append(["sent", one["number"], begun, monotonic()])
+                self._idle.setdefault(one["to"], []).append(connection)
+        except (OSError, Refused, KeyError) as error:
+            self.failed = f"'{self.name}' can't send to '{one['to']}': {error}"
+        finally:
+            with self._lock:
+                request.unsent -= 1
+            self._look(request)
+
+    def _connected(self, peer: str) -> socket.socket:
+        """Return a connection that nothing else is sent on meanwhile."""
+        with self._lock:
+            if self._idle.get(peer):
+                return self._idle[peer].pop()
+        if peer not in self.peers:
+            raise Refused("its address isn't known (--peer)")
+        connection = socket.create_connection(self.peers[peer], _PATIENCE_S)
+        connection.settimeout(None)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+
+def _whole(facts: Facts, name: str) -> int:
+    value = facts.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refused(f"'{name}' must be a whole number")
+    return value
+
+
+def _sleep_until(at: float) -> None:
+    if (left := at - monotonic()) > 0:
+        sleep(left)
+
+
+def _session(path: Path) -> Callable[[list[str], Mapping[str, Array]], list[Array]]:
+    """Load a part and return what runs it, with one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it refuses it raises as well
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    run: Callable[[list[str], Mapping[str, Array]], list[Array]] = session.run
+    return run
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"must be HOST:PORT, not '{text}'")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _peer(text: str) -> tuple[str, tuple[str, int]]:
+    name, equals, address = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=HOST:PORT, not '{text}'")
+    return name, _address(address)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until stdin ends (``--until-stdin-ends``) or for ever."""
+    parser = argparse.ArgumentParser(prog="python -m offbench.emulate.worker", description=__doc__)
+    parser.add_argument("folder", type=Path, help="what `offbench emulate --export` wrote")
+    parser.add_argument("--server", required=True, help="which server of the manifest this one is")
+    parser.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT")
+    parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=HOST:PORT")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="end with the process that started this one")
+    given = parser.parse_args(arguments)
+    try:
+        manifest = json.loads((given.folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{given.folder}: manifest.json can't be read: {error}") from None
+    server = Server(manifest, given.folder, given.server)
+    server.peers.update(given.peer)
+    sys.setswitchinterval(0.0005)  # who has slept until a moment runs then, whoever computes
+    server.start()
+    family = socket.AF_INET6 if ":" in given.listen[0] else socket.AF_INET
+    listening = socket.create_server(given.listen, family=family, backlog=_AT_ONCE * 4)
+    print(json.dumps({"listening": listening.getsockname()[:2]}), flush=True)
+    if given.until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    while True:
+        connection, _ = listening.accept()
+        threading.Thread(target=server.serve, args=(connection,), daemon=True).start()
+
+
+def _end_with_stdin() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""Networks cut, run on processes and measured; what goes wrong on the way is told, and nothing is left over."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from emulate.emulated_networks import branches, chain, deployed, knots
+from offbench import P1, Instance, OffbenchError, Placement
+from offbench.cli import app
+from offbench.emulate.cluster import Cluster, Ended
+from offbench.emulate.comparison import compared
+from offbench.emulate.manifest import Cut, cut
+from offbench.emulate.measuring import Emulation, emulate
+from offbench.emulate.wire import receive, send, size_of
+from offbench.emulate.words import facts, in_words
+from offbench.importers.onnxruntime.measuring import drawn_inputs
+from offbench.report.emulation import emulation_page
+
+SHAPES = {"x": (3, 16)}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Emulation:
+    folder = tmp_path_factory.mktemp("emulated")
+    path = knots(folder)
+    instance = deployed(path)
+    servers = np.arange(P1(instance).n_subtasks) % 3
+    servers[-1] = 0
+    return emulate(instance, Placement(servers), path, runs=3, warm_up=1)
+
+
+def test_what_is_measured_is_in_the_order_of_what_happens(found: Emulation) -> None:
+    assert found.error is None and found.runs == 3 and found.difference <= 1e-6
+    made = found.cut.parts
+    for part in made.parts:
+        assert (found.ready[:, part.number] <= found.start[:, part.number]).all()
+        assert (found.start[:, part.number] <= found.computed[:, part.number]).all()
+        assert (found.computed[:, part.number] <= found.end[:, part.number]).all()
+        for before in part.after:
+            assert (found.end[:, before] <= found.start[:, part.number]).all()
+    for one in made.messages:
+        assert (found.sent[:, one.number] <= found.came[:, one.number]).all()
+        for reader in one.readers:
+            assert (found.there[:, one.number] <= found.start[:, reader]).all()
+        if one.after is not None:
+            assert (found.end[:, one.after] == found.sent[:, one.number]).all()
+    # Paced parts and shaped links are never faster than was predicted.
+    for row in compared(found):
+        assert row.low_s >= row.predicted_s * (1 - 1e-9), row
+
+
+def test_it_is_told_in_words_as_json_and_as_a_page(found: Emulation) -> None:
+    first, *_, last = in_words(found)
+    assert "from the input to the end (median of 3 runs" in first and "were predicted" in first
+    assert last.startswith("The cut network's outputs are those of the uncut one")
+    told = facts(found)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert [row["kind"] for row in told["compared"]].count("transfer") == len(found.cut.parts.messages)
+    page = emulation_page("knots <here>", found)
+    assert "knots &lt;here&gt;" in page and "predicted" in page
+
+
+def two_tasks(folder: Path) -> tuple[Instance, Path]:
+    path = chain(folder)
+    one = deployed(path, SHAPES)
+    task = one.tasks[0]
+    several = tuple(task.model_copy(update={"name": f"t{i}", "arrival_s": 0.01 * i}) for i in range(3))
+    return one.model_copy(update={"tasks": several}), path
+
+
+def test_tasks_arrive_and_queue_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    instance, path = two_tasks(tmp_path)
+    problem = P1(instance)
+    n = len(problem.subtasks_of(0))
+    servers = np.tile(np.where(np.arange(n) < 2, 0, 1), 3)
+    servers[n - 1 :: n] = 0
+    last_first = np.concatenate([np.array(problem.subtasks_of(i)) for i in (2, 1, 0)])
+    done = emulate(instance, Placement(servers, last_first), path, shapes=SHAPES, runs=2, warm_up=0)
+    assert done.error is None
+    first = [min(part.number for part in done.cut.parts.parts if part.task == i) for i in range(3)]
+    starts = done.start[:, first]
+    assert (starts[:, 2] >= 0.02).all() and (starts[:, 1] > starts[:, 2]).all() and (starts[:, 0] > starts[:, 1]).all()
+
+
+def test_shared_links_are_slower(tmp_path: Path) -> None:
+    """Three large tensors at once over one link take as long as one after another."""
+    instance, path = two_tasks(tmp_path)
+    slow = tuple(link.model_copy(update={"rate_mb_per_s": 0.001, "latency_s": 0.0}) for link in instance.links)
+    tasks = tuple(task.model_copy(update={"arrival_s": 0.0}) for task in instance.tasks)
+    instance = instance.model_copy(update={"links": slow, "tasks": tasks})
+    servers = P1(instance).everything_on(1)
+    took = {}
+    for links in ("private", "shared"):
+        done = emulate(instance, Placement(servers), path, shapes=SHAPES, runs=1, warm_up=0, links=links)
+        inputs = [one.number for one in done.cut.parts.messages if one.after is None]
+        took[links] = float(done.there[0, inputs].max())
+    assert took["private"] == pytest.approx(3 * 16 * 4 / 1000, rel=0.2)
+    assert took["shared"] == pytest.approx(3 * took["private"], rel=0.2)
+
+
+def made(folder: Path) -> Cut:
+    path = branches(folder)
+    instance = deployed(path)
+    servers = np.arange(P1(instance).n_subtasks) % 3
+    servers[-1] = 0
+    return cut(instance, Placement(servers), path, folder)
+
+
+def started(found: Cut, **how: Any) -> Cluster:
+    return Cluster(found.manifest, found.folder, **{"paced": True, "shared": False, **how})
+
+
+def give(cluster: Cluster, found: Cut) -> None:
+    cluster.give(0, drawn_inputs(found.models[0].graph, 0, "it"))
+
+
+def test_a_server_that_is_killed_ends_the_run_and_nothing_is_left(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    with started(found) as cluster:
+        give(cluster, found)
+        cluster.run(10.0)
+        pids = dict(cluster.processes)
+        os.kill(pids["t4"], signal.SIGKILL)
+        with pytest.raises(Ended, match=r"'t4'.*killed by signal 9|'t4'"):
+            cluster.run(10.0)
+    assert [pid for pid in pids.values() if psutil.pid_exists(pid)] == []
+
+
+def test_a_run_that_takes_too_long_is_told(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    for part in found.manifest["parts"]:
+        part["seconds"] = 30.0
+    (tmp_path / "manifest.json").write_text(json.dumps(found.manifest), encoding="utf-8")
+    with started(found) as cluster:
+        give(cluster, found)
+        with pytest.raises(Ended, match=r"no end after 0.3 s \(--timeout\): .* still had something to do"):
+            cluster.run(0.3)
+
+
+def test_a_part_that_cant_be_loaded_is_told(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    broken = next(part["file"] for part in found.manifest["parts"] if part["server"] == "t4")
+    (tmp_path / broken).write_bytes(b"no model")
+    with pytest.raises(Ended, match=r"server 't4': could not start \(exit code 1\)"), started(found):
+        pass
+
+
+def test_servers_end_with_their_parent(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    code = (
+        "import json, sys, time\nfrom pathlib import Path\nfrom offbench.emulate.cluster import Cluster\n"
+        f"folder = Path({str(found.folder)!r})\n"
+        "with Cluster(json.loads((folder / 'manifest.json').read_text()), folder, paced=True, shared=False) as one:\n"
+        "    print(json.dumps(list(one.processes.values())), flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pids = json.loads(parent.stdout.readline())
+        parent.kill()
+    until = time.monotonic() + 20
+    while (left := [pid for pid in pids if psutil.pid_exists(pid)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(pids) == 3 and left == []
+
+
+def test_what_is_no_message_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    line = [sys.executable, "-m", "offbench.emulate.worker", str(tmp_path), "--server", "t4", "--until-stdin-ends"]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdin is not None
+        host, port = json.loads(process.stdout.readline())["listening"]
+        assert host == "127.0.0.1"  # unless told otherwise
+        sent = next(one for one in found.manifest["messages"] if one["to"] == "t4")
+        size = size_of(found.manifest["tensors"][0], sent["tensors"])
+        for wrong, body, why in (
+            ({"kind": "message", "message": 10**6, "request": 1}, 0, "isn't for 't4'"),
+            ({"kind": "message", "message": sent["number"], "request": 1}, size + 1, "were agreed"),
+            ({"kind": "message", "message": "0", "request": 1}, 0, "whole number"),
+            ({"kind": "inputs", "task": -1}, 0, "there is no task -1"),
+            ({"kind": "pickle"}, 0, "is none of message"),
+        ):
+            with socket.create_connection((host, port), 10) as connection:
+                connection.settimeout(10)
+                threading.Thread(target=_send, args=(connection, wrong, body), daemon=True).start()
+                said, _ = receive(connection, lambda said: 0)
+                assert said["kind"] == "refused" and why in said["why"]
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+
+def _send(connection: socket.socket, facts: dict[str, Any], size: int) -> None:
+    with suppress(OSError):  # it is refused before all has been sent
+        send(connection, facts, [memoryview(bytes(size))])
+
+
+def test_command(tmp_path: Path) -> None:
+    path = chain(tmp_path)
+    instance = deployed(path, SHAPES)
+    (tmp_path / "mine.json").write_text(instance.to_text(), encoding="utf-8")
+    n = P1(instance).n_subtasks
+    names = ["raspberry-pi-4", *["jetson-orin-nano"] * (n - 2), "raspberry-pi-4"]
+    (tmp_path / "placement.json").write_text(json.dumps({"servers": [names], "order": None}), encoding="utf-8")
+    base = ["emulate", str(tmp_path / "mine.json"), str(tmp_path / "placement.json"), "--model", str(path)]
+    shape = ["--shape", "x=3,16"]
+    run = CliRunner().invoke(
+        app, [*base, *shape, "--runs", "2", "--export", str(tmp_path / "parts"), "--output", str(tmp_path / "p.html")]
+    )
+    assert run.exit_code == 0, run.output
+    assert "were predicted" in run.stdout and "transfer" in run.stdout
+    assert (tmp_path / "parts" / "manifest.json").is_file() and (tmp_path / "p.html").stat().st_size > 1e6
+    run = CliRunner().invoke(app, [*base, *shape, "--runs", "0", "--export", str(tmp_path / "only")])
+    assert run.exit_code == 0 and "python -m offbench.emulate.worker" in run.stdout
+    for wrong, why in (
+        (base, "has free dimensions (batch,16)"),
+        ([*base, *shape, "--compute", "fast"], "--compute: must be one of"),
+        ([*base, *shape, "--runs", "0"], "say where to keep the parts (--export DIR)"),
+        ([*base, *shape, "--profile", "p.json"], "--compute here"),
+        ([*base[:-1], "nothing.onnx", *shape], "nothing.onnx: no such file"),
+    ):
+        run = CliRunner().invoke(app, wrong)
+        assert run.exit_code == 2 and why in run.stderr, run.stderr
+
+
+def test_outputs_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = chain(tmp_path)
+    instance = deployed(path, SHAPES)
+    monkeypatch.setattr(Cluster, "outputs", lambda self, task: {"t5": np.zeros((3, 16), np.float32)})
+    with pytest.raises(OffbenchError, match=r"the cut network's 't5' differs from the uncut one's by 1 of its largest"):
+        emulate(instance, Placement(P1(instance).everything_on(0)), path, shapes=SHAPES, runs=1, warm_up=0)
