@@ -15,7 +15,7 @@ _LATEX_COLUMNS = 7
 FORMATS = ("terminal", "markdown", "latex", "csv")
 
 _SHARES = (
-    "feasible_share", "to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound",
+    "feasible_share", "to_optimum", "to_best_known", "to_best_known_least", "to_best_known_largest", "to_bound", "off",
 )  # fmt: skip
 # Columns that stand together in one cell: estimate, lower and upper end.
 _RANGES = {
@@ -50,6 +50,8 @@ _HEADS = {
     "z": "Z",
     "energy_j": "energy J",
     "cost_usd": "cost $",
+    "predicted_s": "predicted s",
+    "measured_s": "measured s",
 }
 
 

@@ -1,13 +1,14 @@
 """Rows as one tidy table: what everything after the runs works on."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from offbench.bench.job import Job
 from offbench.bench.row import Row
 from offbench.bench.store import Store
+from offbench.bench.validation import Measured, measured
 from offbench.errors import OffbenchError, nearest
 from offbench.evaluation.breaches import is_constrained
 from offbench.evaluation.client_only import elsewhere_note
@@ -34,6 +35,8 @@ class Results:
     """instances in which not everything may run on the client, from which gaps are counted"""
     constrained: frozenset[str] = frozenset()
     """names of instances with a memory, a deadline or a limit, which a placement can break"""
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    """what placements took when they were run (`validation`)"""
 
 
 def results(store: Store) -> Results:
@@ -73,7 +76,10 @@ def results(store: Store) -> Results:
         )
     table = frame(chosen)
     table["instance_hash"] = table["instance_hash"].map(store.hash_now)
-    return Results(table, made, tuple(notes), tuple(_elsewhere(store, made)), frozenset(_constrained(store, made)))
+    return Results(
+        table, made, tuple(notes), tuple(_elsewhere(store, made)), frozenset(_constrained(store, made)),
+        measured(store.folder),
+    )  # fmt: skip
 
 
 def without(found: Results, names: Sequence[str]) -> Results:

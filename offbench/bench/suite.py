@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, JsonValue, StringConstraints, Tag, field_validator, model_validator
 
@@ -99,6 +99,23 @@ class Entrant(Fact):
         return data
 
 
+class Validation(Fact):
+    """Which placements are run for real when the runs are done, and how (`offbench emulate`)."""
+
+    models: Annotated[dict[Name, Name | dict[Name, Name]], Field(min_length=1)]
+    """the ONNX file of each instance, or the files of its tasks; beside the suite's own"""
+    shapes: dict[Name, tuple[Count, ...]] = Field(default_factory=dict)
+    """of inputs with free dimensions"""
+    compute: Literal["paced", "here"] = "paced"
+    """at least the seconds that the instance says, or what this machine takes"""
+    links: Literal["private", "shared"] = "private"
+    """each transfer has the link's rate, as in the model, or all share it"""
+    runs: Count = 5
+    warm_up: Servers = 1
+    seed: Seed = 0
+    """of the inputs"""
+
+
 class Suite(Fact):
     """Everything that a suite file says."""
 
@@ -118,6 +135,8 @@ class Suite(Fact):
     time_limit_s: Positive = 60.0
     """of each run, from before the solver's import to its end"""
     max_evaluations: Count | None = None
+    validation: Validation | None = None
+    """what is measured of the placements that were found; nothing without"""
 
     @field_validator("seeds", mode="before")
     @classmethod

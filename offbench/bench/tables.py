@@ -13,11 +13,14 @@ from offbench.bench.statistics.intervals import FEW_SEEDS, summaries
 from offbench.bench.statistics.tests import FEW_BLOCKS, Ranking, blocks, friedman, wilcoxon_holm
 from offbench.bench.statistics.times import targets, time_summary
 from offbench.bench.statistics.training import training_costs
+from offbench.bench.validation import compared as measured_rows
 from offbench.evaluation.references import Reference
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FEW_POINTS = 4
+"""placements of which a rank correlation says something"""
 ALSO_BREAKING = "also where that breaks constraints"
 VIRTUAL = "(virtual best)"
 """the best of all solvers in each instance and seed"""
@@ -88,6 +91,8 @@ def analyse(
     found.append(_times(results, table, known, target))
     if (table["trained"] != "").any():
         found.append(_training(table, instances))
+    if results.measured and len(frame := measured_rows(results.rows, results.measured)):
+        found.append(_measured(frame))
     return Analysis(table, known, ranking, tuple(found), results.notes)
 
 
@@ -298,6 +303,26 @@ def _times(results: Results, table: "pd.DataFrame", known: "pd.DataFrame", targe
         "limit, 1 before the first placement",
     )
     return TitledTable("times", f"Time until at most {target:.2%} of the possible improvement is missed", frame, notes)
+
+
+def _measured(frame: "pd.DataFrame") -> TitledTable:
+    import pandas as pd
+
+    notes = []
+    for (instance, compute, links), some in frame.groupby(["instance", "compute", "links"], sort=False):
+        kept = some.drop_duplicates(["predicted_s", "measured_s"]).dropna(subset=["measured_s"])
+        if len(kept) == 0:
+            continue
+        said = f"{instance}, compute {compute}, links {links}: off by {kept['off'].abs().median():.1%} in the median"
+        if len(kept) >= FEW_POINTS:
+            ranks = pd.Series(kept["predicted_s"]).corr(pd.Series(kept["measured_s"]), method="spearman")
+            above = kept["measured_s"].to_numpy()[kept["predicted_s"].argmin()] / kept["measured_s"].min() - 1
+            said += (
+                f" of {len(kept)} placements; rank correlation {ranks:.3f}; the one predicted best is measured "
+                f"{above:.1%} above the best measured"
+            )
+        notes.append(said)
+    return TitledTable("measured", "Delay as predicted and as measured (median of the runs)", frame, tuple(notes))
 
 
 def _training(table: "pd.DataFrame", instances: int) -> TitledTable:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from offbench.bench.plan import Plan
     from offbench.bench.runner import Progress, Tally
     from offbench.bench.store import Store
+    from offbench.bench.suite import Suite
     from offbench.bench.workers import Backend
     from offbench.cli.shared.interrupt import Ending
 
@@ -108,8 +109,42 @@ def bench(
     tell(outcome, store, json, quiet)
     if outcome.interrupted:
         raise typer.Exit(ending.exit_code)
+    if wanted.validation is not None:
+        _validate(store, made, wanted, file.parent, quiet)
     if outcome.failed or outcome.missing:
         raise typer.Exit(FAILED)
+
+
+def _validate(store: "Store", made: "Plan", suite: "Suite", folder: Path, quiet: bool) -> None:
+    """Run the placements that the suite wants measured, and say what came of them."""
+    from offbench.bench.validation import validate
+    from offbench.cli.shared.console import plural
+    from offbench.cli.shared.interrupt import one_interrupt
+    from offbench.cli.shared.progress import bar
+
+    now, stop = [0, 1], [False]
+
+    def watch(done: int, total: int) -> bool:
+        now[:] = done, total
+        return not stop[0]
+
+    def interrupt() -> None:
+        stop[0] = True
+
+    rows = [row for row in map(store.get, made.jobs) if row is not None]
+    with one_interrupt(interrupt) as ending, bar(suite.name, quiet) as progress:
+        if progress is not None:
+            progress.follow(lambda: (now[0] / now[1], f"measuring placements, {now[0]} of {now[1]}"))
+        found = list(validate(store, rows, suite, folder, watch))
+    for one in found:
+        if one.message:
+            say(f"{one.instance}: a placement couldn't be measured: {one.message}")
+    if not quiet:
+        say(
+            f"{plural(len(found), 'placement')} measured; `offbench table {store.folder} --only measured` compares them"
+        )
+    if stop[0]:
+        raise typer.Exit(ending.exit_code)
 
 
 def _backend(name: str, address: str | None) -> "Backend":

@@ -22,7 +22,8 @@ def table(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="runs, known, gaps, totals, summary, ranks, pairs, times, training; repeatable."
+            metavar="NAME",
+            help="runs, known, gaps, totals, summary, ranks, pairs, times, training, measured; repeatable.",
         ),
     ] = None,
     target: Target = 0.01,
