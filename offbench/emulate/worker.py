@@ -389,7 +389,8 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _peer(text: str) -> tuple[str, tuple[str, int]]:
+def peer(text: str) -> tuple[str, tuple[str, int]]:
+    """Turn ``edge=10.0.0.8:7001`` into a name and an address."""
     name, equals, address = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"must be NAME=HOST:PORT, not '{text}'")
@@ -402,7 +403,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="what `offbench emulate --export` wrote")
     parser.add_argument("--server", required=True, help="which server of the manifest this one is")
     parser.add_argument("--listen", type=_address, default=("127.0.0.1", 0), metavar="HOST:PORT")
-    parser.add_argument("--peer", type=_peer, action="append", default=[], metavar="NAME=HOST:PORT")
+    parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=HOST:PORT")
     parser.add_argument("--until-stdin-ends", action="store_true", help="end with the process that started this one")
     given = parser.parse_args(arguments)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import psutil
 import pytest
 from typer.testing import CliRunner
@@ -119,7 +120,7 @@ def made(folder: Path) -> Cut:
     return cut(instance, Placement(servers), path, folder)
 
 
-def started(found: Cut, **how: Any) -> Cluster:
+def cluster_of(found: Cut, **how: Any) -> Cluster:
     return Cluster(found.manifest, found.folder, **{"paced": True, "shared": False, **how})
 
 
@@ -129,7 +130,7 @@ def give(cluster: Cluster, found: Cut) -> None:
 
 def test_a_server_that_is_killed_ends_the_run_and_nothing_is_left(tmp_path: Path) -> None:
     found = made(tmp_path)
-    with started(found) as cluster:
+    with cluster_of(found) as cluster:
         give(cluster, found)
         cluster.run(10.0)
         pids = dict(cluster.processes)
@@ -144,7 +145,7 @@ def test_a_run_that_takes_too_long_is_told(tmp_path: Path) -> None:
     for part in found.manifest["parts"]:
         part["seconds"] = 30.0
     (tmp_path / "manifest.json").write_text(json.dumps(found.manifest), encoding="utf-8")
-    with started(found) as cluster:
+    with cluster_of(found) as cluster:
         give(cluster, found)
         with pytest.raises(Ended, match=r"no end after 0.3 s \(--timeout\): .* still had something to do"):
             cluster.run(0.3)
@@ -154,7 +155,7 @@ def test_a_part_that_cant_be_loaded_is_told(tmp_path: Path) -> None:
     found = made(tmp_path)
     broken = next(part["file"] for part in found.manifest["parts"] if part["server"] == "t4")
     (tmp_path / broken).write_bytes(b"no model")
-    with pytest.raises(Ended, match=r"server 't4': could not start \(exit code 1\)"), started(found):
+    with pytest.raises(Ended, match=r"server 't4': could not start \(exit code 1\)"), cluster_of(found):
         pass
 
 
@@ -240,3 +241,55 @@ def test_outputs_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Cluster, "outputs", lambda self, task: {"t5": np.zeros((3, 16), np.float32)})
     with pytest.raises(OffbenchError, match=r"the cut network's 't5' differs from the uncut one's by 1 of its largest"):
         emulate(instance, Placement(P1(instance).everything_on(0)), path, shapes=SHAPES, runs=1, warm_up=0)
+
+
+def test_parts_and_manifest_are_enough_to_deploy(tmp_path: Path) -> None:
+    """Two servers and a request are started by hand, with nothing of offbench but what they need."""
+    path = knots(tmp_path)
+    instance = deployed(path)
+    servers = np.arange(P1(instance).n_subtasks) % 2
+    servers[-1] = 0
+    found = cut(instance, Placement(servers), path, tmp_path)
+    inputs = drawn_inputs(found.models[0].graph, 3, "it")
+    for name, value in inputs.items():
+        np.save(tmp_path / f"{name}.npy", value)
+    started: list[subprocess.Popen[bytes]] = []
+    addresses: dict[str, str] = {}
+    names = [one["name"] for one in found.manifest["servers"]]
+    refuse = "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'numba', 'onnx', 'scipy', 'pandas']))\n"
+    run = refuse + "from offbench.emulate.{} import main\nmain(sys.argv[1:])"
+    try:
+        for name in reversed(names):
+            peers = [part for other, at in addresses.items() for part in ("--peer", f"{other}={at}")]
+            line = [sys.executable, "-c", run.format("worker"), str(tmp_path), "--server", name, *peers]
+            started.append(subprocess.Popen(line, stdout=subprocess.PIPE))
+            stdout = started[-1].stdout
+            assert stdout is not None
+            addresses[name] = ":".join(map(str, json.loads(stdout.readline())["listening"]))
+        # The first one to start can't know the other's port: it is told.
+        with socket.create_connection(addresses[names[-1]].rsplit(":", 1), 10) as connection:  # type: ignore[arg-type]
+            host, port = addresses[names[0]].rsplit(":", 1)
+            send(connection, {"kind": "peers", "peers": {names[0]: [host, int(port)]}})
+            receive(connection, lambda said: 0)
+        at = [part for name, where in addresses.items() for part in ("--at", f"{name}={where}")]
+        given = [part for name in inputs for part in ("--input", f"{name}={tmp_path / name}.npy")]
+        line = [sys.executable, "-c", run.format("request"), str(tmp_path), *at, *given]
+        asked = subprocess.run(
+            [*line, "--runs", "2", "--output", str(tmp_path / "out.npz")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert asked.returncode == 0, asked.stderr
+        assert asked.stdout.count(" s\n") == 2
+        asked = subprocess.run(line[:-2], capture_output=True, text=True, check=False, timeout=60)
+        assert asked.returncode == 1 and "'y' of task 'knots' is missing" in asked.stderr
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    made_by_parts = np.load(tmp_path / "out.npz")
+    whole = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for name, right in zip(found.models[0].outputs, whole.run(list(found.models[0].outputs), inputs), strict=True):
+        np.testing.assert_allclose(made_by_parts[name], right, rtol=1e-4, atol=1e-5)

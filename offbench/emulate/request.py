@@ -1,0 +1,73 @@
+"""One run of a deployed network: inputs go to its client, outputs come back.
+
+``python -m offbench.emulate.request FOLDER --at client=10.0.0.7:7000 --at edge=10.0.0.8:7001 --input x=x.npy`` asks
+servers that `worker` runs. All of the folder's servers must be named. It needs numpy alone.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from offbench.emulate.control import Control, Failed
+from offbench.emulate.wire import Array, Refused
+from offbench.emulate.worker import peer
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run all tasks once, or as often as asked for, and tell how long each took."""
+    parser = argparse.ArgumentParser(prog="python -m offbench.emulate.request", description=__doc__)
+    parser.add_argument("folder", type=Path, help="what `offbench emulate --export` wrote")
+    parser.add_argument("--at", type=peer, action="append", required=True, metavar="NAME=HOST:PORT")
+    parser.add_argument("--input", type=_named, action="append", required=True, metavar="NAME=FILE.npy",
+                        help="the same for every task")  # fmt: skip
+    parser.add_argument("--output", type=Path, metavar="FILE.npz", help="where to write what comes out")
+    parser.add_argument("--runs", type=int, default=1, metavar="N")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="for each run")
+    given = parser.parse_args(arguments)
+    try:
+        manifest = json.loads((given.folder / "manifest.json").read_text(encoding="utf-8"))
+        values: dict[str, Array] = {name: np.load(path, allow_pickle=False) for name, path in given.input}
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"can't be read: {error}") from None
+    addresses = dict(given.at)
+    for one in manifest["servers"]:
+        if one["name"] not in addresses:
+            raise SystemExit(f"--at: where is '{one['name']}'? {one['name']}=HOST:PORT")
+    try:
+        control = Control(manifest, {one["name"]: addresses[one["name"]] for one in manifest["servers"]})
+        found: dict[str, Array] = {}
+        for i, task in enumerate(manifest["tasks"]):
+            missing = [name for name in task["inputs"] if name not in values]
+            if missing:
+                raise SystemExit(f"--input: '{missing[0]}' of task '{task['name']}' is missing: {missing[0]}=FILE.npy")
+            control.give(i, values)
+        for _ in range(given.runs):
+            begun = monotonic()
+            control.run(given.timeout)
+            print(f"{monotonic() - begun:.6f} s", flush=True)
+        for i, task in enumerate(manifest["tasks"]):
+            several = len(manifest["tasks"]) > 1
+            found |= {
+                f"{task['name']}/{name}" if several else name: value for name, value in control.outputs(i).items()
+            }
+        control.close()
+    except (Failed, Refused) as error:
+        raise SystemExit(str(error)) from None
+    for name, value in found.items():
+        print(f"{name}: {value.dtype}{list(value.shape)}")
+    if given.output is not None:
+        np.savez(given.output, **found)  # type: ignore[arg-type]
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=FILE.npy, not '{text}'")
+    return name, Path(path)
+
+
+if __name__ == "__main__":
+    main()
