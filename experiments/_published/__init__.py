@@ -1,0 +1,1 @@
+"""What the study `published.py` holds against: papers' cases, their rules and their figures."""
