@@ -25,9 +25,11 @@ SHORT = {
     "bench": ["--max-evaluations", "50"],
     "pareto": ["--time-limit", "1", "--time-limit-each", "1", "--solver", "greedy"],
     "advise": ["--time-limit", "4", "--draws", "2"],
+    "profile": ["--runs", "1", "--warm-up", "0"],
+    "emulate": ["--runs", "1", "--warm-up", "0"],
     "reproduce": ["--dry-run"],  # what it does has tests of its own, and takes hours
 }
-OWN_TESTS = ("check", "network", "profile")
+OWN_TESTS = ("check", "network")
 """verbs that can't be made short, or that need files of the reader (tests/importers)"""
 
 
@@ -75,7 +77,7 @@ def test_commands_work_one_after_the_other(page: str, tmp_path: Path, monkeypatc
         if "class Annealing" in code:
             Path("annealing.py").write_text(code, encoding="utf-8")
     for command in commands(text):
-        if command[0] in OWN_TESTS:
+        if command[0] in OWN_TESTS or "--shape" in command:  # the detector here has no free dimension
             continue
         result = CliRunner().invoke(app, [*command, *SHORT.get(command[0], [])])
         assert result.exit_code == 0, (command, result.output, result.stderr)
