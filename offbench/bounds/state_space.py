@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluation.compiled import compiled
+from offbench.evaluation.compiled import compiled, inlined
 from offbench.model.arrays import Arrays
 
 # The type checker sees Python here; numba has its own types.
@@ -154,7 +154,7 @@ def _build(member, width, radix, size):
     next_start = np.zeros(n * n_servers + 1, np.int64)
     for fill in range(2):
         next_of = np.empty(next_start[-1] if fill else 0, np.int32)
-        at = 0
+        at = np.int64(0)
         for code in range(size):
             state = state_of[code]
             if state < 0:
@@ -172,7 +172,7 @@ def _build(member, width, radix, size):
     return state_of, imbalance, next_start, next_of
 
 
-@compiled
+@inlined
 def _steps(code, state_of, server, member, width, radix, digits, fill, next_of, at):
     """List the states after one more subtask on *server*; returns where the list goes on."""
     n_groups, n_servers = member.shape
@@ -210,7 +210,7 @@ def _steps(code, state_of, server, member, width, radix, digits, fill, next_of, 
     return at
 
 
-@compiled
+@inlined
 def _digits(code, width, radix, digits):
     for s in range(width.size):
         digits[s] = code // radix[s] % (width[s] + 1) if radix[s] > 0 else 0

@@ -192,7 +192,7 @@ class SubtaskCosts:
         # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
         # cube root of a benefit of 1e-16 is no small thing.
         energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
-        still = np.broadcast_to(self.never_queues[k], shape)
+        still = np.array(np.broadcast_to(self.never_queues[k], shape))  # read-only, it would be compiled for once more
         most = float(self._horizon[task])
         if assumed.delay_s < np.inf:
             most = min(most, float(assumed.delay_s / a.scale[SCALE.delay]))

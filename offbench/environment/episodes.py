@@ -217,7 +217,8 @@ def _step(
         servers[row, decided[row]] = actions[row]
         decided[row] = following[decided[row]]
         # Without constraints as well: the violation is 0 then, and there is one step to compile, not two.
-        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts, True)
+        # Not the literal, for which the kernel would be compiled once more.
+        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts, np.bool_(True))
         rewards[row] = objective[row] - totals[0, TOTAL.objective]
         rewards[row] -= penalty * (totals[0, TOTAL.violation] - violation[row])
         objective[row] = totals[0, TOTAL.objective]
@@ -234,7 +235,7 @@ def _dynamic(
     ints, floats, task_of, same_weights, servers, decided, completion, used, full, constrained, found
 ):  # fmt: skip
     """Fill the dynamic part of each episode's observation."""
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     n, m, facts, more = p.gcycles.size, p.kind.size, len(FACT), len(CONSTRAINT)
     own = (
         np.empty(p.slot_start[-1]), np.empty(m, np.bool_), np.empty(p.memory_mb.size),

@@ -13,6 +13,7 @@ from offbench.evaluation.booking import DIGITS, predecessors, station_of
 from offbench.evaluation.compiled import inlined
 from offbench.evaluation.coordination import h_of
 from offbench.evaluation.double_double import add, less, quotient_of, subtract, sum_of, times
+from offbench.evaluation.workspace import first_arrival_s
 from offbench.model.arrays import LINK, SCALE
 
 # The type checker sees Python here; numba has its own types.
@@ -149,7 +150,7 @@ def _cost_usd(p, w, k):
 @inlined
 def _book_again(p, w, decided):
     """Book by the same order in numbers of two parts, and work out H where the queueing delay needs it."""
-    n, first = p.gcycles.size, p.arrival_s.min()
+    n, first = p.gcycles.size, first_arrival_s(p)
     high, low = np.zeros(n + p.arrival_s.size), np.zeros(n + p.arrival_s.size)
     free_high, free_low = np.full(w.slot_free.size, -np.inf), np.zeros(w.slot_free.size)
     for i in range(p.arrival_s.size):

@@ -7,7 +7,7 @@ makes a bound of them takes these off. Constraints are left out.
 
 import numpy as np
 
-from offbench.evaluation.compiled import compiled
+from offbench.evaluation.compiled import borrowed, compiled
 from offbench.evaluation.workspace import unpack
 from offbench.model.arrays import LINK, Floats
 from offbench.model.problem import Problem
@@ -38,7 +38,7 @@ def least_times_to_go_s(problem: Problem) -> Floats:
 
 @compiled(fastmath=FASTMATH)
 def _earliest(ints, floats, allowed, own_clock, start):
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     n, m = start.shape
     s_per_mb, latency_s = 1 / p.link[..., LINK.rate_mb_per_s], p.link[..., LINK.latency_s].copy()
     arrive, there = np.empty(m), np.empty(m)
@@ -66,7 +66,7 @@ def _earliest(ints, floats, allowed, own_clock, start):
 
 @compiled(fastmath=FASTMATH)
 def _to_go(ints, floats, allowed, to_go):
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     n, m = to_go.shape
     s_per_mb, latency_s = 1 / p.link[..., LINK.rate_mb_per_s], p.link[..., LINK.latency_s].copy()
     rest = np.empty(m)

@@ -85,7 +85,7 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts, con
         -1, or ``row * subtasks + k`` where subtask *k* stands on a server that isn't allowed, or in
         the dispatch order twice or before an input.
     """
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     own = room(p)
     w = borrowed(own)
     allowed, placements, orders = borrowed(allowed), borrowed(placements), borrowed(orders)

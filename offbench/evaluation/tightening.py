@@ -10,7 +10,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.evaluation.compiled import compiled
+from offbench.evaluation.compiled import borrowed, compiled
 from offbench.evaluation.critical_path import FASTMATH, earliest_starts_s, least_times_to_go_s
 from offbench.evaluation.workspace import unpack
 from offbench.model.arrays import INDICATOR, LINK, Floats
@@ -124,7 +124,7 @@ def _within_limits(problem: Problem) -> Admitted:
 
 @compiled(fastmath=FASTMATH)
 def _least(ints, floats, allowed, energy_j, cost_usd):
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     n, m = allowed.shape
     j_per_mb = p.link[..., LINK.power_w] / p.link[..., LINK.rate_mb_per_s]
     usd_per_gb = p.link[..., LINK.usd_per_gb].copy()

@@ -2,7 +2,7 @@
 
 A call of a compiled function from Python costs about 0.1 us for each array that it takes, as much as scoring several
 subtasks. So a problem travels as two flat arrays, and `unpack` lays named fields over them. Fields are borrowed
-(`compiled.borrowed`): unpack what is an argument of the function.
+(`compiled.borrowed`): unpack what is an argument of the function, and borrow the whole as well.
 """
 
 from typing import Any, NamedTuple
@@ -118,6 +118,15 @@ def unpack(ints, floats):
 
 
 @inlined
+def first_arrival_s(p):
+    """Return when the first task arrives."""
+    first = p.arrival_s[0]
+    for i in range(1, p.arrival_s.size):
+        first = min(first, p.arrival_s[i])
+    return first
+
+
+@inlined
 def room(p):
     """Return a workspace, the tasks' inputs in it."""
     n = p.gcycles.size
@@ -146,7 +155,7 @@ def room(p):
         held_mb=np.empty(p.memory_mb.size),
         holds=np.empty(p.memory_mb.size, np.uint32),
     )
-    first = p.arrival_s.min()
+    first = first_arrival_s(p)
     for i in range(p.arrival_s.size):
         w.at[n + i] = p.client
         w.shift[p.task_start[i] : p.task_start[i + 1]] = p.arrival_s[i] - first

@@ -103,7 +103,7 @@ def _put(
     last subtask, and the sum of all. *latest*: when each task is complete, after its arrival. *count*, *more_than*: as
     in `kernel.balance_of`.
     """
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     made, allowed, task = borrowed(made), borrowed(allowed), borrowed(task)
     sums, imbalances, latest = borrowed(sums), borrowed(imbalances), borrowed(latest)
     count, more_than = borrowed(count), borrowed(more_than)

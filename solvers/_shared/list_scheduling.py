@@ -60,7 +60,7 @@ def warm_up() -> None:
 @compiled
 def _put(ints, floats, allowed, order, to_go_s, made):
     """Put subtasks on slots in *order*."""
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     made, allowed, order, to_go_s = borrowed(made), borrowed(allowed), borrowed(order), borrowed(to_go_s)
     for x in range(order.size):
         k = order[x]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
+from offbench.evaluation.compiled import borrowed, compiled, copy_to, inlined, keep
 from offbench.evaluation.delta import Held, changed_sums
 from offbench.evaluation.held_weights import carry, excess_of, hold_nothing
 from offbench.evaluation.kernel import balance_of
@@ -127,7 +127,7 @@ def walk(ints, floats, segments, cells, choices, moves, prices, walker, ordered,
     left
         No step is begun that could score more than that many placements.
     """
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     n, m = choices.allowed.shape
     hands, new = np.arange(m), np.empty(m, np.int64)  # servers as they are dealt out, and in whose place
     sums = np.zeros((segments.start.size - 1, 4))
@@ -137,7 +137,7 @@ def walk(ints, floats, segments, cells, choices, moves, prices, walker, ordered,
     segments, choices, moves, walker = borrowed(segments), borrowed(choices), borrowed(moves), borrowed(walker)
     cells, prices = borrowed(cells), borrowed(prices)
     order, no_parts = walker.order, np.empty((0, 0))
-    w.at[:n] = held.servers
+    copy_to(w.at[:n], held.servers)
     held.servers[:] = m  # no server, so that the first step, which changes nothing, scores every segment
     here = _Score(np.inf, np.inf, np.inf, 0.0, 0.0, 0.0)
     best_value = best_violation = np.inf
@@ -186,8 +186,8 @@ def walk(ints, floats, segments, cells, choices, moves, prices, walker, ordered,
                 nearer = violation < best_violation
                 if nearer or (violation == best_violation == 0 and objective < best_value - 1e-12 * abs(objective)):
                     best_value, best_violation = objective, violation
-                    walker.best[:] = w.at[:n]
-                    walker.best_order[:] = order
+                    copy_to(walker.best, w.at[:n])
+                    copy_to(walker.best_order, order)
             score = _Score(total, objective, value_balance, memory, deadlines, limits)
             if made:
                 if step == 0:
@@ -214,8 +214,8 @@ def walk(ints, floats, segments, cells, choices, moves, prices, walker, ordered,
             _bargain(prices, here)
         elif here.objective < best_value - 1e-12 * abs(here.objective):
             best_value = here.objective
-            walker.best[:] = held.servers
-            walker.best_order[:] = held.order
+            copy_to(walker.best, held.servers)
+            copy_to(walker.best_order, held.order)
     walker.value[0] = here.objective
     walker.violation[0] = here.memory
     walker.violation[1] = here.deadlines

@@ -146,7 +146,7 @@ def onward_costs(ints, floats, allowed):
     A relaxation: nothing queues, nobody counts, each reader takes this output from here and has its others at hand.
     """
     own = np.zeros(allowed.shape), np.empty(allowed.shape[1])
-    p, allowed = unpack(ints, floats), borrowed(allowed)
+    p, allowed = borrowed(unpack(ints, floats)), borrowed(allowed)
     onward, here = borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
@@ -187,7 +187,7 @@ def onward_costs(ints, floats, allowed):
 def onward_times(ints, floats, allowed):
     """Return how long a task takes at least once a subtask is complete at each place, shape ``(subtasks, places)``."""
     own = np.zeros(allowed.shape)
-    p, allowed, onward = unpack(ints, floats), borrowed(allowed), borrowed(own)
+    p, allowed, onward = borrowed(unpack(ints, floats)), borrowed(allowed), borrowed(own)
     n, m = allowed.shape
     for k in range(n - 1, -1, -1):
         table = p.links_of[k]
@@ -243,7 +243,7 @@ class _Counts(NamedTuple):
 @compiled
 def _observe(ints, floats, allowed, known, most, width, servers, decided, completion, used, found):
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
-    p, m = unpack(ints, floats), allowed.shape[1]
+    p, m = borrowed(unpack(ints, floats)), allowed.shape[1]
     counted = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
     room = np.empty(m, np.bool_), np.empty(p.memory_mb.size), np.empty(p.memory_mb.size, np.uint32)
     own = counted, np.empty(p.slot_start[-1]), np.empty(m), room, np.empty((m, len(CONSTRAINT)))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offbench.evaluation.compiled import compiled
+from offbench.evaluation.compiled import compiled, copy_to
 from offbench.model.arrays import Ints
 from offbench.solvers.graph_exact.bounds import Shape, ToGo, least_of
 
@@ -235,8 +235,8 @@ def _close(c, t, most):
     while depth > 0:
         if depth == nodes and paid + c.delay * until_s[depth] < t.best[0]:
             t.best[0], t.best[2] = paid + c.delay * until_s[depth], 1.0
-            t.best_place[:] = t.place
-            t.best_order[:] = order
+            copy_to(t.best_place, t.place)
+            copy_to(t.best_order, order)
         v = -1
         if depth < nodes and paid + c.delay * until_s[depth] < t.best[0]:
             v = _next(c, t, booked, end_s, free_s[depth], tried[depth], ready_s)
@@ -253,7 +253,7 @@ def _close(c, t, most):
         q = t.place[v]
         slot = free_s[depth, q, : c.slots[q]].argmin()
         end_s[v] = max(ready_s[v], free_s[depth, q, slot]) + c.execution_s[v, q]
-        free_s[depth + 1] = free_s[depth]
+        copy_to(free_s[depth + 1].ravel(), free_s[depth].ravel())
         free_s[depth + 1, q, slot] = end_s[v]
         booked[v] = True
         order[depth] = v

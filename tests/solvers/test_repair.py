@@ -10,7 +10,7 @@ from experiments._shared.binding import binding_data
 from experiments._shared.tiny_format2 import tiny_data
 from offbench import P1, Placement, Search, evaluate
 from offbench.evaluation.booking import station_of
-from offbench.evaluation.compiled import compiled
+from offbench.evaluation.compiled import borrowed, compiled
 from offbench.evaluation.held_weights import there
 from offbench.evaluation.insertion import empty, put
 from offbench.evaluation.workspace import unpack
@@ -77,7 +77,7 @@ def test_never_worse_and_mostly_feasible(ordered: bool) -> None:
 @compiled
 def _put_all(ints: Any, floats: Any, servers: Any, made: Any) -> Any:
     """Put every subtask on the first slot of its place, however late; return whose weights lie nowhere."""
-    p = unpack(ints, floats)
+    p = borrowed(unpack(ints, floats))
     missing = 0
     for k in range(servers.size):
         slot = np.int64(p.slot_start[station_of(p, k, servers[k])])
