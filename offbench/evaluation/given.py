@@ -27,6 +27,15 @@ class HasPlacement(Protocol):
         """The placement."""
 
 
+@runtime_checkable
+class Solved(HasPlacement, Protocol):
+    """What has found it for an instance of its own, such as a `Solution`."""
+
+    @property
+    def instance(self) -> Instance:
+        """The instance."""
+
+
 PlacementLike = Placement | HasPlacement | ArrayLike | str | Path | Mapping[str, Any] | Sequence[Any]
 """a placement, a solution, server indices, server names, a file, or what a file says"""
 
@@ -65,7 +74,7 @@ def problem_of(
     return given
 
 
-def placement_of(given: PlacementLike, instance: Instance) -> Placement:
+def placement_of(given: PlacementLike | None, instance: Instance) -> Placement:
     """Return a placement.
 
     Parameters
