@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+_MARK = "…"
 _ANY = 10**6  # columns, so that nothing is shortened while it is measured
 
 
@@ -18,11 +19,18 @@ def fitting(thing: "RenderableType", console: "Console") -> "RenderableType":
 
     if isinstance(thing, Group):
         return Group(*(fitting(each, console) for each in thing.renderables), fit=thing.fit)
-    if isinstance(thing, Table) and thing.show_header:
-        least = thing.__rich_measure__(console, console.options.update(width=_ANY)).minimum
-        if least > console.width:
-            return Group(*_lines(thing))
+    if isinstance(thing, Table) and thing.show_header and _cuts_off(thing, console):
+        return Group(*_lines(thing))
     return thing
+
+
+def _cuts_off(table: "Table", console: "Console") -> bool:
+    """Tell whether parts of words are left out, for which rich writes a mark, or nothing where there is no room."""
+    if table.__rich_measure__(console, console.options.update(width=_ANY)).minimum > console.width:
+        return True
+    cells = [_text(cell).plain for column in table.columns for cell in (column.header, *column.cells)]
+    written = "".join(segment.text for segment in console.render(table))
+    return written.count(_MARK) > sum(cell.count(_MARK) for cell in cells)
 
 
 def _lines(table: "Table") -> Iterator["Text"]:

@@ -151,4 +151,6 @@ def _unknown(path: Path, known: list[str]) -> OffbenchError:
     """Return the error of a file that is no model, with what it may be instead."""
     if '"offbench/' in beginning(path):
         return OffbenchError(f"{path}: is an instance, where a model or a network is asked for")
+    if path.suffix == ".py":
+        return OffbenchError(f"{path}: which network of it? name what makes one behind a colon, {path}:factory")
     return OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
