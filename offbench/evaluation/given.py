@@ -11,20 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance
 from offbench.model.objectives import with_objective
-from offbench.model.placement import Placement, load_placement, parse_placement
+from offbench.model.placement import HasPlacement, Placement, load_placement, parse_placement
 from offbench.model.problem import P1, Problem
 
 InstanceLike = Instance | str | Path
 """an instance, or a file or shipped name to load"""
-
-
-@runtime_checkable
-class HasPlacement(Protocol):
-    """What has found a placement or none, such as a `Solution`."""
-
-    @property
-    def placement(self) -> Placement | None:
-        """The placement."""
 
 
 @runtime_checkable

@@ -131,6 +131,7 @@ def test_a_solution_alone_is_evaluated_on_its_own_instance() -> None:
     solution = ob.solve("alexnet", "greedy", objective="score", seed=0)
     assert ob.evaluate(solution).objective == solution.objective
     assert ob.evaluate(solution, objective="latency").objective != solution.objective
+    assert solution.placement is not None
     assert ob.P2("alexnet", solution).servers.tolist() == solution.placement.servers.tolist()
     with pytest.raises(ob.OffbenchError, match=r"P2: servers: which subtask is where"):
         ob.P2("alexnet")
