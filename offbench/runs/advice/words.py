@@ -175,9 +175,9 @@ def regret_lines(advice: Advice) -> Iterator[str]:
     yield f"{words}; in {found.broken} it breaks a constraint." if found.broken else f"{words}."
     yield _drawn(advice)
     best = over.most_robust
-    if best.placement == found.placement or best.within <= found.within:
+    if not over.another_is_clearly_more_robust:
         if found.within < 1:
-            yield "No other cut that was the best one in a draw is within 5 % more often."
+            yield "No other cut that was the best one in a draw is within 5 % clearly more often."
         return
     worst = f", at worst {best.worst_regret:.2%} above the best" if best.kept else ""
     broken = f", in {best.broken} it breaks a constraint" if best.broken else ""
