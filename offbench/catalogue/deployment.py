@@ -4,6 +4,7 @@ The client reaches every remote server by its uplink; remote servers reach one a
 brings the results back to the client, whose way home would be free without it.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,8 @@ def deploy(
     """
     if not networks:
         raise OffbenchError("an instance needs at least one network")
+    if deadline_s is not None and not 0 < deadline_s < math.inf:
+        raise OffbenchError(f"deadline: must be above 0 and finite, not {deadline_s:g}")
     kinds: list[tuple[str, Kind]] = [(client, "client"), *((one, "edge") for one in edges)]
     kinds += [(one, "cloud") for one in clouds]
     names = _names([device for device, _ in kinds])

@@ -164,6 +164,8 @@ def test_layers_of_which_nothing_is_known_are_counted() -> None:
 
 
 def test_an_instance_that_would_be_wrong_is_refused_in_a_line() -> None:
+    with pytest.raises(OffbenchError, match="deadline: must be above 0 and finite, not 0"):
+        deploy("mine", [network()], load_catalogue(), "raspberry-pi-5", ["jetson-nano"], deadline_s=0)
     with pytest.raises(OffbenchError, match="the instance would be wrong: name") as caught:
         deploy("", [network()], load_catalogue(), "raspberry-pi-5", ["jetson-nano"])
     assert "\n" not in str(caught.value)
