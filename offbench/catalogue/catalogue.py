@@ -68,7 +68,8 @@ class Catalogue(Fact):
         if name not in known:
             what = "entry" if kind is None else kind.removesuffix("s")
             hint = nearest(name, [*known, *(KINDS if kind is None else ())])
-            raise OffbenchError(f"catalogue: no {what} '{name}'{hint}; `offbench catalogue` lists what there is")
+            lists = f"; there are {', '.join(known)}" if kind is not None else "; `offbench catalogue` lists them"
+            raise OffbenchError(f"catalogue: no {what} '{name}'{hint}{lists}")
         return known[name]
 
     def device(self, name: str) -> Device:

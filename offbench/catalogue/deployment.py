@@ -4,8 +4,11 @@ The client reaches every remote server by its uplink; remote servers reach one a
 brings the results back to the client, whose way home would be free without it.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from offbench.catalogue.catalogue import Catalogue
 from offbench.catalogue.cost_model import CostModel
@@ -13,6 +16,8 @@ from offbench.catalogue.entries import Device
 from offbench.catalogue.entries import Link as CataloguedLink
 from offbench.catalogue.figure import Figure
 from offbench.errors import OffbenchError
+from offbench.files.json import one_line
+from offbench.model.facts import counted
 from offbench.model.instance import Instance, Kind, Layer, Link, Server, Task, Weights
 from offbench.model.network import Network, NetworkLayer
 from offbench.model.ranges import ONE, LinkRange, Range, Ranges
@@ -73,6 +78,8 @@ def deploy(
     """
     if not networks:
         raise OffbenchError("an instance needs at least one network")
+    if deadline_s is not None and not 0 < deadline_s < math.inf:
+        raise OffbenchError(f"deadline: must be above 0 and finite, not {deadline_s:g}")
     kinds: list[tuple[str, Kind]] = [(client, "client"), *((one, "edge") for one in edges)]
     kinds += [(one, "cloud") for one in clouds]
     names = _names([device for device, _ in kinds])
@@ -107,19 +114,24 @@ def deploy(
     unknown = sum(layer.gflop is None and not layer.seconds for network in networks for layer in network.layers)
     if unknown:
         notes.append(
-            f"{unknown} layers have neither a measured time nor a cost model; only what they read and write counts"
+            f"{counted(unknown, 'layer')} with neither a measured time nor a cost model: only what is read and written "
+            "counts"
         )
+    notes += _unused_times(networks, list(dict.fromkeys(devices.values())))
     bases = sorted({f"{device}: {model.layers(networks[0].layers, device).basis}" for device in devices.values()})
     source = "; ".join(dict.fromkeys(network.source for network in networks if network.source))
-    instance = Instance(
-        format="offbench/2",
-        name=name,
-        source=f"{source}; devices, links and prices: offbench's catalogue; times: {', '.join(bases)}",
-        servers=servers,
-        links=tuple(links),
-        tasks=tasks,
-        weights=SCORE,
-    )
+    try:
+        instance = Instance(
+            format="offbench/2",
+            name=name,
+            source=f"{source}; devices, links and prices: offbench's catalogue; times: {', '.join(bases)}",
+            servers=servers,
+            links=tuple(links),
+            tasks=tasks,
+            weights=SCORE,
+        )
+    except ValidationError as error:
+        raise OffbenchError(f"the instance would be wrong: {one_line(error)}") from None
     layers = [layer for network in networks for layer in network.layers]
     ranges = Ranges(
         source="offbench's catalogue and cost model",
@@ -127,6 +139,16 @@ def deploy(
         links=tuple(off),
     )
     return Deployment(instance, tuple(dict.fromkeys(notes)), ranges)
+
+
+def _unused_times(networks: Sequence[Network], devices: Sequence[str]) -> Iterator[str]:
+    """Say of which networks there are measured times, but of none of the devices."""
+    for network in networks:
+        if network.devices and not set(network.devices) & set(devices):
+            yield (
+                f"{network.name}: its measured times are of {', '.join(network.devices)}, which is none of these "
+                "devices, and aren't used; `offbench network import FILE --device-name OLD=NEW` renames them"
+            )
 
 
 def _times(model: CostModel, layers: Sequence[NetworkLayer], device: str) -> Range:

@@ -1,15 +1,24 @@
 """What the catalogue tells of a device, a link, a price."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from offbench.catalogue.figure import Figure
 from offbench.model.facts import Count, Fact, Kind, Name
 
 Processor = Literal["cpu", "gpu"]
 Precision = Literal["float32", "float16", "int8"]
+
+
+def _above_zero(figure: Figure) -> Figure:
+    if figure.value <= 0:
+        raise ValueError("must be above 0")
+    return figure
+
+
+Positive = Annotated[Figure, AfterValidator(_above_zero)]
 
 
 class Device(Fact):
@@ -22,7 +31,7 @@ class Device(Fact):
     """what runs a network there"""
     ncnn: Name | None = None
     """how the title of its section in ncnn's table begins"""
-    memory_mb: Figure | None = None
+    memory_mb: Positive | None = None
     """memory for weights, MB"""
     peak_gflop_per_s: dict[Precision, Figure] = Field(default_factory=dict)
     """theoretical peak by precision, 10^9 operations/s"""
@@ -43,9 +52,9 @@ class Link(Fact):
     """A link as the client sees it."""
 
     what: Name
-    up_mb_per_s: Figure
+    up_mb_per_s: Positive
     """from the client, MB/s"""
-    down_mb_per_s: Figure
+    down_mb_per_s: Positive
     """to the client, MB/s"""
     latency_s: Figure
     """one way, s"""

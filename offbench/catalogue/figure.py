@@ -36,6 +36,8 @@ class Figure(Fact):
     def _of_a_number(cls, value: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"value": value, "low": value, "high": value, "source": OWN}
+        if not isinstance(value, dict | Figure):
+            raise ValueError("must be a number, or a table of value, low, high and source")
         return value
 
     @model_validator(mode="after")

@@ -96,15 +96,17 @@ def _parts(advice: "Advice") -> Iterator[Any]:
     from rich.text import Text
 
     from offbench.files.plain import plain
-    from offbench.runs.advice.words import how_good, regret_lines, span, where_time_goes
+    from offbench.runs.advice.words import how_good, regret_lines, span, what_to_do, where_time_goes
     from offbench.runs.cuts import told
 
     yield Text("Recommended", style="bold")
-    for line in told(advice.solution.free_problem, advice.placement):
+    for line in what_to_do(advice):
         yield Text(plain(line))
     yield Text(advice.solution.in_words)
     yield Text(where_time_goes(advice))
     yield Text(how_good(advice))
+    for line in told(advice.solution.free_problem, advice.placement):
+        yield Text(plain(line))
     yield ""
     yield _choices(advice)
     yield Text("Up to where it is the best cut", style="bold")
@@ -114,7 +116,7 @@ def _parts(advice: "Advice") -> Iterator[Any]:
         yield Text("  not looked at: the time was up")
     if advice.regret is not None:
         yield Text("If the numbers are off", style="bold")
-        yield from (Text(f"  {line}") for line in regret_lines(advice))
+        yield from (Text(plain(f"  {line}")) for line in regret_lines(advice))
     if advice.uses:
         yield Text("Constraints, the tightest first", style="bold")
         yield from (Text(f"  {use}") for use in advice.uses[:3])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import Json
+from offbench.files.numbers import grouped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,7 +64,7 @@ def _table(known: "Catalogue", kind: str) -> "RenderableType":
         table.add_column(_heading(column), justify="right")
     for name, entry in known.entries(kind).items():
         figures = _figures(entry)
-        numbers = (f"{figures[column].value:,.6g}" if column in figures else "" for column in columns)
+        numbers = (f"{grouped(figures[column].value, 6)}" if column in figures else "" for column in columns)
         table.add_row(*(Text(plain(text)) for text in (name, entry.what, *numbers)))
     return table
 
@@ -103,8 +104,8 @@ def _entry(known: "Catalogue", name: str, entry: "Entry") -> Iterator["Renderabl
     table = Table("figure", "value", "range", "source", "note")
     figures = _figures(entry)
     for field, figure in figures.items():
-        limits = f"{figure.low:,.6g} to {figure.high:,.6g}"
-        row = (field, f"{figure.value:,.6g}", limits, figure.source, figure.note)
+        limits = f"{grouped(figure.low, 6)} to {grouped(figure.high, 6)}"
+        row = (field, grouped(figure.value, 6), limits, figure.source, figure.note)
         table.add_row(*(Text(plain(text)) for text in row))
     yield table
     for source in dict.fromkeys(figure.source for figure in figures.values()):
@@ -126,8 +127,9 @@ def _speed(known: "Catalogue", name: str) -> str:
     spread = model.spread(name, basis)
     how = "fitted to its times in ncnn's table" if basis == "fitted" else "by what similar devices reach of their peaks"
     return (
-        f"layers: {speed.gflop_per_s:.4g} GFLOP/s of convolution, {speed.mb_per_s:.4g} MB/s, {speed.launch_s:.2g} s a "
-        f"kernel, {how}; a network takes {spread.low:.2g} to {spread.high:.2g} times that in eight of ten cases"
+        f"layers: {grouped(speed.gflop_per_s)} GFLOP/s of convolution, {grouped(speed.mb_per_s)} MB/s, "
+        f"{speed.launch_s:.2g} s a kernel, {how}; a network takes {spread.low:.2g} to {spread.high:.2g} times that in "
+        "eight of ten cases"
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from offbench.evaluation.evaluator import Evaluation
 from offbench.evaluation.kernel import PART
+from offbench.files.numbers import apart
 from offbench.files.plain import plain
 from offbench.model.instance import Instance
 from offbench.model.placement import Placement
@@ -49,7 +50,7 @@ class Use:
         return asdict(self) | {"share": self.share, "excess": self.excess}
 
     def __str__(self) -> str:
-        used, admitted = _apart(self.used, self.admitted)
+        used, admitted = apart(self.used, self.admitted)
         name, percent = plain(self.name, _LONGEST), share_in_words(self.share)
         if self.kind == "memory":
             return f"server '{name}' holds {used} MB of weights, its memory is {admitted} MB ({percent})"
@@ -176,14 +177,6 @@ def _limits(instance: Instance, evaluation: Evaluation) -> list[Use]:
         for label, name, unit in _TOTALS
         if admitted[name] is not None
     ]
-
-
-def _apart(used: float, admitted: float) -> tuple[str, str]:
-    """Write two numbers with as many digits as tell them apart, four at least."""
-    for digits in range(4, 13):
-        if f"{used:.{digits}g}" != f"{admitted:.{digits}g}":
-            break
-    return f"{used:.{digits}g}", f"{admitted:.{digits}g}"
 
 
 def share_in_words(share: float) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import InvalidPlacement, OffbenchError
 from offbench.evaluation.coordination import coordination
-from offbench.evaluation.given import InstanceLike, PlacementLike, placement_of, population_of, problem_of
+from offbench.evaluation.given import InstanceLike, PlacementLike, Solved, placement_of, population_of, problem_of
 from offbench.evaluation.kernel import PARTS, TOTAL, TOTALS, score
 from offbench.model.instance import Instance, Layer, Limits, Scales, Server, Task, Weights
 from offbench.model.placement import indices
@@ -81,8 +81,8 @@ class Evaluation:
 
 
 def evaluate(
-    problem: Problem | InstanceLike,
-    placement: PlacementLike,
+    problem: Problem | InstanceLike | Solved,
+    placement: PlacementLike | None = None,
     *,
     objective: str | None = None,
     weights: str | Mapping[str, float] | None = None,
@@ -92,7 +92,7 @@ def evaluate(
     Parameters
     ----------
     problem
-        P1 or P2; or an instance, a file or a shipped name, for its P1.
+        P1 or P2; or an instance, a file or a shipped name, for its P1; or a solution alone, for its own instance.
     placement
         A placement, or server indices of shape ``(n_subtasks,)`` for first come, first served; also a solution, server
         names, a placement file, or what it says (`given.placement_of`).
@@ -106,6 +106,10 @@ def evaluate(
     OffbenchError
         If one of the two is something else, or the instance's numbers are too large.
     """
+    if placement is None and isinstance(problem, Solved):
+        return evaluate(problem.instance, problem, objective=objective, weights=weights)
+    if isinstance(problem, Solved):
+        raise OffbenchError("problem: a solution stands alone, evaluate(solution); else an instance and a placement")
     problem = problem_of(problem, objective, weights)
     placement = placement_of(placement, problem.instance)
     servers, order = placement.servers, placement.order

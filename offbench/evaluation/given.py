@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from offbench.errors import OffbenchError
 from offbench.model.instance import Instance
 from offbench.model.objectives import with_objective
-from offbench.model.placement import Placement, load_placement, parse_placement
+from offbench.model.placement import HasPlacement, Placement, load_placement, parse_placement
 from offbench.model.problem import P1, Problem
 
 InstanceLike = Instance | str | Path
@@ -19,12 +19,12 @@ InstanceLike = Instance | str | Path
 
 
 @runtime_checkable
-class HasPlacement(Protocol):
-    """What has found a placement or none, such as a `Solution`."""
+class Solved(HasPlacement, Protocol):
+    """What has found it for an instance of its own, such as a `Solution`."""
 
     @property
-    def placement(self) -> Placement | None:
-        """The placement."""
+    def instance(self) -> Instance:
+        """The instance."""
 
 
 PlacementLike = Placement | HasPlacement | ArrayLike | str | Path | Mapping[str, Any] | Sequence[Any]
@@ -65,7 +65,7 @@ def problem_of(
     return given
 
 
-def placement_of(given: PlacementLike, instance: Instance) -> Placement:
+def placement_of(given: PlacementLike | None, instance: Instance) -> Placement:
     """Return a placement.
 
     Parameters

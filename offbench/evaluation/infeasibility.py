@@ -19,6 +19,7 @@ from offbench.evaluation.tightening import (
     paths_s,
     tighten,
 )
+from offbench.files.numbers import apart
 from offbench.files.plain import plain
 from offbench.model.arrays import INDICATOR, Ints
 from offbench.model.instance import Instance, load
@@ -73,7 +74,7 @@ def _too_large(problem: Problem, fits: Admitted) -> Iterator[str]:
         stations = np.where(np.arange(problem.n_servers) == a.client, a.own_station[k], np.arange(problem.n_servers))
         stations = stations[problem.allowed[k]]
         largest = int(stations[a.memory_mb[stations].argmax()])
-        weights, memory = _apart(a.weights_mb[k], a.memory_mb[largest])
+        weights, memory = apart(a.weights_mb[k], a.memory_mb[largest])
         yield (
             f"{_layer(problem, k)} fits on no server that it may use: its weights take {weights} MB, and "
             f"{_name(problem.station_names[largest])} has {memory} MB, the largest memory there"
@@ -131,7 +132,7 @@ def _full(problem: Problem, k: Ints, places: Admitted, weights_mb: float) -> str
     remote = np.flatnonzero(places & (np.arange(len(places)) != a.client))
     clients = np.unique(a.own_station[k]) if places[a.client] else remote[:0]
     stations = np.concatenate((clients, remote)).astype(np.int64)
-    weights, memory = _apart(weights_mb, float(a.memory_mb[stations].sum()))
+    weights, memory = apart(weights_mb, float(a.memory_mb[stations].sum()))
     names = [_name(problem.station_names[s]) for s in stations[:_MOST_NAMES]]
     if len(stations) > _MOST_NAMES:
         names.append(f"{len(stations) - _MOST_NAMES:,} more")
@@ -151,14 +152,14 @@ def _beyond_times_and_limits(problem: Problem) -> Iterator[str]:
     late = np.flatnonzero(least_s > a.deadline_s * ROOM)
     if late.size:
         i = int(late[(least_s[late] / a.deadline_s[late]).argmax()])
-        least, deadline = _apart(least_s[i], a.deadline_s[i])
+        least, deadline = apart(least_s[i], a.deadline_s[i])
         yield (
             f"task {_name(problem.instance.tasks[i].name)} can't meet its deadline of {deadline} s: its critical path "
             f"takes {least} s at least, without queueing"
         )
         return
     if least_s.sum() > a.limit[INDICATOR.delay] * ROOM:
-        least, limit = _apart(least_s.sum(), a.limit[INDICATOR.delay])
+        least, limit = apart(least_s.sum(), a.limit[INDICATOR.delay])
         yield f"the limit of {limit} s on the delay is too low: the critical paths alone take {least} s"
         return
     in_time = admitting(problem, paths <= (a.deadline_s * ROOM)[problem.task_of][:, None])
@@ -167,7 +168,7 @@ def _beyond_times_and_limits(problem: Problem) -> Iterator[str]:
         for (indicator, name, unit), values in zip(kinds, least_energies_and_costs(in_time), strict=True):
             total = float(values.min(axis=1).sum())
             if total > a.limit[indicator] * ROOM:
-                least, limit = _apart(total, a.limit[indicator])
+                least, limit = apart(total, a.limit[indicator])
                 yield (
                     f"the limit of {limit} {unit} on the {name} is too low: each layer where it takes least, all take "
                     f"{least} {unit}"
@@ -186,11 +187,3 @@ def _layer(problem: Problem, k: int) -> str:
 
 def _name(name: str) -> str:
     return f"'{plain(name, _LONGEST)}'"
-
-
-def _apart(value: float, other: float) -> tuple[str, str]:
-    """Write two numbers with as many digits as tell them apart, four at least."""
-    for digits in range(4, 17):
-        if f"{value:.{digits}g}" != f"{other:.{digits}g}":
-            break
-    return f"{value:.{digits}g}", f"{other:.{digits}g}"

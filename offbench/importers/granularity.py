@@ -148,6 +148,7 @@ def _merged(network: Network, groups: Sequence[Sequence[NetworkLayer]]) -> Netwo
                 weights_mb=sum(layer.weights_mb for layer in group),
                 weights_id=weighing[0].weights_id if len(weighing) == 1 else None,
                 seconds=_seconds(group),
+                aliases=_aliases(group),
             )
         )
     return network.model_copy(
@@ -163,6 +164,12 @@ def _launches(group: Sequence[NetworkLayer]) -> int:
         count += 0 if within else layer.launches
         before = layer if layer.launches else before
     return count
+
+
+def _aliases(group: Sequence[NetworkLayer]) -> tuple[str, ...] | None:
+    """Return all names of a group in profiles but its own."""
+    names = [name for layer in group for name in (layer.name, *(layer.aliases or ()))]
+    return tuple(name for name in dict.fromkeys(names) if name != group[0].name) or None
 
 
 def _seconds(group: Sequence[NetworkLayer]) -> dict[str, float] | None:

@@ -116,7 +116,8 @@ class _Matching:
     ) -> None:
         self._layers, self._timed = layers, timed
         number = {layer.name: j for j, layer in enumerate(layers)}
-        self._known = {tensor: number[name] for tensor, name in tensors.items() if name in number} | number
+        others = {name: number[layer.name] for layer in layers for name in layer.aliases or ()}
+        self._known = others | {tensor: number[name] for tensor, name in tensors.items() if name in number} | number
         self._group = {layer.name: group for group in groups for layer in group}
         self._number = number
         self._of: dict[int, int] = {}

@@ -12,6 +12,8 @@ from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
 from offbench.importers.imported import Imported, Shape
 from offbench.importers.measured import Profile, with_seconds
+from offbench.importers.peek import beginning
+from offbench.model.network import Network, with_device_names
 
 GROUP = "offbench.importers"
 
@@ -20,6 +22,7 @@ class Importer(Protocol):
     """What a module must have to be an importer; it imports nothing heavy before `read` is called.
 
     One whose files tell layers as they are meant says ``GRANULARITY = "node"``; others are told at that of ``layer``.
+    One whose files tell all sizes says ``TELLS_SIZES = True`` and is never given shapes.
     """
 
     __doc__: str | None
@@ -60,6 +63,7 @@ def import_network(
     granularity: Granularity | None = None,
     name: str | None = None,
     profiles: Mapping[str, str | Path] | None = None,
+    device_names: Mapping[str, str] | None = None,
 ) -> Imported:
     """Return the network in a model file or a profile.
 
@@ -77,6 +81,8 @@ def import_network(
         Of the network; the file's if absent.
     profiles
         By device, files with measured seconds of the same model.
+    device_names
+        Other names for devices that a file calls its own way, such as PipeDream's ``profiled``, by those.
 
     Raises
     ------
@@ -90,12 +96,15 @@ def import_network(
         raise one_of("--importer", importer, list(known))
     chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
     if chosen is None:
-        raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
+        raise _unknown(path, list(known))
+    if shapes and getattr(chosen, "TELLS_SIZES", False):
+        raise OffbenchError(f"{path}: --shape: the file tells its sizes")
     found = chosen.read(path, shapes or {}, name)
     for device, measured in (profiles or {}).items():
         found = with_seconds(found, read_profile(measured), device, str(measured))
+    network = with_device_names(_with_aliases(found), device_names or {})
     fine = granularity or cast(Granularity, getattr(chosen, "GRANULARITY", "layer"))
-    return Imported(told(found.network, fine), found.coverage)
+    return Imported(told(network, fine), found.coverage)
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -117,4 +126,31 @@ def read_profile(path: str | Path) -> Profile:
 
 def _refuse_missing(path: Path) -> None:
     if not path.is_file():
-        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+        from offbench.model.instance import shipped
+
+        hint = f"; '{path}' is a shipped instance, which needs no import" if str(path) in shipped() else ""
+        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}{hint}")
+
+
+def _with_aliases(found: Imported) -> Network:
+    """Return the network with the names of tensors beside those of layers, for profiles that come later."""
+    names: dict[str, list[str]] = {}
+    for tensor, layer in found.tensors.items():
+        if tensor != layer:
+            names.setdefault(layer, []).append(tensor)
+    layers = tuple(
+        layer.model_copy(update={"aliases": (*(layer.aliases or ()), *names[layer.name])})
+        if layer.name in names
+        else layer
+        for layer in found.network.layers
+    )
+    return found.network.model_copy(update={"layers": layers})
+
+
+def _unknown(path: Path, known: list[str]) -> OffbenchError:
+    """Return the error of a file that is no model, with what it may be instead."""
+    if '"offbench/' in beginning(path):
+        return OffbenchError(f"{path}: is an instance, where a model or a network is asked for")
+    if path.suffix == ".py":
+        return OffbenchError(f"{path}: which network of it? name what makes one behind a colon, {path}:factory")
+    return OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")

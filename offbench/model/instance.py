@@ -218,6 +218,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+# How files end that an importer reads; an instance is JSON.
+_MODELS = (".onnx", ".py", ".csv", ".tflite", ".pt", ".pth")
+
+
 def load(instance: str | Path) -> Instance:
     """Read an instance from a file, or one that ships with the package by its name.
 
@@ -244,7 +248,16 @@ def load(instance: str | Path) -> Instance:
                 f"{nearest(str(instance), known)}; shipped: {', '.join(known)}"
             )
         path = found[str(instance)]
+    if path.suffix in _MODELS and _is_file(path):
+        raise _to_be_put_on_devices(str(path), "a model")
     return parse(read_json(path), str(path))
+
+
+def _to_be_put_on_devices(source: str, what: str) -> OffbenchError:
+    return OffbenchError(
+        f"{source}: is {what}, where an instance is asked for; `offbench instance make --network {source} --client "
+        "DEVICE --edge DEVICE` puts it on devices"
+    )
 
 
 def parse(data: object, source: str = "instance") -> Instance:
@@ -253,4 +266,6 @@ def parse(data: object, source: str = "instance") -> Instance:
         raise OffbenchError(
             f"{source}: is a placement, where an instance is asked for; the instance comes first, then its placement"
         )
+    if isinstance(data, dict) and str(data.get("format", "")).startswith("offbench-network/"):
+        raise _to_be_put_on_devices(source, "a network")
     return check(Instance, data, source)

@@ -4,14 +4,14 @@ An importer makes one from a model file. With devices it becomes tasks of an ins
 depends on where it runs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from offbench.errors import OffbenchError, nearest
+from offbench.errors import OffbenchError, nearest, one_of
 from offbench.files.json import check, layout, read_json
 from offbench.model.facts import Fact, Input, LayerOutput, Name, NonNegative, TaskInput, counted
 from offbench.model.rules import check_inputs, check_weights
@@ -47,6 +47,8 @@ class NetworkLayer(Fact):
     """layers that name the same hold the same weights"""
     seconds: dict[Name, NonNegative] | None = None
     """execution time as measured, s, by device"""
+    aliases: tuple[Name, ...] | None = None
+    """other names of it in profiles: of nodes that are told with it, and of what these make"""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -110,6 +112,11 @@ class Network(Fact):
         return own + sum(shared.values())
 
     @property
+    def devices(self) -> list[str]:
+        """Devices that seconds were measured on."""
+        return sorted({device for layer in self.layers for device in layer.seconds or ()})
+
+    @property
     def largest_cut_mb(self) -> float:
         """The most that is sent where everything up to some layer runs in one place and the rest in another, MB."""
         return max(self.cuts_mb())
@@ -151,13 +158,48 @@ class Network(Fact):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the facts; without name and source, which change no number."""
-        facts = self.model_dump_json(exclude={"format", "name", "source"}, exclude_defaults=True)
+        """SHA-256 of the facts; without name, source and aliases, which change no number."""
+        apart: Any = {"format": True, "name": True, "source": True, "layers": {"__all__": {"aliases"}}}
+        facts = self.model_dump_json(exclude=apart, exclude_defaults=True)
         return sha256(facts.encode()).hexdigest()
 
     def to_text(self) -> str:
         """Return the network as a file's text, a line for each layer."""
         return layout(self.model_dump(mode="json", exclude_none=True)) + "\n"
+
+
+def with_device_names(network: Network, names: Mapping[str, str]) -> Network:
+    """Return the network with measured seconds under other names of devices.
+
+    Parameters
+    ----------
+    network
+        With seconds.
+    names
+        New names by old ones.
+
+    Raises
+    ------
+    OffbenchError
+        If there are no seconds of a device, or two would have one name.
+    """
+    known = network.devices
+    for old in names:
+        if old not in known:
+            if not known:
+                raise OffbenchError(f"device name '{old}': '{network.name}' has no measured seconds")
+            raise one_of("device name", old, known)
+    renamed = [names.get(device, device) for device in known]
+    twin = next((name for name in renamed if renamed.count(name) > 1), None)
+    if twin is not None:
+        raise OffbenchError(f"device name '{twin}': two devices would have it; there are {', '.join(known)}")
+
+    def layer(one: NetworkLayer) -> NetworkLayer:
+        if one.seconds is None:
+            return one
+        return one.model_copy(update={"seconds": {names.get(name, name): s for name, s in one.seconds.items()}})
+
+    return network.model_copy(update={"layers": tuple(map(layer, network.layers))}) if names else network
 
 
 def load_network(path: str | Path) -> Network:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +61,15 @@ class Placement:
             first = last
         said = {"servers": rows, "order": None if self.order is None else [pairs[k] for k in self.order]}
         return said | ({"layers": [[layer.name for layer in task.layers] for task in instance.tasks]} if layers else {})
+
+
+@runtime_checkable
+class HasPlacement(Protocol):
+    """What has found a placement or none, such as a `Solution`."""
+
+    @property
+    def placement(self) -> Placement | None:
+        """The placement."""
 
 
 def indices(values: ArrayLike, copy: bool = False) -> NDArray[np.int64]:

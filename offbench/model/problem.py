@@ -13,7 +13,7 @@ from offbench.model import assembly
 from offbench.model.arrays import SCALE, WEIGHT, Arrays, Floats, Indices, Ints, pack
 from offbench.model.exact_scales import exact_scales
 from offbench.model.instance import Instance, Scales, load
-from offbench.model.placement import Placement, indices
+from offbench.model.placement import HasPlacement, Placement, indices
 
 FEASIBLE = 1e-9
 """the largest violation of a placement that is feasible (MODEL.md section 4)"""
@@ -217,13 +217,13 @@ class P2(Problem):
     instance
         The instance.
     servers
-        Server index of each subtask, shape ``(n_subtasks,)``, or a placement whose servers are
+        Server index of each subtask, shape ``(n_subtasks,)``, or a placement or solution whose servers are
         taken. `allowed` then admits nothing else.
 
     Raises
     ------
     OffbenchError
-        If *servers* has the wrong length or stands where `allowed` forbids.
+        If *servers* is missing, has the wrong length, or stands where `allowed` forbids.
     """
 
     servers: Ints
@@ -231,8 +231,16 @@ class P2(Problem):
     order: Ints | None
     """dispatch order of the placement that the servers are from, to begin with; None without"""
 
-    def __init__(self, instance: Instance | str | Path, servers: ArrayLike | Placement) -> None:
+    def __init__(
+        self, instance: Instance | str | Path, servers: ArrayLike | HasPlacement | Placement | None = None
+    ) -> None:
+        if servers is None:
+            raise OffbenchError("P2: servers: which subtask is where, P2(instance, placement); P1 chooses servers, too")
         super().__init__(instance)
+        if isinstance(servers, HasPlacement):
+            if servers.placement is None:
+                raise OffbenchError("P2: servers: the solution has no placement")
+            servers = servers.placement
         chosen = servers.servers if isinstance(servers, Placement) else servers
         self.order = servers.order if isinstance(servers, Placement) else None
         self.servers = indices(chosen, copy=True)

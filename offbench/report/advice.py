@@ -7,7 +7,7 @@ from offbench.report.advice_curves import BEST, DEVICE, RECOMMENDED, TODAY, chan
 from offbench.report.advice_network import TASKS_AT_MOST, drawings, server_keys
 from offbench.report.page import render
 from offbench.runs.advice.advice import Advice
-from offbench.runs.advice.words import choice_rows, how_good, regret_lines, span, where_time_goes
+from offbench.runs.advice.words import choice_rows, how_good, regret_lines, span, what_to_do, where_time_goes
 from offbench.runs.cuts import told
 
 
@@ -25,12 +25,12 @@ def advice_page(advice: Advice) -> str:
     return render(
         '{% include "advice.html" %}',
         f"{plain(advice.instance.name)}: where to cut",
-        how_good(advice),
+        plain(" ".join(what_to_do(advice))),
         {"figures": figures, "runs": [], "instances": []},
         notes=[],
         titles=titles,
         cuts=[plain(line) for line in told(problem, advice.placement)],
-        words=[advice.solution.in_words, where_time_goes(advice)],
+        words=[advice.solution.in_words, where_time_goes(advice), how_good(advice)],
         keys=server_keys(problem, advice.placement, evaluation),
         drawings=shown,
         left_out=max(0, len(advice.instance.tasks) - TASKS_AT_MOST),
@@ -41,7 +41,7 @@ def advice_page(advice: Advice) -> str:
         ],
         colours={"best": BEST, "recommended": RECOMMENDED, "device": DEVICE, "today": TODAY},
         objective=described(advice.instance),
-        regret=list(regret_lines(advice)),
+        regret=[plain(line) for line in regret_lines(advice)],
         uses=[(str(use), use.share) for use in advice.uses],
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from offbench.files.escaping import in_matplotlib, shortened
+from offbench.files.numbers import grouped
 from offbench.report.palette import readable_on, server_colours
 from offbench.report.static_figures import TITLE, new
 from offbench.runs.schedule import INPUTS, Schedule
@@ -26,7 +27,7 @@ def gantt_figure(found: Schedule, title: str) -> Any:
     colours, servers = server_colours(found.instance), found.instance.servers
     row_of = {lane: row for row, lane in enumerate(found.drawn)}
     names = []
-    held = {use.name: f"\n{use.used:.4g} of {use.admitted:.4g} MB" for use in found.memories}
+    held = {use.name: f"\n{grouped(use.used)} of {grouped(use.admitted)} MB" for use in found.memories}
     for server, slot in found.drawn:
         name = in_matplotlib(servers[server].name)
         if slot == INPUTS:

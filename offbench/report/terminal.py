@@ -8,6 +8,7 @@ from rich.text import Text
 
 from offbench.evaluation.breaches import Use, share_in_words
 from offbench.files.escaping import shortened
+from offbench.files.numbers import grouped
 from offbench.files.plain import plain
 from offbench.runs.schedule import INPUTS, Schedule
 from offbench.runs.whereabouts import server_letters
@@ -59,7 +60,7 @@ def _memories(uses: list[Use], width: int = 30) -> Table:
         full, limit = round(use.share / most * width), round(width / most)
         bar = "█" * min(full, limit) + "░" * (limit - full) + "▓" * (full - limit)
         style = "red" if use.share > 1 else ""
-        held = f"{use.used:.4g} of {use.admitted:.4g} ({share_in_words(use.share)})"
+        held = f"{grouped(use.used)} of {grouped(use.admitted)} ({share_in_words(use.share)})"
         table.add_row(Text(use.name), Text(bar, style=style), Text(held, style=style))
     return table
 

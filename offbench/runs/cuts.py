@@ -30,11 +30,16 @@ class Stretch:
     sent_s: float
     """how long the longest of these transfers takes, latency included"""
 
+    @property
+    def only(self) -> str | None:
+        """The server of all its layers; None where they are on several."""
+        return next(iter(self.layers)) if len(self.layers) == 1 else None
+
     def __str__(self) -> str:
         if len(self.layers) == 1:
             ((server, names),) = self.layers.items()
-            return f"{server}: {_row(names)}"
-        return f"split ({'; '.join(f'{server}: {_row(names)}' for server, names in self.layers.items())})"
+            return f"{server}: {row(names)}"
+        return f"split ({'; '.join(f'{server}: {row(names)}' for server, names in self.layers.items())})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as one JSON object."""
@@ -113,7 +118,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"
 
 
-def _row(names: list[str]) -> str:
+def row(names: list[str]) -> str:
+    """Name layers that follow one another."""
     if len(names) <= 2:
         return ", ".join(names)
     return f"{names[0]} … {names[-1]} ({len(names)} layers)"

@@ -9,6 +9,8 @@ from offbench.model.instance import Instance
 _ALIKE = 0.005
 # Of what is below this share of it, "100% less" would be told.
 _NEARLY_NOTHING = 0.005
+# Below, an amount of money is told for a million runs, $.
+_SMALL_USD = 1e-4
 
 
 def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: Single | None) -> str:
@@ -18,7 +20,9 @@ def in_words(instance: Instance, found: Evaluation, device: Evaluation, single: 
     """
     whom = _device(instance) + _but(device, elsewhere(instance))
     breaks = "" if found.feasible else "breaks constraints and "
-    parts = [f"This {breaks}is {_beside(found, device, whom)}"]
+    same = (found.delay_s, found.energy_j, found.cost_usd) == (device.delay_s, device.energy_j, device.cost_usd)
+    beside = f"no different from {whom}" if same else _beside(found, device, whom)
+    parts = [f"This {breaks}is {beside}"]
     if single is not None:
         w = instance.weights
         best = "the best single server" if w.coordination == w.balance == 0 else "the single server of the lowest Q"
@@ -88,10 +92,11 @@ def _compared(value: float, other: float, unit: str, less: str, more: str, alike
 
 
 def _more_or_less(value: float, other: float, unit: str, what: str) -> str:
-    amount = f"${value:.3g}" if unit == "$" else f"{value:.3g} {unit}"
     if other == 0 or value == 0:
-        against = "nothing" if other == 0 else f"${other:.3g}" if unit == "$" else f"{other:.3g} {unit}"
-        return f"the same {what}" if value == other else f"{amount} of {what} instead of {against}"
+        amount, against = (dollars(each) if unit == "$" else f"{each:.3g} {unit}" for each in (value, other))
+        against = "nothing" if other == 0 else against
+        told = f"a {what} of {amount}" if " " in amount and unit == "$" else f"{amount} of {what}"
+        return f"the same {what}" if value == other else f"{told} instead of {against}"
     ratio = value / other
     if abs(ratio - 1) <= _ALIKE:
         return f"the same {what}"
@@ -100,6 +105,13 @@ def _more_or_less(value: float, other: float, unit: str, what: str) -> str:
     if ratio < _NEARLY_NOTHING:
         return f"{100 * ratio:.2g}% of the {what}"
     return f"{_times(ratio)} the {what}" if ratio > 1 else f"{1 - ratio:.0%} less {what}"
+
+
+def dollars(value: float, digits: int = 3) -> str:
+    """Write an amount of money; what is too small to be thought of, for a million runs."""
+    if 0 < value < _SMALL_USD:
+        return f"${value * 1e6:.{digits}g} per million runs"
+    return f"${value:.{digits}g}"
 
 
 def _times(ratio: float) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from offbench.evaluation.breaches import held_mb, servers_of, share_in_words
 from offbench.evaluation.kernel import PART
+from offbench.files.numbers import grouped
 
 if TYPE_CHECKING:
     from offbench.evaluation.evaluator import Evaluation
@@ -78,11 +79,11 @@ def whereabouts(instance: Instance, placement: Placement, evaluation: Evaluation
 
 def _weights(held: np.ndarray, limited: list[float | None], group: list[int]) -> Text:
     """Tell what a server holds of its memory; of several, what the fullest does."""
-    shares = [(held[s] / memory, s) for s in group if (memory := limited[s]) is not None]
+    shares = [(held[s] / memory, s, memory) for s in group if (memory := limited[s]) is not None]
     if not shares:
         return Text("")
-    share, s = max(shares)
-    words = f"{held[s]:.4g} of {limited[s]:.4g} ({share_in_words(share)})"
+    share, s, memory = max(shares)
+    words = f"{grouped(held[s])} of {grouped(memory)} ({share_in_words(share)})"
     return Text(words if len(group) == 1 else f"at most {words}", style="red" if share > 1 else "")
 
 

@@ -106,3 +106,20 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
         known.device("jetson-orn-nano")
     with pytest.raises(OffbenchError, match="no link 't4'"):
         known.link("t4")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (f"up_mb_per_s = {FIGURE}", 'up_mb_per_s = "fast"', "up_mb_per_s: must be a number, or a table of value, low,"),
+        (f"up_mb_per_s = {FIGURE}", "up_mb_per_s = 0", "up_mb_per_s: must be above 0"),
+        (f"down_mb_per_s = {FIGURE}", "down_mb_per_s = 0", "down_mb_per_s: must be above 0"),
+    ],
+)
+def test_figures_that_no_instance_can_have_are_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    assert LINK.count(old) == 1
+    file.write_text(LINK.replace(old, new), encoding="utf-8")
+    with pytest.raises(OffbenchError) as caught:
+        load_catalogue(file)
+    assert f"{file}: links.mine.{told}" in str(caught.value)

@@ -93,7 +93,10 @@ def test_two_commands_from_a_model_to_an_answer(tmp_path: Path) -> None:
     advice = CliRunner().invoke(app, ["advise", str(target), "--time-limit", "6", "--draws", "2", "--json", "--quiet"])
     assert advice.exit_code == 0, advice.stderr
     told = json.loads(advice.stdout)
-    assert told["recommended"]["status"] == "optimal" and told["regret"]["draws"] == 2
+    assert told["recommended"]["status"] == "optimal" and told["regret"]["draws"] in (1, 2)  # as time allows
+
+
+ON = ["--client", "raspberry-pi-5", "--edge", "jetson-nano"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,16 @@ def test_two_commands_from_a_model_to_an_answer(tmp_path: Path) -> None:
         (["--network", str(SQUEEZENET), "--client", "raspberry-pi-5"], "--edge, --cloud: name at least one server"),
         (["alexnet", "--network", str(SQUEEZENET)], "in one way or the other"),
         ([], "name a network"),
+        (["--network", str(SQUEEZENET), *ON, "--deadline", "0"], "--deadline: must be above 0 and finite, not 0"),
+        (["--network", str(SQUEEZENET), *ON, "--deadline", "nan"], "--deadline: must be above 0"),
+        (["--network", str(SQUEEZENET), *ON, "--tasks", "5"], "--tasks: doesn't go with --network"),
+        (["--network", str(SQUEEZENET), *ON, "--indicators", "benefits"], "--indicators: doesn't go with --network"),
+        (["--network", "alexnet", *ON], "'alexnet' is a shipped instance"),
+        (["alexnet", "--uplink", "lte"], "--uplink: goes with --network alone"),
+        (["alexnet", *ON], "--client: goes with --network alone"),
+        (["--network", str(SQUEEZENET), *ON, "--uplink", "6g"], "no link '6g'; there are wifi-4, wifi-5"),
+        (["--network", str(SQUEEZENET), *ON, "--edge", "mars"], "no device 'mars'; there are raspberry-pi-3-b-plus"),
+        ([str(SQUEEZENET)], "is a model, where an instance is asked for; `offbench instance make --network"),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments: list[str], fragment: str) -> None:
@@ -132,3 +145,27 @@ def test_ranges_are_the_catalogues_and_the_cost_models(tmp_path: Path) -> None:
     assert set(load_ranges(file, load(instance)).servers) == {"raspberry-pi-5", "a6000"}
     refused = CliRunner().invoke(app, ["instance", "make", "alexnet", "--ranges", str(file)])
     assert refused.exit_code == 2 and "--network" in refused.stderr
+
+
+def test_measured_times_of_other_devices_are_told_as_unused() -> None:
+    catalogue = load_catalogue()
+    own = deploy("mine", [network()], catalogue, "raspberry-pi-5", ["jetson-nano"])
+    other = deploy("mine", [network()], catalogue, "raspberry-pi-4", ["jetson-nano"])
+    assert not any("measured times" in note for note in own.notes)
+    (told,) = (note for note in other.notes if "measured times" in note)
+    assert told.startswith("net: its measured times are of raspberry-pi-5, which is none of these devices")
+
+
+def test_layers_of_which_nothing_is_known_are_counted() -> None:
+    layer = {"name": "a", "operator": "other", "read_mb": 1, "written_mb": 1, "output_mb": 1, "inputs": []}
+    bare = parse_network({"name": "n", "input_mb": 1, "layers": [layer]})
+    notes = deploy("mine", [bare], load_catalogue(), "raspberry-pi-5", ["jetson-nano"]).notes
+    assert any(note.startswith("1 layer with neither") for note in notes)
+
+
+def test_an_instance_that_would_be_wrong_is_refused_in_a_line() -> None:
+    with pytest.raises(OffbenchError, match="deadline: must be above 0 and finite, not 0"):
+        deploy("mine", [network()], load_catalogue(), "raspberry-pi-5", ["jetson-nano"], deadline_s=0)
+    with pytest.raises(OffbenchError, match="the instance would be wrong: name") as caught:
+        deploy("", [network()], load_catalogue(), "raspberry-pi-5", ["jetson-nano"])
+    assert "\n" not in str(caught.value)

@@ -43,6 +43,19 @@ def test_instance_and_placement_in_each_others_place(tmp_path: Path) -> None:
     assert f"{instance}: is an instance" in fail("show", instance)
 
 
+def test_networks_and_models_in_the_place_of_an_instance(tmp_path: Path) -> None:
+    network, model = tmp_path / "n.json", tmp_path / "m.onnx"
+    layer = {"name": "a", "operator": "other", "read_mb": 1, "written_mb": 1, "output_mb": 1, "inputs": []}
+    facts = {"format": "offbench-network/1", "name": "n", "input_mb": 1, "layers": [layer]}
+    network.write_text(json.dumps(facts), encoding="utf-8")
+    model.write_bytes(b"\x08\x07\xff")
+    for file, what in ((network, "a network"), (model, "a model")):
+        for command in (("advise",), ("solve", "--solver", "greedy"), ("instance", "show")):
+            told = fail(*command, file)
+            assert f"{file}: is {what}, where an instance is asked for" in told
+            assert f"`offbench instance make --network {file}" in told
+
+
 def test_text_that_is_not_json(tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text('{"format": "offbench/1",\n  oops}', encoding="utf-8")
@@ -152,9 +165,10 @@ def test_misspelt_word_is_told_with_the_nearest(line: str, told: str) -> None:
         (["nope"], "no such command 'nope'; 'offbench --help' tells what there is"),
         (["solve", "--nope", "alexnet"], "no such option '--nope'; 'offbench solve --help' tells what there is"),
         (["solve", "--solver", "greedy", "alexnet", "further"], "unexpected extra argument"),
+        (["solve", "alexnet", "greedy"], "did you mean --solver greedy?"),
         (["solve"], "Missing argument 'INSTANCE'"),
     ],
-    ids=["command", "option", "argument", "missing"],
+    ids=["command", "option", "argument", "solver", "missing"],
 )
 def test_usage_is_told_in_one_line(arguments: list[str], told: str) -> None:
     assert told in fail(*arguments)

@@ -127,6 +127,18 @@ def test_population_that_is_none_is_told_in_one_line(assignments: Any, orders: A
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_solution_alone_is_evaluated_on_its_own_instance() -> None:
+    solution = ob.solve("alexnet", "greedy", objective="score", seed=0)
+    assert ob.evaluate(solution).objective == solution.objective
+    assert ob.evaluate(solution, objective="latency").objective != solution.objective
+    assert solution.placement is not None
+    assert ob.P2("alexnet", solution).servers.tolist() == solution.placement.servers.tolist()
+    with pytest.raises(ob.OffbenchError, match=r"P2: servers: which subtask is where"):
+        ob.P2("alexnet")
+    with pytest.raises(ob.OffbenchError, match=r"problem: a solution stands alone"):
+        ob.evaluate(solution, solution)
+
+
 def test_a_solution_stands_for_its_placement(tmp_path: Path) -> None:
     solution = ob.solve("alexnet", "best-edge")
     assert ob.evaluate("alexnet", solution).objective == solution.objective

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
-from offbench import OffbenchError
+from offbench import OffbenchError, load
 from offbench.cli import app
 from offbench.importers.granularity import told
 from offbench.importers.imported import Imported
@@ -201,9 +201,17 @@ def test_command_writes_a_network(tmp_path: Path) -> None:
     assert shown.exit_code == 0 and "squeezenet" in shown.stdout
     checked = CliRunner().invoke(app, ["network", "check", str(target), model])
     assert checked.exit_code == 2 and "fine: 39 layers" in checked.stdout
+    other, instance, code = tmp_path / "other.json", tmp_path / "instance.json", tmp_path / "nets.py"
+    code.touch()
+    other.write_text("{}", encoding="utf-8")
+    instance.write_text(load("alexnet").to_text(), encoding="utf-8")
     for arguments, fragment in (
         (["nosuch.onnx"], "nosuch.onnx: no such file"),
-        ([str(target)], "no importer knows this file"),
+        ([str(other)], "no importer knows this file"),
+        ([str(instance)], "is an instance, where a model or a network is asked for"),
+        (["alexnet"], "'alexnet' is a shipped instance"),
+        ([str(code)], f"name what makes one behind a colon, {code}:factory"),
+        ([str(target), "--shape", "x=1,2"], "--shape: the file tells its sizes"),
         ([model, "--granularity", "fine"], "--granularity"),
         ([model, "--shape", "x"], "--shape x: must be INPUT=N,N,..."),
         ([model, "--importer", "onx"], "'onnx'"),

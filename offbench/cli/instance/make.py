@@ -1,5 +1,6 @@
 """`offbench instance make`: an instance from networks, in the paper's environment or on devices of the catalogue."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     from offbench.model.instance import Instance
 
 
+# Options of one way to make an instance, which say nothing in the other.
+_OF_DEVICES = (
+    "client", "edge", "cloud", "uplink", "cloud_uplink", "backhaul", "no_result", "deadline", "shape", "granularity",
+    "catalogue", "ranges",
+)  # fmt: skip
+_OF_THE_PAPER = ("tasks", "interval", "poisson", "seed", "edges", "clouds", "clients", "indicators", "root")
+
+
 def make(
+    ctx: typer.Context,
     dnns: Annotated[
         list[str] | None,
         typer.Argument(
@@ -80,13 +90,15 @@ def make(
     if network:
         if dnns:
             raise OffbenchError(f"'{dnns[0]}' and --network: networks are named in one way or the other")
+        _refuse(ctx, _OF_THE_PAPER, "doesn't go with --network, which puts one inference of each on named devices")
+        if deadline is not None and not 0 < deadline < math.inf:
+            raise OffbenchError(f"--deadline: must be above 0 and finite, not {deadline:g}")
         _on_devices(
             network, output, ranges, name, client, edge or [], cloud or [], uplink, cloud_uplink, backhaul,
             not no_result, deadline, shape or [], granularity, catalogue, objective, weights,
         )  # fmt: skip
         return
-    if ranges is not None:
-        raise OffbenchError("--ranges: only devices and links of the catalogue have ranges; name them with --network")
+    _refuse(ctx, _OF_DEVICES, "goes with --network alone, which puts networks on devices of the catalogue")
     if not dnns:
         raise OffbenchError("name a network: a shipped one, such as alexnet, or a file with --network")
     if clients not in ("shared", "own"):
@@ -182,6 +194,14 @@ def _on_devices(
         write(ranges, found.ranges.to_text())
     if not is_dash(target):
         say(f"{output}: format {instance.format}, objective {described(instance)}")
+
+
+def _refuse(ctx: typer.Context, options: tuple[str, ...], why: str) -> None:
+    """Refuse options that were given where they would say nothing."""
+    for name in options:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise OffbenchError(f"--{name.replace('_', '-')}: {why}")
 
 
 def _check_counts(dnns: list[str], tasks: int | None, edges: int, clouds: int) -> None:

@@ -1,7 +1,6 @@
 """`offbench instance make --network ...`: networks of one's own, on devices of the catalogue."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offbench.errors import OffbenchError
@@ -35,22 +34,13 @@ def networks_of(
     fine = parse_granularity(granularity)
     found, notes = [], []
     for file in files:
-        if is_dash(file) or _is_network(file):
+        if is_dash(file):
             found.append(parse_network(json_from(file), file))
         else:
             imported = import_network(file, None, dict(map(parse_shape, shapes)), fine)
             found.append(imported.network)
             notes += list(said(imported))
     return found, notes
-
-
-def _is_network(file: str) -> bool:
-    """Tell a network file by its first words, for profiles are JSON too."""
-    path = Path(file)
-    if path.suffix != ".json" or not path.is_file():
-        return False
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return "offbench-network/" in stream.read(1000)
 
 
 def deployed(

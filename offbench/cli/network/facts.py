@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from offbench.files.numbers import grouped
+
 if TYPE_CHECKING:
     from offbench.importers.imported import Imported
     from offbench.model.network import Network
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 def said(found: "Imported") -> Iterator[str]:
     """Yield in sentences what an importer brought, and what it didn't understand."""
     network, coverage = found.network, found.coverage
-    learnt = f"; {coverage.parameters / 1e6:,.4g} million parameters" if coverage.parameters else ""
+    learnt = f"; {grouped(coverage.parameters / 1e6)} million parameters" if coverage.parameters else ""
     yield f"{network.name}: {totals(network)}{learnt}"
     understood = coverage.nodes - sum(coverage.without_cost.values()) - len(coverage.opaque)
     folded = f", {coverage.constant} of them constant" if coverage.constant else ""
@@ -24,8 +26,8 @@ def totals(network: "Network") -> str:
     from offbench.cli.shared.console import plural
 
     return (
-        f"{plural(len(network.layers), 'layer')}, {network.gflop:,.4g} GFLOP, {network.weights_mb:,.4g} MB of weights, "
-        f"input {network.input_mb:,.4g} MB, largest cut {network.largest_cut_mb:,.4g} MB"
+        f"{plural(len(network.layers), 'layer')}, {grouped(network.gflop)} GFLOP, {grouped(network.weights_mb)} MB of "
+        f"weights, input {grouped(network.input_mb)} MB, largest cut {grouped(network.largest_cut_mb)} MB"
     )
 
 

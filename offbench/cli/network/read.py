@@ -47,13 +47,20 @@ def read(
             help="Seconds of the same model as measured on a device, such as pi5=profile.json; repeatable.",
         ),
     ] = None,
+    device_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="Another name for a device with measured seconds, such as profiled=raspberry-pi-5; repeatable.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No notes.")] = False,
 ) -> None:
     """Read a network from a model file, and say how much of it was understood.
 
-    The file is a model of ONNX, a CSV table, or a graph of PipeDream, msr-fiddle or WfCommons. Code that makes a module
-    of torch is named as module.py:factory or package.module:factory. Profiles are those of ONNX Runtime, torch and
-    TensorFlow Lite. Without --output it is only told what there is.
+    The file is a model of ONNX, a CSV table, a graph of PipeDream, msr-fiddle or WfCommons, or a network file. Code
+    that makes a module of torch is named as module.py:factory or package.module:factory. Profiles are those of ONNX
+    Runtime, torch and TensorFlow Lite. Without --output it is only told what there is.
     """
     from offbench.cli.network.facts import said
     from offbench.cli.shared.console import show_line
@@ -66,7 +73,8 @@ def read(
         check_writable(output)
     shapes = dict(parse_shape(text) for text in shape or ())
     profiles = dict(parse_profile(text) for text in profile or ())
-    found = import_network(model, importer, shapes, fine, name, profiles)
+    renamed = dict(parse_device_name(text) for text in device_name or ())
+    found = import_network(model, importer, shapes, fine, name, profiles, renamed)
     if output is not None:
         write(output, found.network.to_text(), quiet)
     if quiet:
@@ -121,3 +129,17 @@ def parse_profile(text: str) -> tuple[str, Path]:
     if not device.strip() or not file:
         raise OffbenchError(f"--profile {text}: must be DEVICE=FILE, such as pi5=profile.json")
     return device.strip(), Path(file)
+
+
+def parse_device_name(text: str) -> tuple[str, str]:
+    """Turn ``profiled=raspberry-pi-5`` into the old and the new name.
+
+    Raises
+    ------
+    OffbenchError
+        If it is none.
+    """
+    old, _, new = (part.strip() for part in text.partition("="))
+    if not old or not new:
+        raise OffbenchError(f"--device-name {text}: must be OLD=NEW, such as profiled=raspberry-pi-5")
+    return old, new

@@ -21,10 +21,11 @@ _FULL = 1000
 def show(*things: "RenderableType", full: bool = False) -> None:
     """Print tables and texts, each text in one line; *full*: as wide as they are, where no terminal is too narrow."""
     from offbench.files.escaping import in_terminal
+    from offbench.files.narrow import fitting
 
     console = _stdout(_FULL if full else _WIDTH)
     for thing in things:
-        console.print(in_terminal(thing))
+        console.print(fitting(in_terminal(thing), console))
 
 
 def columns(full: bool = False) -> int:

@@ -82,9 +82,21 @@ def _usage(error: Any) -> str:
             told, near = f"no such option '{error.option_name}'", nearest(error.option_name, known)
         elif (found := re.match(r"No such command '(.*?)'\.", error.message)) and hasattr(command, "commands"):
             told, near = f"no such command '{found[1]}'", nearest(found[1], list(command.commands))
+    if error.ctx is not None and (extra := re.match(r"Got unexpected extra argument\S* \(([^\s)]+)", error.message)):
+        near = _option_for(extra[1], error.ctx.command.get_params(error.ctx))
     if near or isinstance(error, typer.BadParameter):
         return told + near
     return f"{told}; '{error.ctx.command_path if error.ctx is not None else 'offbench'} --help' tells what there is"
+
+
+def _option_for(word: str, parameters: Any) -> str:
+    """Return the option that a stray word may be the value of: of a solver where the command takes one."""
+    names = {name for each in parameters for name in each.opts}
+    if "--solver" not in names:
+        return ""
+    from offbench.search.registry import catalogue
+
+    return f"; did you mean --solver {word}?" if word in catalogue() else ""
 
 
 def _take_closed_streams() -> None:

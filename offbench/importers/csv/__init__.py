@@ -17,6 +17,7 @@ from offbench.model.network import OPERATORS, Network
 
 GRANULARITY = "node"
 """each row is a layer, unless something else is asked for"""
+TELLS_SIZES = True
 
 _NEEDED = ("name", "inputs", "output_mb")
 _NUMBERS = ("gflop", "read_mb", "written_mb", "weights_mb", "launches")
@@ -39,7 +40,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     path
         The file.
     shapes
-        Must be empty: the sizes are in the table.
+        None: the file tells its sizes.
     name
         Of the network; the file's if absent.
 
@@ -48,8 +49,6 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If a column or a number is missing or wrong, or the layers are no network.
     """
-    if shapes:
-        raise OffbenchError(f"{path}: --shape: a table says how large its input is")
     rows = [_Row(row, f"{path}: line {line}") for line, row in _rows(path)]
     given = {row.name: row.number("output_mb") for row in rows if row.is_input}
     if not given:

@@ -18,6 +18,7 @@ from offbench.model.network import Network
 
 GRANULARITY = "node"
 """a node is a layer"""
+TELLS_SIZES = True
 CPU, ACCELERATOR = "cpu", "accelerator"
 """the two devices that the times are of"""
 
@@ -65,7 +66,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     path
         The file.
     shapes
-        Must be empty: the file tells sizes.
+        None: the file tells its sizes.
     name
         Of the network; the file's if absent.
 
@@ -74,8 +75,6 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If a field is missing or wrong, or there is a cycle.
     """
-    if shapes:
-        raise OffbenchError(f"{path}: --shape: the file tells its sizes")
     graph = check(_Graph, read_json(path), str(path))
     nodes = {str(node.id): node for node in graph.nodes}
     if len(nodes) < len(graph.nodes):

@@ -14,6 +14,7 @@ from offbench.model.network import Network, Operator
 
 GRANULARITY = "node"
 """a module is a layer"""
+TELLS_SIZES = True
 DEVICE = "profiled"
 """the file doesn't say on what it was measured"""
 
@@ -38,7 +39,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     path
         The file.
     shapes
-        Must be empty: the file tells sizes.
+        None: the file tells its sizes.
     name
         Of the network; that of the file, or of its folder where it is ``graph.txt``, if absent.
 
@@ -47,8 +48,6 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If a line is neither a module nor who reads it, or there is a cycle.
     """
-    if shapes:
-        raise OffbenchError(f"{path}: --shape: the file tells its sizes")
     nodes: dict[str, re.Match[str]] = {}
     edges: list[tuple[str, str]] = []
     for number, line in enumerate(read_text(path).splitlines(), 1):

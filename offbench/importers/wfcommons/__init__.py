@@ -16,6 +16,7 @@ from offbench.model.network import Network
 
 GRANULARITY = "node"
 """a task is a layer"""
+TELLS_SIZES = True
 DEVICE = "measured"
 """where the file names no machine, or several for a task"""
 
@@ -77,7 +78,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     path
         The file.
     shapes
-        Must be empty: the file tells sizes.
+        None: the file tells its sizes.
     name
         Of the network; the workflow's if absent.
 
@@ -86,8 +87,6 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If a field is missing or wrong, or there is a cycle.
     """
-    if shapes:
-        raise OffbenchError(f"{path}: --shape: the file tells its sizes")
     instance = check(_Instance, read_json(path), str(path))
     tasks = {task.id: task for task in instance.workflow.specification.tasks}
     mb = {file.id: file.sizeInBytes / 1e6 for file in instance.workflow.specification.files}

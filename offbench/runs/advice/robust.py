@@ -103,6 +103,13 @@ class Regret:
     proven: bool
     """whether the best of each draw is proven"""
 
+    @property
+    def another_is_clearly_more_robust(self) -> bool:
+        """Whether the most robust one is good more often, by two standard errors of the draws where they differ."""
+        pairs = zip(self.recommended.regrets, self.most_robust.regrets, strict=True)
+        signs = [(mine <= WITHIN) - (other <= WITHIN) for mine, other in pairs]
+        return -sum(signs) > 2 * math.sqrt(sum(map(abs, signs)))
+
 
 def regret(
     instance: Instance,

@@ -2,14 +2,23 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offbench.evaluation.evaluator import Evaluation
+from offbench.evaluation.kernel import PART
+from offbench.files.numbers import grouped
 from offbench.model.objectives import described
 from offbench.model.problem import P1
 from offbench.runs.advice.advice import Advice
 from offbench.runs.advice.break_even import Curve, same_cut
 from offbench.runs.advice.time_shares import time_shares
+from offbench.runs.cuts import Stretch, cuts, row, told
+from offbench.runs.in_words import dollars
+
+TASKS_AT_MOST = 6
+"""networks that are told one by one"""
+# Parts of a network that a sentence names, and what is told in millionths, s and J.
+_PARTS, _SMALL = 4, 1e-4
 
 _WHAT = {
     "bandwidth": "the device's links carry {low} to {high} times what they do",
@@ -17,6 +26,44 @@ _WHAT = {
     "device-speed": "the device is {low} to {high} times as fast",
     "clients": "{low} to {high} devices share the servers",
 }
+
+
+def what_to_do(advice: Advice) -> Iterator[str]:
+    """Say of each network in a sentence where its layers run, without the layer that brings the result home."""
+    problem = P1(advice.instance)
+    for i, (name, stretches) in enumerate(cuts(problem, advice.placement)):
+        if i == TASKS_AT_MOST:
+            yield f"So for {len(advice.instance.tasks) - i:,} more; --json has all."
+            return
+        device = advice.instance.servers[advice.instance.client_of[i]]
+        parts = [_part(stretch) for stretch in _without_result(advice, i, stretches)]
+        back = len(parts) < len(stretches)
+        if len(parts) > 1:
+            more = f"; then {len(parts) - _PARTS:,} parts more" if len(parts) > _PARTS else ""
+            yield f"Cut {name} into {len(parts):,} parts: {', then '.join(parts[:_PARTS])}{more}."
+        elif stretches[0].only == device.name:
+            yield f"Run all of {name} on {device.name}, the device: no cut that was found is better."
+        elif stretches[0].only is not None:
+            yield f"Run all of {name} on {stretches[0].only}{', and bring the result back' if back else ''}."
+        else:
+            yield f"Spread {name}: {parts[0]}."
+
+
+def _without_result(advice: Advice, i: int, stretches: list[Stretch]) -> list[Stretch]:
+    """Leave out a last layer that takes no time, such as what `instance make` adds to bring the result home."""
+    evaluation, problem = advice.solution.evaluation, P1(advice.instance)
+    last = problem.subtasks_of(i).stop - 1
+    assert evaluation is not None
+    if len(problem.subtasks_of(i)) == 1 or evaluation.parts[last, PART.execution_s] > 0:
+        return stretches
+    name = problem.instance.tasks[i].layers[-1].name
+    left = {server: [one for one in names if one != name] for server, names in stretches[-1].layers.items()}
+    rest = replace(stretches[-1], layers={server: names for server, names in left.items() if names})
+    return [*stretches[:-1], *([rest] if rest.layers else [])]
+
+
+def _part(stretch: Stretch) -> str:
+    return " and ".join(f"{row(names)} on {server}" for server, names in stretch.layers.items())
 
 
 def how_good(advice: Advice) -> str:
@@ -53,7 +100,7 @@ class ChoiceRow:
     def cells(self) -> tuple[str, ...]:
         """All as text: name, delay, energy, cost, note."""
         e = self.evaluation
-        return self.name, f"{e.delay_s:.4g} s", f"{e.energy_j:.4g} J", f"${e.cost_usd:.4g}", self.note
+        return self.name, seconds(e.delay_s, 4), joules(e.energy_j), dollars(e.cost_usd, 4), self.note
 
 
 def choice_rows(advice: Advice) -> Iterator[ChoiceRow]:
@@ -70,7 +117,11 @@ def choice_rows(advice: Advice) -> Iterator[ChoiceRow]:
             notes.insert(0, "the same cut" if alike else "the same cut in another order")
         yield ChoiceRow(one.name, one.evaluation, ", ".join(notes))
     device = bool((advice.placement.servers == problem.everything_on(problem.arrays.client)).all())
-    yield ChoiceRow("everything on the device", solution.client_only, "the same cut" if device else "")
+    whom = "everything on the device" if len(advice.instance.clients) == 1 else "everything on the devices"
+    notes = ["the same cut"] if device else []
+    if not solution.client_only.feasible:
+        notes.append("breaks constraints")
+    yield ChoiceRow(whom, solution.client_only, ", ".join(notes))
 
 
 def span(name: str, curve: Curve, advice: Advice) -> str:
@@ -98,9 +149,18 @@ def number(value: float, curve: Curve) -> str:
     return f"{value:.0f}"
 
 
-def seconds(value: float) -> str:
+def seconds(value: float, digits: int = 3) -> str:
     """Write a time."""
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+    if 0 < value < _SMALL:
+        return f"{value * 1e6:.{digits}g} µs"
+    return f"{value * 1e3:.{digits}g} ms" if value < 1 else f"{grouped(value, digits)} s"
+
+
+def joules(value: float, digits: int = 4) -> str:
+    """Write an energy."""
+    if 0 < value < _SMALL:
+        return f"{value * 1e6:.{digits}g} µJ"
+    return f"{value * 1e3:.{digits}g} mJ" if 0 < value < 1 else f"{grouped(value, digits)} J"
 
 
 def regret_lines(advice: Advice) -> Iterator[str]:
@@ -114,8 +174,15 @@ def regret_lines(advice: Advice) -> Iterator[str]:
         words += f"; in the mean it is {found.mean_regret:.2%} above it, at worst {found.worst_regret:.2%}"
     yield f"{words}; in {found.broken} it breaks a constraint." if found.broken else f"{words}."
     yield _drawn(advice)
-    if over.most_robust.placement != found.placement and over.most_robust.within > found.within:
-        yield f"The most robust cut is another one: within 5 % in {over.most_robust.within:.0%}."
+    best = over.most_robust
+    if not over.another_is_clearly_more_robust:
+        if found.within < 1:
+            yield "No other cut that was the best one in a draw is within 5 % clearly more often."
+        return
+    worst = f", at worst {best.worst_regret:.2%} above the best" if best.kept else ""
+    broken = f", in {best.broken} it breaks a constraint" if best.broken else ""
+    yield f"The most robust cut is another one, within 5 % in {best.within:.0%}{worst}{broken}:"
+    yield from told(P1(advice.instance), best.placement)
 
 
 def _drawn(advice: Advice) -> str:
