@@ -231,7 +231,7 @@ class Store:
         self.claims.drop(job.key)
 
     def claimed(self) -> set[str]:
-        """Return the keys of the runs that somebody is at; what isn't a file claims nothing, and is named in `damaged`."""
+        """Return the keys of the runs that somebody is at; what is no file claims nothing, and `damaged` names it."""
         folder = self.claims.folder
         return {key for key in self.claims.held() if self._damage.read(folder / key, bytes) is not None}
 
