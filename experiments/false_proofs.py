@@ -1,7 +1,7 @@
 """False proofs: what the exact solvers and the relaxations claim, held against exact arithmetic.
 
-Question: Is every bound below the optimum and every `optimal` true where numbers span 1e-6 to 1e6, and how far is the
-evaluator from exact numbers?
+Question: Is every bound below the optimum and every `optimal` and `infeasible` true where numbers span 1e-6 to 1e6, and
+how far is the evaluator from exact numbers?
 
 Command: `make false-proofs`
 
@@ -19,7 +19,8 @@ The optimum Q* is that of every placement with every dispatch order, in fraction
 for everything on the client, a fault is
 
 - a bound above Q* by more than ``1e-9 max(|Q*|, |Q_c|)``, as `gaps.contradict` has it,
-- an `optimal` whose placement has an exact Q above Q* by more than that and what section 9 of MODEL.md allows,
+- an `optimal` whose placement has an exact Q above Q* by more than that and what section 9 of MODEL.md allows, or that
+  breaks a constraint; an `infeasible` where some placement breaks none,
 - an evaluated Q off the exact one by more than ``1e-9 max(|Q|, |Q_c|)``, of any placement,
 - a run that ends in an error, such as one whose bound contradicts its placement.
 
@@ -40,9 +41,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from experiments._shared.exact_arithmetic import ExactArithmetic, ExactOptimum
+from experiments._shared.exact_arithmetic import FEASIBLE, ExactArithmetic, ExactOptimum
 from experiments._shared.study import parser
-from experiments._shared.wide import wide_instance, wide_servers
+from experiments._shared.wide import wide_constrained, wide_instance, wide_network, wide_servers
 from offbench.bounds import RELAXATIONS
 from offbench.evaluation.evaluator import evaluate
 from offbench.evaluation.gaps import tolerance
@@ -50,12 +51,16 @@ from offbench.model.placement import Placement
 from offbench.model.problem import P1, P2, Problem
 from offbench.runs.solve import solve
 
-SOLVERS = ("cp-sat", "chain-exact", "milp", "relaxations", "min-cut", "beam")
+SOLVERS = ("cp-sat", "chain-exact", "milp", "graph-exact", "relaxations", "min-cut", "beam")
 RELAXATION = "bound: "
 """before the names of relaxations, as of solvers"""
 EVALUATOR = "evaluator"
-PROBLEMS = ("P1", "P2")
-SOLVES_P2 = ("cp-sat", "milp")
+NETWORK, CONSTRAINED = "P1 of one network", "P1 with constraints"
+PROBLEMS = ("P1", "P2", NETWORK, CONSTRAINED)
+_SOLVERS_OF = {
+    "P2": ("cp-sat", "milp"), NETWORK: ("graph-exact",), CONSTRAINED: ("cp-sat", "chain-exact", "milp"),
+}  # fmt: skip
+_INSTANCE_OF = {NETWORK: wide_network, CONSTRAINED: wide_constrained}
 ROUNDING = 1e-9
 
 
@@ -83,18 +88,18 @@ class Truth:
     seed
         Of the instance.
     problem
-        P1, or P2 with the seed's servers.
+        One of `PROBLEMS`; P2 with the seed's servers.
     """
 
     def __init__(self, seed: int, problem: str) -> None:
         self.seed, self.kind = seed, problem
-        self.instance = wide_instance(seed)
+        self.instance = _INSTANCE_OF.get(problem, wide_instance)(seed)
         self.given = wide_servers(seed) if problem == "P2" else None
         self.problem: Problem = P1(self.instance) if self.given is None else P2(self.instance, self.given)
         self._exact = ExactArithmetic(self.instance)
         servers = None if self.given is None else self.given.servers.tolist()
         self.placements = list(self._exact.placements(servers))
-        self.best: ExactOptimum = min(self.placements, key=lambda each: each.objective)
+        self.best: ExactOptimum = min(self.placements, key=lambda each: each.rank)
         self.client_only = abs(float(self._exact.client_only()))
 
     def size(self, objective: Fraction) -> float:
@@ -103,15 +108,21 @@ class Truth:
 
     def above(self, bound: float) -> float:
         """Return how far a bound lies above the optimum, of `size`."""
-        if math.isinf(bound):
-            return bound
+        if math.isinf(bound) or not self.best.feasible:
+            return bound if math.isinf(bound) else -math.inf
         return float(Fraction(bound) - self.best.objective) / self.size(self.best.objective)
 
     def missed(self, placement: Placement) -> float:
-        """Return how far a placement's exact objective lies above the optimum, beyond what `optimal` allows."""
+        """Return how far a placement's exact objective lies above the optimum, beyond what `optimal` allows.
+
+        Infinite for one that breaks a constraint.
+        """
         order = None if placement.order is None else placement.order.tolist()
-        found = self._exact.objective(placement.servers.tolist(), order)
-        return float(found - self.best.objective) - tolerance(float(found), client_only=self.client_only)
+        found = self._exact.evaluate(placement.servers.tolist(), order)
+        if found.violation > FEASIBLE * Fraction(1 + ROUNDING):
+            return math.inf
+        missed = float(found.objective - self.best.objective)
+        return missed - tolerance(float(found.objective), client_only=self.client_only)
 
     def evaluator_error(self) -> float:
         """Return the evaluator's largest error over all placements, of `size`."""
@@ -133,9 +144,16 @@ def claims(seed: int, problem: str, by: tuple[str, ...], time_limit: float) -> l
             found.append(Claim(seed, problem, name, "", error, fault))
         elif name.startswith(RELAXATION):
             found.append(_relaxation(truth, name, time_limit))
-        elif (problem == "P1" or name in SOLVES_P2) and (name != "chain-exact" or truth.instance.is_chain):
+        elif _claims_of(name, truth):
             found.append(_solver(truth, name, time_limit))
     return found
+
+
+def _claims_of(name: str, truth: Truth) -> bool:
+    """Tell whether a solver solves such a problem; one that isn't among `SOLVERS` does."""
+    if name in SOLVERS and name not in _SOLVERS_OF.get(truth.kind, set(SOLVERS) - {"graph-exact"}):
+        return False
+    return name != "chain-exact" or truth.instance.is_chain
 
 
 def _solver(truth: Truth, name: str, time_limit: float) -> Claim:
@@ -147,6 +165,8 @@ def _solver(truth: Truth, name: str, time_limit: float) -> Claim:
     above, faults = truth.above(done.lower_bound), []
     if above > ROUNDING:
         faults.append(f"the bound {done.lower_bound!r} is {above:.1e} above {float(truth.best.objective)!r}")
+    if done.status == "infeasible" and truth.best.feasible:
+        faults.append(f"infeasible, but {truth.best.servers} in the order {truth.best.order} are feasible")
     if done.status == "optimal" and done.placement is not None:
         missed = truth.missed(done.placement)
         if missed > ROUNDING * truth.size(truth.best.objective):
@@ -170,15 +190,15 @@ def _relaxation(truth: Truth, name: str, time_limit: float) -> Claim:
 
 def table(found: list[Claim]) -> Iterator[str]:
     """Yield a Markdown table, a row for each problem and solver."""
-    yield "| problem | by | instances | proven | faults | worst (bound - Q*) / size |"
+    yield "| problem | by | problems | proven | faults | worst (bound - Q*) / size |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
     for key in dict.fromkeys((each.problem, each.by) for each in found):
         rows = [each for each in found if (each.problem, each.by) == key]
         counts = Counter(each.status for each in rows)
         worst = max(each.above for each in rows)
+        proven = counts["optimal"] + counts["infeasible"]
         yield (
-            f"| {key[0]} | {key[1]} | {len(rows)} | {counts['optimal']} | {sum(bool(each.fault) for each in rows)} "
-            f"| {worst:.1e} |"
+            f"| {key[0]} | {key[1]} | {len(rows)} | {proven} | {sum(bool(each.fault) for each in rows)} | {worst:.1e} |"
         )
 
 

@@ -4,12 +4,15 @@ Numbers are drawn log-uniformly, with zeros, and with a few values that come aga
 and huge ratios in one instance. They are small enough to enumerate in exact arithmetic (`exact_arithmetic`).
 """
 
+import json
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from experiments._shared.brute_force import placements
+from experiments._shared.exact_arithmetic import ExactArithmetic
+from experiments._shared.tiny_format2 import constrain
 from offbench.model.instance import Instance, parse
 from offbench.model.placement import Placement
 from offbench.model.problem import P1
@@ -40,6 +43,27 @@ def wide_servers(seed: int) -> Placement:
     allowed = P1(wide_instance(seed)).allowed
     two = np.isin(np.arange(allowed.shape[1]), rng.choice(allowed.shape[1], 2))
     return Placement([rng.choice(np.flatnonzero(row & two if (row & two).any() else row)) for row in allowed])
+
+
+@cache
+def wide_network(seed: int) -> Instance:
+    """Return the largest task of the seed's instance alone, without H and Z."""
+    data = json.loads(wide_instance(seed).to_text())
+    data["tasks"] = [max(data["tasks"], key=lambda task: len(task["layers"]))]
+    data["weights"] |= {"score": 1.0, "coordination": 0.0, "balance": 0.0}
+    return parse(data, f"wide-{seed}")
+
+
+@cache
+def wide_constrained(seed: int) -> Instance:
+    """Return the seed's instance with memory, deadlines and limits about what random placements need."""
+    data = json.loads(wide_instance(seed).to_text()) | {"format": "offbench/2"}
+    rng = np.random.default_rng([seed, 7])
+    for task in data["tasks"]:
+        for layer in task["layers"]:
+            layer["weights_mb"] = float(f"{10.0 ** rng.uniform(-6, 6):.3g}") if rng.random() < 0.8 else 0.0
+    constrain(data, ExactArithmetic(data), rng)
+    return parse(data, f"wide-{seed}")
 
 
 class _Numbers:

@@ -231,8 +231,9 @@ class Store:
         self.claims.drop(job.key)
 
     def claimed(self) -> set[str]:
-        """Return the keys of the runs that somebody is at."""
-        return self.claims.held()
+        """Return the keys of the runs that somebody is at; what is no file claims nothing, and `damaged` names it."""
+        folder = self.claims.folder
+        return {key for key in self.claims.held() if self._damage.read(folder / key, bytes) is not None}
 
     def check_there(self) -> None:
         """Make the folder if this hasn't written to it yet; else see to it that it is still the same.

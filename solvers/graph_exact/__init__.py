@@ -9,7 +9,7 @@ from .bounds import Shape, ToGo, shape, to_go
 from .branching import Branching
 from .segments import Segment, segments
 
-# What sums of so many terms can be off by, in units of their last place; generously.
+# Additions for each layer and each input; generously.
 _UNITS = 64
 
 
@@ -23,6 +23,13 @@ class GraphExact(Solver):
     any time.
 
     A network without gates is one segment, whose branch and bound grows with a power of its layers.
+
+    Rounding: what is left out is not below the least value that is known, or below what proves the incumbent, and that
+    counts as a bound then; sums alone are rounded. Their terms are 0 or more, but for two kinds: what a bound had for a
+    node before its place was chosen, taken off again, and the least of a node beside a path. Both are part of the sum
+    that they are taken off. So on the way to a bound below the incumbent no number is above it, and each addition is
+    off by a last digit of the incumbent at most. There are a few for each layer and each input: bounds are lowered by
+    64 last digits of the first incumbent for each of these.
     """
 
     def warm_up(self) -> None:
@@ -40,7 +47,8 @@ class GraphExact(Solver):
         for segment in segments(problem):
             parts.append(_Ends(segment))
             search.check()
-        rounding = _UNITS * np.finfo(float).eps * problem.n_subtasks * abs(search.objective)
+        additions = _UNITS * (problem.n_subtasks + len(problem.arrays.input_of))
+        rounding = additions * np.finfo(float).eps * abs(search.objective)
         while True:
             tables = [part.refreshed() for part in parts]
             before, behind = _before(tables), _behind(tables)

@@ -166,6 +166,17 @@ def test_reading_results_changes_nothing_in_them(line: tuple[str, ...], run: Run
             assert [why in told for told in result.stderr.splitlines() if f"{name}: damaged" in told] == [True]
 
 
+def test_what_is_no_file_is_no_run_in_flight(run: Run) -> None:
+    claims = Path("results/mini/claims")
+    claims.mkdir(exist_ok=True)
+    os.mkfifo(claims / "pipe")
+    (claims / "device").symlink_to("/dev/zero")
+    (claims / "folder").mkdir()
+    result = run("status", "results/mini")
+    assert "2 of 2 runs done, 0 in flight" in result.stdout
+    assert sum("damaged (it is a" in line for line in result.stderr.splitlines()) == 3
+
+
 def listing(folder: Path) -> dict[Path, tuple[int, int, int]]:
     """Return all that a folder has, its size, and when it was changed."""
     found = {path: path.lstat() for path in (folder, *folder.rglob("*"))}

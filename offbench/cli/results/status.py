@@ -13,8 +13,8 @@ def status(results: Folder, json: Json = False) -> None:
     from offbench.cli.shared.console import show, show_json
 
     store = Store.of_results(results)
-    found = read(store)
     claimed = store.claimed()
+    found = read(store)
     counts = {str(status): int(count) for status, count in found.table["status"].value_counts().items()}
     failures = [row for row in found.rows if row.failed]
     if json:
