@@ -1,19 +1,27 @@
 """How an importer is found: the modules of this folder, and entry points of installed packages, by what a file is."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
+from warnings import warn
 
-from offbench.errors import OffbenchError, one_of
+from pydantic import ValidationError
+
+from offbench.errors import OffbenchError, OffbenchWarning, one_of
+from offbench.files.json import check, one_line
+from offbench.files.plain import plain
 from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
 from offbench.importers.imported import Imported, Shape
 from offbench.importers.measured import Profile, with_seconds
+from offbench.model.network import Network
 
 GROUP = "offbench.importers"
+_MESSAGE = 300
 
 
 class Importer(Protocol):
@@ -44,7 +52,11 @@ def importers() -> dict[str, Importer]:
     """Return the importers by name; those that come with the package win over entry points."""
     found: dict[str, Importer] = {}
     for point in entry_points(group=GROUP):
-        found[point.name] = cast(Importer, point.load())
+        try:
+            found[point.name] = cast(Importer, point.load())
+        except Exception as error:  # somebody else's package: the others read on
+            told = plain(f"importer '{point.name}' can't be loaded: {type(error).__name__}: {error}", _MESSAGE)
+            warn(told, OffbenchWarning, stacklevel=2)
     for folder in folders_of(GROUP):
         for path in sorted(folder.iterdir()):
             module = f"{GROUP}.{path.stem}"
@@ -91,11 +103,18 @@ def import_network(
     chosen = known[importer] if importer else next((one for one in known.values() if one.recognises(path)), None)
     if chosen is None:
         raise OffbenchError(f"{path}: no importer knows this file; there are {', '.join(known)} (--importer)")
-    found = chosen.read(path, shapes or {}, name)
-    for device, measured in (profiles or {}).items():
-        found = with_seconds(found, read_profile(measured), device, str(measured))
     fine = granularity or cast(Granularity, getattr(chosen, "GRANULARITY", "layer"))
-    return Imported(told(found.network, fine), found.coverage)
+    try:
+        found = chosen.read(path, shapes or {}, name)
+        for device, measured in (profiles or {}).items():
+            found = with_seconds(found, read_profile(measured), device, str(measured))
+        # Checked as a file is: copies and sums of what is right may not be.
+        network = check(Network, told(found.network, fine).model_dump(exclude_none=True), str(path))
+    except ValidationError as error:
+        raise OffbenchError(f"{path}: is no network: {one_line(error)}") from None
+    except OverflowError:
+        raise OffbenchError(f"{path}: its numbers are too large") from None
+    return Imported(network, found.coverage)
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -111,10 +130,16 @@ def read_profile(path: str | Path) -> Profile:
     tools = {name: one for name, one in importers().items() if isinstance(one, Profiler)}
     for tool in tools.values():
         if cast(Importer, tool).recognises(path):
-            return tool.profile(path)
+            found = tool.profile(path)
+            whole = found.seconds + (found.whole_s or 0.0)
+            if not math.isfinite(whole) or any(each.seconds < 0 for each in found.timed):
+                raise OffbenchError(f"{path}: its times must be finite, and from 0 up")
+            return found
     raise OffbenchError(f"{path}: is no profile that an importer knows; those of {', '.join(tools)} are")
 
 
 def _refuse_missing(path: Path) -> None:
     if not path.is_file():
-        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+        raise OffbenchError(
+            f"{path}: {'is a folder' if path.is_dir() else 'is no file' if path.exists() else 'no such file'}"
+        )
