@@ -50,9 +50,8 @@ class Cutter:
                 raise OffbenchError(
                     f"{model.path}: {node.op_type} '{node.name or node.output[0]}' is control flow, which can't be cut"
                 )
-        self._read_weights()
         self._info = {one.name: one for one in (*graph.input, *graph.value_info, *graph.output)}
-        self._weights = {one.name: one for one in graph.initializer}
+        self._weights = self._read_weights()
         self._maker = {name: node for node in graph.node for name in node.output if name}
         self._given = set(model.inputs)
         self._of: dict[str, list[onnx.NodeProto]] = {}
@@ -69,11 +68,13 @@ class Cutter:
             for name in self.read_by(layer):
                 self._readers.setdefault(name, set()).add(layer)
 
-    def _read_weights(self) -> None:
-        from onnx import checker, external_data_helper
+    def _read_weights(self) -> "dict[str, onnx.TensorProto]":
+        """Return the weights with their values, which `read_model` leaves out."""
+        import onnx
+        from onnx import checker
 
         try:
-            external_data_helper.load_external_data_for_model(self.model.graph, str(self.model.path.parent))
+            return {one.name: one for one in onnx.load(str(self.model.path)).graph.initializer}
         except (OSError, ValueError, checker.ValidationError) as error:
             raise OffbenchError(f"{self.model.path}: its weights can't be read: {error}") from None
 

@@ -60,7 +60,7 @@ def load_model(path: str | Path, task: Task, shapes: Mapping[str, Shape] | None 
     if not path.is_file():
         raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
     graph = read_model(path, shapes or {})
-    found = imported(graph, path.stem, path.name)
+    found = imported(graph, path.stem, path)
     names = [layer.name for layer in task.layers]
     best: list[str] = []
     for granularity in GRANULARITIES:

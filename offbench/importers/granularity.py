@@ -62,14 +62,15 @@ def fused(network: Network) -> list[list[NetworkLayer]]:
     group_of: dict[str, list[NetworkLayer]] = {}
     groups: list[list[NetworkLayer]] = []
     for layer in network.layers:
-        free = layer.launches == 0
-        for source in layer.sources:
+        free, sources = layer.launches == 0, layer.sources
+        # An addition joins the branch that is computed last, as a runtime does.
+        latest = max(sources, key=number.__getitem__, default=None)
+        given = any(isinstance(each, TaskInput) for each in layer.inputs)
+        for source in sources:
             group = group_of[source]
             alone = group[-1].name == source and readers[source] == [layer.name] and source not in results
-            # An addition joins the branch that is computed last, as a runtime does.
-            last = source == max(layer.sources, key=number.__getitem__)
             into = group[0].operator in _INTO and layer.operator in _FUSED
-            if alone and last and (into or free) and not any(isinstance(each, TaskInput) for each in layer.inputs):
+            if alone and source == latest and (into or free) and not given:
                 group.append(layer)
                 break
         else:

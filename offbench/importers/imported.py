@@ -1,11 +1,14 @@
 """What an importer brings: a network, and how much of the model it understood."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from offbench.files.escaping import shortened
+from offbench.model.facts import some
 from offbench.model.network import Network
 
 Shape = tuple[int, ...]
+_NAMED = 10  # of each kind of what wasn't understood
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,19 @@ class Coverage:
         """Return what wasn't understood, and what else is to be known, in sentences."""
         said = []
         if self.without_cost:
-            named = ", ".join(f"{name} ({count})" for name, count in sorted(self.without_cost.items()))
+            named = _some(f"{shortened(name)} ({count})" for name, count in sorted(self.without_cost.items()))
             said.append(f"without a cost model, so that their time must be measured: {named}")
         if self.without_shape:
-            named = ", ".join(self.without_shape[:5]) + (", ..." if len(self.without_shape) > 5 else "")
+            named = _some(map(shortened, self.without_shape))
             said.append(f"sizes of {len(self.without_shape)} layers can't be told and count as 0: {named}")
         if self.opaque:
-            said.append(f"control flow is taken as one layer each: {', '.join(self.opaque)}")
+            said.append(f"control flow is taken as one layer each: {_some(map(shortened, self.opaque))}")
         said.extend(self.notes)
         return said
+
+
+def _some(names: Iterable[str]) -> str:
+    return some(list(names), _NAMED)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from offbench.model.network import NetworkLayer, Operator
 
 # Below, a profile is of another model; above, what isn't named in it was computed in the kernels of others.
 _LEAST_SHARE, _WHOLE_SHARE = 0.5, 0.98
+# That are compared to align what isn't named; it takes memory and time for each.
+_MOST_PAIRS = 20_000_000
 # Kinds that name the same work differently, and how much it counts that these are aligned.
 _SAME: Mapping[Operator | None, Operator | None] = {
     "depthwise-convolution": "convolution", "embedding": "movement", "activation": "elementwise",
@@ -73,7 +75,7 @@ def with_seconds(found: Imported, profile: Profile, device: str, source: str) ->
         If so little fits that it is of another model.
     """
     layers = found.network.layers
-    matching = _Matching(layers, fused(found.network), found.tensors, profile.timed)
+    matching = _Matching(layers, fused(found.network), found.tensors, profile.timed, source)
     total = profile.seconds
     share = sum(matching.shares.values()) / total if total else 0.0
     if share < _LEAST_SHARE:
@@ -113,11 +115,13 @@ class _Matching:
         groups: Sequence[Sequence[NetworkLayer]],
         tensors: Mapping[str, str],
         timed: Sequence[Timed],
+        source: str,
     ) -> None:
-        self._layers, self._timed = layers, timed
+        self._layers, self._timed, self._source = layers, timed, source
         number = {layer.name: j for j, layer in enumerate(layers)}
         others = {name: number[layer.name] for layer in layers for name in layer.aliases or ()}
         self._known = others | {tensor: number[name] for tensor, name in tensors.items() if name in number} | number
+        self._lengths = sorted(set(map(len, self._known)), reverse=True)
         self._group = {layer.name: group for group in groups for layer in group}
         self._number = number
         self._of: dict[int, int] = {}
@@ -161,10 +165,9 @@ class _Matching:
         name = name.removeprefix("fused ")
         if name in self._known:
             return self._known[name]
-        for end in range(len(name) - 1, 0, -1):
-            rest = name[end:]
+        for end in (length for length in self._lengths if length < len(name)):
             # What differs by its number alone is another layer.
-            if rest[0] in "_/:. " and not rest[1:].isdecimal() and name[:end] in self._known:
+            if name[end] in "_/:. " and name[:end] in self._known and not name[end + 1 :].isdecimal():
                 return self._known[name[:end]]
         return None
 
@@ -189,6 +192,8 @@ class _Matching:
             gap, low = [], high
 
     def _align(self, gap: Sequence[int], free: Sequence[int]) -> None:
+        if len(gap) * len(free) > _MOST_PAIRS:
+            raise OffbenchError(f"{self._source}: {len(gap):,} of its parts have no name that the model has")
         left = [_same(self._timed[k].operator) for k in gap]
         right = [_same(self._layers[j].operator) for j in free]
         for a, b in aligned(left, right):

@@ -1,13 +1,19 @@
 """How an importer is found: the modules of this folder, and entry points of installed packages, by what a file is."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
+from warnings import warn
 
-from offbench.errors import OffbenchError, one_of
+from pydantic import ValidationError
+
+from offbench.errors import OffbenchError, OffbenchWarning, one_of
+from offbench.files.json import check, one_line
+from offbench.files.plain import plain
 from offbench.files.shipped import folders_of
 from offbench.importers.granularity import Granularity, told
 from offbench.importers.imported import Imported, Shape
@@ -16,6 +22,7 @@ from offbench.importers.peek import beginning
 from offbench.model.network import Network, with_device_names
 
 GROUP = "offbench.importers"
+_MESSAGE = 300
 
 
 class Importer(Protocol):
@@ -47,7 +54,11 @@ def importers() -> dict[str, Importer]:
     """Return the importers by name; those that come with the package win over entry points."""
     found: dict[str, Importer] = {}
     for point in entry_points(group=GROUP):
-        found[point.name] = cast(Importer, point.load())
+        try:
+            found[point.name] = cast(Importer, point.load())
+        except Exception as error:  # somebody else's package: the others read on
+            told = plain(f"importer '{point.name}' can't be loaded: {type(error).__name__}: {error}", _MESSAGE)
+            warn(told, OffbenchWarning, stacklevel=2)
     for folder in folders_of(GROUP):
         for path in sorted(folder.iterdir()):
             module = f"{GROUP}.{path.stem}"
@@ -99,12 +110,19 @@ def import_network(
         raise _unknown(path, list(known))
     if shapes and getattr(chosen, "TELLS_SIZES", False):
         raise OffbenchError(f"{path}: --shape: the file tells its sizes")
-    found = chosen.read(path, shapes or {}, name)
-    for device, measured in (profiles or {}).items():
-        found = with_seconds(found, read_profile(measured), device, str(measured))
-    network = with_device_names(_with_aliases(found), device_names or {})
     fine = granularity or cast(Granularity, getattr(chosen, "GRANULARITY", "layer"))
-    return Imported(told(network, fine), found.coverage)
+    try:
+        found = chosen.read(path, shapes or {}, name)
+        for device, measured in (profiles or {}).items():
+            found = with_seconds(found, read_profile(measured), device, str(measured))
+        made = told(with_device_names(_with_aliases(found), device_names or {}), fine)
+        # Checked as a file is: copies and sums of what is right may not be.
+        network = check(Network, made.model_dump(exclude_none=True), str(path))
+    except ValidationError as error:
+        raise OffbenchError(f"{path}: is no network: {one_line(error)}") from None
+    except OverflowError:
+        raise OffbenchError(f"{path}: its numbers are too large") from None
+    return Imported(network, found.coverage)
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -120,7 +138,11 @@ def read_profile(path: str | Path) -> Profile:
     tools = {name: one for name, one in importers().items() if isinstance(one, Profiler)}
     for tool in tools.values():
         if cast(Importer, tool).recognises(path):
-            return tool.profile(path)
+            found = tool.profile(path)
+            whole = found.seconds + (found.whole_s or 0.0)
+            if not math.isfinite(whole) or any(each.seconds < 0 for each in found.timed):
+                raise OffbenchError(f"{path}: its times must be finite, and from 0 up")
+            return found
     raise OffbenchError(f"{path}: is no profile that an importer knows; those of {', '.join(tools)} are")
 
 
@@ -129,7 +151,8 @@ def _refuse_missing(path: Path) -> None:
         from offbench.model.instance import shipped
 
         hint = f"; '{path}' is a shipped instance, which needs no import" if str(path) in shipped() else ""
-        raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}{hint}")
+        kind = "is a folder" if path.is_dir() else "is no file" if path.exists() else "no such file"
+        raise OffbenchError(f"{path}: {kind}{hint}")
 
 
 def _with_aliases(found: Imported) -> Network:

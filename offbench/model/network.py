@@ -78,8 +78,9 @@ class Network(Fact):
         for j, layer in enumerate(self.layers):
             check_weights(f"layers[{j}]", layer, sizes)
         names = [layer.name for layer in self.layers]
+        known = set(names)
         for k, name in enumerate(self.outputs or ()):
-            if name not in names:
+            if name not in known:
                 raise ValueError(f"outputs[{k}]: '{name}' is no layer of this network{nearest(name, names)}")
         return self
 
@@ -95,7 +96,8 @@ class Network(Fact):
     def results(self) -> tuple[NetworkLayer, ...]:
         """The layers whose output is a result."""
         if self.outputs is not None:
-            return tuple(layer for layer in self.layers if layer.name in self.outputs)
+            outputs = set(self.outputs)
+            return tuple(layer for layer in self.layers if layer.name in outputs)
         read = {name for layer in self.layers for name in layer.sources}
         return tuple(layer for layer in self.layers if layer.name not in read)
 

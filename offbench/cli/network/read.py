@@ -1,5 +1,6 @@
 """`offbench network import`: a network from a model file."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ from offbench.errors import OffbenchError, one_of
 
 if TYPE_CHECKING:
     from offbench.importers.granularity import Granularity
+
+_DIGITS, _MOST_NUMBERS = 20, 2**63
 
 Shapes = Annotated[
     list[str] | None,
@@ -96,9 +99,13 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     """
     name, equals, sizes = text.rpartition("=")
     numbers = sizes.replace("x", ",").split(",")
-    if not equals or not name or not all(number.strip().isdecimal() and int(number) > 0 for number in numbers):
+    right = all(number.strip().isdecimal() and len(number.strip()) < _DIGITS and int(number) > 0 for number in numbers)
+    if not equals or not name or not right:
         raise OffbenchError(f"--shape {text}: must be INPUT=N,N,... with whole numbers above 0")
-    return name, tuple(int(number) for number in numbers)
+    shape = tuple(int(number) for number in numbers)
+    if math.prod(shape) >= _MOST_NUMBERS:
+        raise OffbenchError(f"--shape {text}: has more numbers than any memory holds")
+    return name, shape
 
 
 def parse_granularity(text: str | None) -> "Granularity | None":

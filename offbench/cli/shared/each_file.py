@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from offbench.cli.shared.errors import MISTAKE
+from offbench.cli.shared.errors import LONGEST, MISTAKE
 from offbench.errors import OffbenchError
+from offbench.files.plain import plain
 
 
 def check_each(files: Sequence[str], told: Callable[[str], str]) -> None:
@@ -21,6 +22,6 @@ def check_each(files: Sequence[str], told: Callable[[str], str]) -> None:
         except OffbenchError as error:
             wrong = True
             message = str(error) if str(error).startswith(f"{file}:") else f"{file}: {error}"
-            show_line(message, to_stderr=True)
+            show_line(plain(message, LONGEST), to_stderr=True)
     if wrong:
         raise typer.Exit(MISTAKE)

@@ -16,6 +16,7 @@ from offbench.files.plain import plain
 
 FAILED = 1
 MISTAKE = 2
+LONGEST = 2000  # characters of a line, for names and numbers in files may have millions
 
 # click's, which some versions of typer bring along under a name of their own
 UsageError: Any = typer.BadParameter.__base__
@@ -156,4 +157,4 @@ def _warnings_in_one_line() -> Iterator[None]:
 def say(message: str) -> None:
     """Print one line to stderr, if anybody can still be told."""
     with suppress(OSError):  # a terminal that has gone
-        print(f"offbench: {plain(message)}", file=sys.stderr)
+        print(f"offbench: {plain(message, LONGEST)}", file=sys.stderr)

@@ -50,7 +50,11 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
         If a column or a number is missing or wrong, or the layers are no network.
     """
     rows = [_Row(row, f"{path}: line {line}") for line, row in _rows(path)]
-    given = {row.name: row.number("output_mb") for row in rows if row.is_input}
+    given: dict[str, float] = {}
+    for row in rows:
+        if row.is_input:
+            row.refuse_twin(given)
+            given[row.name] = row.number("output_mb")
     if not given:
         raise OffbenchError(f"{path}: no row tells the network's input: name it '{_INPUT}', its size as output_mb")
     input_mb = math.fsum(given.values())
@@ -107,6 +111,17 @@ class _Row:
     def is_input(self) -> bool:
         """Whether it tells of the network's input, or of one of several."""
         return self.name == _INPUT or self.name.startswith(f"{_INPUT}:")
+
+    def refuse_twin(self, known: Mapping[str, object]) -> None:
+        """Refuse a name that is known.
+
+        Raises
+        ------
+        OffbenchError
+            If it is.
+        """
+        if self.name in known:
+            raise OffbenchError(f"{self._place}: name '{self.name}' is there twice")
 
     def number(self, column: str) -> float:
         """Return a number that must be there."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from offbench.errors import OffbenchError
 from offbench.files.json import check, read_json
 from offbench.importers.imported import Coverage, Imported, Shape
+from offbench.importers.names import Names
 from offbench.importers.onnx.operators import class_of
 from offbench.importers.order import in_order
 from offbench.importers.peek import beginning
@@ -88,9 +89,9 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
             raise OffbenchError(f"{path}: edges[{k}]: no node has the id {lost}")
         sizes[ends] = None if edge.size is None else edge.size / 1e6
     order = in_order(list(nodes), sizes, str(path))
-    known = Counter(node.name for node in graph.nodes)
+    known, taken = Counter(node.name for node in graph.nodes), Names()
     names = {
-        key: node.name if node.name and known[node.name] == 1 else f"{node.name or 'node'} ({key})"
+        key: taken.new(node.name if node.name and known[node.name] == 1 else f"{node.name or 'node'} ({key})")
         for key, node in nodes.items()
     }
     reads: dict[str, dict[str, float]] = {key: {} for key in order}
@@ -115,9 +116,8 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
         "name": name or path.stem, "source": f"{path.name}, of msr-fiddle/dnn-partitioning", "input_mb": 0.0,
         "layers": layers,
     }  # fmt: skip
-    unsized = tuple(
-        names[key] for key in order if any(mb is None for (source, _), mb in sizes.items() if source == key)
-    )
+    without = {source for (source, _), mb in sizes.items() if mb is None}
+    unsized = tuple(names[key] for key in order if key in without)
     return Imported(
         check(Network, facts, str(path)),
         Coverage(nodes=len(layers), without_shape=unsized, notes=tuple(_notes(graph))),

@@ -5,16 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offbench.importers.imported import Coverage, Imported
+from offbench.errors import OffbenchError
+from offbench.importers.imported import Coverage, Imported, Shape
+from offbench.importers.names import Names
 from offbench.importers.onnx.model import (
     UNKNOWN,
-    Shape,
     Tensor,
     attributes_of,
     graphs_of,
     inputs_of,
+    outer_names,
     read_model,
     tensors_of,
+    weights_mb,
 )
 from offbench.importers.onnx.operators import Cost, Node, cost, only_reads
 from offbench.model.facts import Input, LayerOutput, TaskInput
@@ -46,10 +49,10 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     OffbenchError
         If it is no model, or a shape is missing or wrong.
     """
-    return imported(read_model(path, shapes), name or path.stem, path.name)
+    return imported(read_model(path, shapes), name or path.stem, path)
 
 
-def imported(model: "onnx.ModelProto", name: str, file: str) -> Imported:
+def imported(model: "onnx.ModelProto", name: str, path: Path) -> Imported:
     """Return the network of a model that `read_model` read.
 
     Parameters
@@ -58,19 +61,19 @@ def imported(model: "onnx.ModelProto", name: str, file: str) -> Imported:
         The model.
     name
         Of the network.
-    file
-        The model's file, for the source.
+    path
+        The model's file, for the source and for errors.
     """
-    return _Reader(model, name, file).imported()
+    return _Reader(model, name, path).imported()
 
 
 class _Reader:
     """The layers of a graph, as they come about."""
 
-    def __init__(self, model: "onnx.ModelProto", name: str, file: str) -> None:
+    def __init__(self, model: "onnx.ModelProto", name: str, path: Path) -> None:
         self._graph = model.graph
-        self._name, self._file = name, file
-        self._tensors = tensors_of(model)
+        self._name, self._path = name, path
+        self._tensors = tensors_of(model, str(path))
         self._inputs = {one.name for one in inputs_of(self._graph)}
         # Tensors that no input has a say in, and of these the ones that are learnt.
         self._constant = {one.name for one in self._graph.initializer}
@@ -78,7 +81,9 @@ class _Reader:
         self._results = {one.name for one in self._graph.output}
         self._of: dict[str, str] = {}
         """the layer that makes each tensor"""
-        self._names: Counter[str] = Counter()
+        self._written: dict[str, float] = {}
+        """what each layer hands on in all, MB"""
+        self._names = Names()
         self._without_cost: Counter[str] = Counter()
         self._without_shape: list[str] = []
         self._opaque: list[str] = []
@@ -96,11 +101,13 @@ class _Reader:
             else:
                 layers.append(self._layer(node))
         layers, results = self._alive(layers)
+        if not layers:
+            raise OffbenchError(f"{self._path}: no operator leads from an input to an output")
         total = sum(self._tensors.get(name, UNKNOWN).mb for name in self._inputs)
         kept = {layer.name for layer in layers}
         network = Network(
             name=self._name,
-            source=f"{self._file}, read by offbench's importer of ONNX",
+            source=f"{self._path.name}, read by offbench's importer of ONNX",
             input_mb=total,
             layers=tuple(_whole_input(layer, total) for layer in layers),
             outputs=tuple(dict.fromkeys(name for name in results if name in kept)) or None,
@@ -117,7 +124,7 @@ class _Reader:
         return all(not name or name in self._constant for name in node.input) and not list(graphs_of(node))
 
     def _layer(self, node: "onnx.NodeProto") -> NetworkLayer:
-        name = self._unique(node.name or node.output[0])
+        name = self._names.new(node.name or next(filter(None, node.output)))
         self._of.update(dict.fromkeys(filter(None, node.output), name))
         tensors = [self._tensors.get(one) if one else None for one in (*node.input, *node.output)]
         read, written = tensors[: len(node.input)], tensors[len(node.input) :]
@@ -133,7 +140,8 @@ class _Reader:
         written_mb = sum(one.mb for one in written if one is not None)
         if found.operator == "embedding":  # of its table it reads what it hands on
             read_mb = written_mb + sum(one.mb for one in read[1:] if one is not None)
-        weights_mb = sum(self._tensors[one].mb for one in held) + sum(map(_weights_mb, graphs_of(node)))
+        self._written[name] = written_mb
+        held_mb = sum(self._tensors[one].mb for one in held) + sum(map(weights_mb, graphs_of(node)))
         shared = len(held) > 0 and all(self._users[one] > 1 for one in held)
         return NetworkLayer(
             name=name,
@@ -144,8 +152,8 @@ class _Reader:
             launches=0 if free else 1,
             output_mb=written_mb,
             inputs=self._reads(node),
-            weights_mb=weights_mb,
-            weights_id=" ".join(held) if shared and weights_mb > 0 else None,
+            weights_mb=held_mb,
+            weights_id=" ".join(held) if shared and held_mb > 0 else None,
         )
 
     def _lacks(self, node: "onnx.NodeProto") -> bool:
@@ -159,7 +167,7 @@ class _Reader:
             self._without_cost[node.op_type] += 1
             return Cost("other", None)
         if found.operator == "control":
-            self._opaque.append(f"{node.op_type} '{node.name or node.output[0]}'")
+            self._opaque.append(f"{node.op_type} '{node.name or next(filter(None, node.output))}'")
         elif found.operator == "embedding" and node.input[0] not in self._constant:
             return Cost("movement", found.flop)
         return found
@@ -168,7 +176,7 @@ class _Reader:
         from_layers: dict[str, float] = {}
         whole: dict[str, float] = {}
         given = 0.0
-        inner = [name for graph in graphs_of(node) for name in _outer_names(graph)]
+        inner = [name for graph in graphs_of(node) for name in outer_names(graph)]
         for name in dict.fromkeys((*node.input, *inner)):
             if name in self._inputs:
                 given += self._tensors.get(name, UNKNOWN).mb
@@ -182,14 +190,6 @@ class _Reader:
         ]
         return tuple(entries)
 
-    @property
-    def _written(self) -> Mapping[str, float]:
-        """What each layer hands on in all, MB."""
-        sums: dict[str, float] = {}
-        for tensor, layer in self._of.items():
-            sums[layer] = sums.get(layer, 0.0) + self._tensors.get(tensor, UNKNOWN).mb
-        return sums
-
     def _alive(self, layers: list[NetworkLayer]) -> tuple[list[NetworkLayer], list[str]]:
         """Return the layers that lead to an output of the model, and those that make one."""
         results = [self._of[one.name] for one in self._graph.output if one.name in self._of]
@@ -198,10 +198,6 @@ class _Reader:
             if layer.name in needed:
                 needed.update(layer.sources)
         return [layer for layer in layers if layer.name in needed], results
-
-    def _unique(self, name: str) -> str:
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
 
     def _parameters(self) -> int:
         used = {
@@ -217,18 +213,3 @@ class _Reader:
 def _whole_input(layer: NetworkLayer, input_mb: float) -> NetworkLayer:
     """Write a layer that reads the network's whole input and nothing else the short way."""
     return layer.model_copy(update={"inputs": ()}) if layer.inputs == (TaskInput(input_mb=input_mb),) else layer
-
-
-def _outer_names(graph: "onnx.GraphProto") -> list[str]:
-    """Return the tensors that a graph inside a node takes from outside, perhaps with names of its own among them."""
-    made = {name for node in graph.node for name in node.output} | {one.name for one in graph.input}
-    read = [name for node in graph.node for name in node.input] + [one.name for one in graph.output]
-    inner = [name for node in graph.node for one in graphs_of(node) for name in _outer_names(one)]
-    return [name for name in (*read, *inner) if name and name not in made]
-
-
-def _weights_mb(graph: "onnx.GraphProto") -> float:
-    from offbench.importers.onnx.model import bytes_each
-
-    own = sum(Tensor(tuple(one.dims), bytes_each(one.data_type)).mb for one in graph.initializer)
-    return own + sum(_weights_mb(one) for node in graph.node for one in graphs_of(node))

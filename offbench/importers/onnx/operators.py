@@ -35,15 +35,19 @@ def cost(node: Node) -> Cost | None:
     """Return what a node computes; None of an operator that isn't known here."""
     if node.kind in _CONTROL:
         return Cost("control", None)
-    if node.kind in _ALIKE:
-        operator, each = _ALIKE[node.kind]
-        return Cost(operator, None if (count := _size(node.outputs)) is None else each * count)
-    if node.kind in _BY_KIND:
-        try:
-            return _BY_KIND[node.kind](node)
-        except (IndexError, TypeError, ZeroDivisionError):  # a shape that isn't there
-            return Cost(_CLASS[node.kind], None)
-    return None
+    if node.kind not in _ALIKE and node.kind not in _BY_KIND:
+        return None
+    try:
+        found = _alike(node) if node.kind in _ALIKE else _BY_KIND[node.kind](node)
+        # What is less than nothing or without end follows from attributes that are wrong.
+        return found if found.flop is None or 0 <= found.flop / 1e9 < math.inf else found._replace(flop=None)
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # a shape or an attribute that isn't there, or wrong
+        return Cost(_ALIKE[node.kind][0] if node.kind in _ALIKE else _CLASS[node.kind], None)
+
+
+def _alike(node: Node) -> Cost:
+    operator, each = _ALIKE[node.kind]
+    return Cost(operator, None if (count := _size(node.outputs)) is None else each * count)
 
 
 def class_of(kind: str) -> Operator | None:

@@ -1,6 +1,6 @@
 """Profiles of ONNX Runtime (`SessionOptions.enable_profiling`): a node's time in each run, in Chrome's trace format."""
 
-import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ TOOL = "ONNX Runtime"
 CONDITIONS = "measured by offbench"
 """name of an event that ONNX Runtime doesn't write; its arguments say how was measured"""
 
+_LARGEST = sys.float_info.max  # whole numbers may be larger
 _TOOL_CHARACTERS = 200
 _TIME = "_kernel_time"
 _CONTROL = ("If", "Loop", "Scan")
@@ -104,6 +105,6 @@ def _us(event: Mapping[str, Any], path: str | Path) -> float:
 
 def _number(event: Mapping[str, Any], field: str, path: str | Path) -> float:
     value = event.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise OffbenchError(f"{path}: event '{event.get('name')}': {field}: must be a number from 0 up, microseconds")
     return float(value)

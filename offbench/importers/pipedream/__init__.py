@@ -54,6 +54,8 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
         if edge := _EDGE.fullmatch(line.rstrip()):
             edges.append((edge["source"], edge["reader"]))
         elif node := _NODE.fullmatch(line.strip()):
+            if node["id"] in nodes:
+                raise OffbenchError(f"{path}: line {number}: '{node['id']}' is there twice")
             nodes[node["id"]] = node
         elif line.strip():
             raise OffbenchError(

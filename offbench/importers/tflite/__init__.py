@@ -55,7 +55,7 @@ def profile(path: Path) -> Profile:
             within = []
         else:
             timed.append(row.timed)
-    counts = re.search(r"count=(\d+)", main)
+    counts = re.search(r"count=(\d{1,9})\b", main)
     return Profile("TensorFlow Lite", tuple(timed), int(counts[1]) if counts else 1, statistic="mean")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from offbench.errors import OffbenchError
 from offbench.importers.imported import Coverage, Imported, Shape
+from offbench.importers.names import Names
 from offbench.importers.torch.operators import Cost, Node, cost
 from offbench.model.facts import Input, LayerOutput, TaskInput
 from offbench.model.network import Network, NetworkLayer
@@ -72,7 +73,7 @@ class _Reader:
             if one.name in self._weights
         )
         self._paths = Counter(_path(node) for node in self._graph.nodes if node.op == "call_function")
-        self._names: Counter[str] = Counter()
+        self._names = Names()
         self._without_cost: Counter[str] = Counter()
         self._opaque: list[str] = []
         self._left_out_mb = 0.0
@@ -189,8 +190,7 @@ class _Reader:
     def _unique(self, node: Node) -> str:
         path = _path(node)
         name = path if path and self._paths[path] == 1 else ".".join(filter(None, (path, node.name)))
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
+        return self._names.new(name)
 
     def _parameters(self) -> int:
         used = {self._weights[node.name]: node for node in self._graph.nodes

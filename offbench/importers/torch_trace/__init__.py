@@ -1,7 +1,7 @@
 """Traces of torch's profiler (`export_chrome_trace`): the time of each operator that a module calls, in order."""
 
-import math
 import re
+import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from offbench.importers.measured import Profile, Timed, tells_no_graph
 from offbench.importers.peek import beginning
 from offbench.importers.torch.operators import class_of
 
+_LARGEST = sys.float_info.max  # whole numbers may be larger
 _ON_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
 
 
@@ -112,6 +113,6 @@ def _thread(event: Mapping[str, Any]) -> tuple[str, str]:
 
 def _us(event: Mapping[str, Any], field: str, path: Path) -> float:
     value = event.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise OffbenchError(f"{path}: event '{event.get('name')}': {field}: must be a number from 0 up, microseconds")
     return float(value)

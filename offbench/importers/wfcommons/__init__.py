@@ -1,5 +1,6 @@
 """Workflows of WfCommons (WfFormat from 1.4 on): tasks with the files that they read and write, and measured times."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from offbench.files.json import check, read_json
 from offbench.importers.imported import Coverage, Imported, Shape
 from offbench.importers.order import in_order
 from offbench.importers.peek import beginning
-from offbench.model.facts import counted
+from offbench.model.facts import counted, some
 from offbench.model.network import Network
 
 GRANULARITY = "node"
@@ -88,8 +89,14 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
         If a field is missing or wrong, or there is a cycle.
     """
     instance = check(_Instance, read_json(path), str(path))
-    tasks = {task.id: task for task in instance.workflow.specification.tasks}
-    mb = {file.id: file.sizeInBytes / 1e6 for file in instance.workflow.specification.files}
+    specification, execution = instance.workflow.specification, instance.workflow.execution or _Execution()
+    for what, found in (("specification.tasks", specification.tasks), ("specification.files", specification.files),
+                        ("execution.tasks", execution.tasks)):  # fmt: skip
+        twin = next((key for key, count in Counter(each.id for each in found).items() if count > 1), None)
+        if twin is not None:
+            raise OffbenchError(f"{path}: workflow.{what}: id '{twin}' is there twice")
+    tasks = {task.id: task for task in specification.tasks}
+    mb = {file.id: file.sizeInBytes / 1e6 for file in specification.files}
     maker = {file: task.id for task in tasks.values() for file in task.outputFiles}
     unsized = sorted({task.id for task in tasks.values()
                       for file in (*task.inputFiles, *task.outputFiles) if file not in mb})  # fmt: skip
@@ -108,7 +115,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
     order = in_order(list(tasks), edges, str(path))
     input_mb = sum(mb.get(file, 0.0) for file in dict.fromkeys(file for files in given.values() for file in files))
     output = {key: sum(mb.get(file, 0.0) for file in dict.fromkeys(tasks[key].outputFiles)) for key in order}
-    runs = {run.id: run for run in (instance.workflow.execution or _Execution()).tasks}
+    runs = {run.id: run for run in execution.tasks}
     layers: list[dict[str, Any]] = []
     for key in order:
         part = sum(mb.get(file, 0.0) for file in given[key])
@@ -132,7 +139,7 @@ def read(path: Path, shapes: Mapping[str, Shape], name: str | None = None) -> Im
         "layers": layers,
     }  # fmt: skip
     devices = sorted({device for layer in layers for device in layer.get("seconds", {})})
-    notes = [f"the file tells no operations; its times are of {', '.join(devices)}"] if devices else []
+    notes = [f"the file tells no operations; its times are of {some(devices)}"] if devices else []
     if without := sum("seconds" not in layer for layer in layers):
         notes.append(f"{counted(without, 'task')} with neither operations nor a time")
     return Imported(
