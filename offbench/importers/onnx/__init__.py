@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offbench.errors import OffbenchError
-from offbench.importers.imported import Coverage, Imported
+from offbench.importers.imported import Coverage, Imported, Shape
 from offbench.importers.names import Names
 from offbench.importers.onnx.model import (
     UNKNOWN,
-    Shape,
     Tensor,
     attributes_of,
     graphs_of,
