@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ class Workers:
         from joblib import Parallel, delayed, parallel_config
 
         here = {"initializer": _end_with, "initargs": (os.getpid(),)} if self.backend == "loky" else {}
-        with safe_path(), parallel_config(backend=self.backend, n_jobs=self.jobs, **here):
+        with safe_path(), parallel_config(backend=self.backend, n_jobs=self.jobs, **here), warnings.catch_warnings():
+            # joblib's, where what is done can't be kept, as on a full disk: that is told, and it is made again.
+            warnings.filterwarnings("ignore", ".*You could benefit from adjusting the input task iterator", UserWarning)
             parallel = Parallel(return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
             yield from parallel(delayed(_in_worker)(os.getpid(), execute, *each) for each in work)
 

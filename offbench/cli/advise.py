@@ -82,14 +82,16 @@ def advise(
         found = advice_on(
             given, time_limit=time_limit, seed=seed, draws=draws, spread=factors, ranges=within, on_step=step
         )
-    if output is not None:
-        from offbench.report.advice import advice_page
+    try:
+        if output is not None:
+            from offbench.report.advice import advice_page
 
-        write(output, advice_page(found), quiet)
-    if json:
-        console.show_json(facts(found))
-    elif not is_dash(output):
-        console.show(*_parts(found))
+            write(output, advice_page(found), quiet)
+    finally:  # where it can't be written, it is printed all the same
+        if json:
+            console.show_json(facts(found))
+        elif not is_dash(output):
+            console.show(*_parts(found))
 
 
 def _parts(advice: "Advice") -> Iterator[Any]:

@@ -13,6 +13,9 @@ from offbench.cli.shared.arguments import Json
 from offbench.errors import OffbenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from offbench.importers.imported import Shape
     from offbench.importers.onnxruntime.measuring import Measured, Spread
     from offbench.model.network import NetworkLayer
 
@@ -53,15 +56,10 @@ def profile(
     if not device.strip() or "=" in device:
         raise OffbenchError(f"--device: must be a name without =, not '{device}'")
 
-    from offbench.cli.shared.console import show, show_json, show_line
     from offbench.cli.shared.errors import say
     from offbench.cli.shared.files import check_stdout_once, check_writable, write
-    from offbench.cli.shared.given import is_dash
     from offbench.cli.shared.interrupt import one_interrupt
     from offbench.cli.shared.progress import bar
-    from offbench.importers.granularity import told
-    from offbench.importers.measured import with_seconds
-    from offbench.importers.onnx import read
     from offbench.importers.onnxruntime.measuring import Progress, measure
     from offbench.model.facts import counted
 
@@ -83,12 +81,38 @@ def profile(
             model, shapes, device=device, runs=runs, warm_up=warm_up, threads=threads, time_limit=time_limit,
             seed=seed, progress=now,
         )  # fmt: skip
-    if output is not None:
-        write(output, measured.to_text(), quiet)
+    try:
+        if output is not None:
+            write(output, measured.to_text(), quiet)
+    finally:  # where it can't be written, it is told all the same
+        _tell(model, shapes, shape or [], device, measured, output, now.stop, json, quiet)
+    if now.stop:
+        say(f"interrupted after {counted(measured.profiled.runs, 'run')}")
+        raise typer.Exit(ending.exit_code)
+
+
+def _tell(
+    model: Path,
+    shapes: "Mapping[str, Shape]",
+    shape: list[str],
+    device: str,
+    measured: "Measured",
+    output: Path | None,
+    interrupted: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
+    from offbench.cli.shared.console import show, show_json, show_line
+    from offbench.cli.shared.errors import say
+    from offbench.cli.shared.given import is_dash
+    from offbench.importers.granularity import told
+    from offbench.importers.measured import with_seconds
+    from offbench.importers.onnx import read
+
     given = with_seconds(read(model, shapes), measured.profile, device, str(output or model))
     layers = told(given.network, "layer").layers
     if json:
-        show_json(_facts(model, measured, layers, given.coverage.notes, now.stop))
+        show_json(_facts(model, measured, layers, given.coverage.notes, interrupted))
     elif not quiet:
         dash = is_dash(output)
         for line in lines(model, device, measured, given.coverage.notes):
@@ -96,12 +120,9 @@ def profile(
         if not dash:
             show(_slowest(layers, device))
         if output is not None and not dash:
-            sizes = [part for text in shape or () for part in ("--shape", text)]
+            sizes = [part for text in shape for part in ("--shape", text)]
             reads = ["--profile", f"{device}={output}", "--output", "network.json"]
             show_line(join(["offbench", "network", "import", str(model), *sizes, *reads]))
-    if now.stop:
-        say(f"interrupted after {counted(measured.profiled.runs, 'run')}")
-        raise typer.Exit(ending.exit_code)
 
 
 def lines(model: Path, device: str, measured: "Measured", notes: tuple[str, ...]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Sized
 from functools import cache
 from pathlib import Path
@@ -69,8 +70,9 @@ def parse_json(text: str, source: str) -> Any:
         raise OffbenchError(f"{source}: a text in it has {half}, which is half a character") from None
     except RecursionError:
         raise OffbenchError(f"{source}: not valid JSON: nested too deeply") from None
-    except ValueError as error:  # an integer with more digits than Python converts
-        raise OffbenchError(f"{source}: not valid JSON: {error}") from None
+    except ValueError:  # an integer with more digits than Python converts
+        digits = sys.get_int_max_str_digits()
+        raise OffbenchError(f"{source}: not valid JSON: a whole number has more than {digits} digits") from None
 
 
 def _twin(pairs: list[tuple[str, Any]]) -> str:

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from ipaddress import ip_address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,16 @@ def test_cluster_that_cannot_be_reached_is_told_in_one_line(
     with pytest.raises(OffbenchError, match=r"--backend dask: no cluster at tcp://127\.0\.0\.1:9") as caught:
         run(made, Store(tmp_path), 1, "dask", "tcp://127.0.0.1:9")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_workers_that_are_left_early_say_nothing() -> None:
+    """As where a disk is full: one line tells that, and joblib has nothing to add."""
+    calls: Any = ((each, 0, 0) for each in count(1))
+    with warnings.catch_warnings(), workers.workers("loky", None, 2) as crew:
+        warnings.simplefilter("error")
+        made: Any = crew.run(max, calls)  # type: ignore[arg-type]
+        assert next(made) in (1, 2)
+        made.close()
 
 
 LISTENING = """

@@ -40,7 +40,7 @@ def test_layout_breaks_lines_between_objects_alone() -> None:
         ('{"a": 1,}', "line 1 column"),
         ('{"a": [1, 2}', "line 1 column 12"),
         ('{"a": 1, "b": {"c": 1, "c": 1}}', "'c' stands twice"),
-        ("9" * 5000, "not valid JSON"),
+        ("9" * 5000, "not valid JSON: a whole number has more than 4300 digits"),
     ],
 )
 def test_bad_text_is_told_in_one_line(text: str, fragment: str) -> None:

@@ -63,6 +63,8 @@ def read_model(path: Path, shapes: Mapping[str, Shape]) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError
 
     try:
+        if not path.is_file() and path.exists():
+            raise OffbenchError(f"{path}: {'is a folder' if path.is_dir() else 'is no file'}")
         if path.stat().st_size > _MOST_BYTES:
             raise OffbenchError(f"{path}: is no ONNX model: it has more than {_MOST_BYTES / 1e6:,.0f} MB")
         model = onnx.load(str(path), format="protobuf", load_external_data=False)

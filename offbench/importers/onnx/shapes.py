@@ -79,7 +79,9 @@ def _in_a_process(model: "onnx.ModelProto") -> "onnx.ModelProto":
     except subprocess.TimeoutExpired:
         raise ValueError(f"that takes more than {AT_MOST_S:g} s") from None
     if done.returncode == 0:
-        return onnx.ModelProto.FromString(done.stdout)
+        found = onnx.ModelProto()
+        found.ParseFromString(done.stdout)
+        return found
     said = done.stderr.decode(errors="replace").strip().splitlines()
     raise ValueError(said[-1] if said and done.returncode > 0 else f"that takes more than {AT_MOST_MB} MB, or fails")
 

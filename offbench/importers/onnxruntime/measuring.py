@@ -253,12 +253,16 @@ def drawn_inputs(model: "onnx.ModelProto", seed: int, source: str) -> "dict[str,
         If one is of a type that nothing can be drawn of.
     """
     import numpy as np
+    import psutil
     from onnx import TensorProto, helper
 
     random = np.random.default_rng(seed)
     found = {}
     for one in inputs_of(model.graph):
         kind = one.type.tensor_type
+        numbers = math.prod(dim.dim_value for dim in kind.shape.dim)
+        if 8 * numbers > psutil.virtual_memory().available:  # they are drawn as double precision
+            raise OffbenchError(f"{source}: input '{one.name}': there isn't memory for its {numbers:,} numbers")
         numeric = one.type.HasField("tensor_type") and kind.elem_type not in (TensorProto.UNDEFINED, TensorProto.STRING)
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)) if numeric else np.dtype(object)
         shape = tuple(dim.dim_value for dim in kind.shape.dim)
