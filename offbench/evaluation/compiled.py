@@ -76,7 +76,7 @@ class _OneValue(PrimitiveModel):
 class _Field(AttributeTemplate):
     key = _Lent
 
-    def generic_resolve(self, lent, name):
+    def generic_resolve(self, lent, name):  # type: ignore[override]
         kind = lent.fields
         return _lent(kind[kind.fields.index(name)]) if name in kind.fields else None
 
