@@ -34,6 +34,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),
     ("py:.*", r"(?!offbench\.).*|offbench\.(files\.json\.Model|bench\.(damage\.Content|answer\._with_violation))"),
+    ("py:.*", r"offbench\.catalogue\.(figure\.(Annotated|~.*)|entries\._above_zero)"),
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -166,7 +166,7 @@ def told(found: Emulation) -> Row:
     return {
         "predicted_s": predicted, "measured_s": measured, "off": measured / predicted - 1,
         "spread": float(np.ptp(np.quantile(found.delay.sum(axis=1), (0.25, 0.75))) / measured),
-        "parts": len(found.cut.parts.parts), "transfers": len(found.cut.parts.messages),
+        "parts": len(found.cut.parts.pieces), "transfers": len(found.cut.parts.messages),
         "parts_s": sums["part"], "transfers_s": sums["transfer"], "difference": found.difference,
     }  # fmt: skip
 

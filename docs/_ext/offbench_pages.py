@@ -95,6 +95,7 @@ PUBLIC: dict[str, list[str]] = {
     "Solving": ["solve", "solve_two_step", "Solution", "Budget"],
     "Scoring": ["evaluate", "evaluate_many", "Evaluation"],
     "Writing a solver": ["Solver", "P1", "P2", "Search", "GaveUp", "Infeasible", "SearchEnded", "Trainable"],
+    "Your own model": ["import_network", "load_catalogue", "deploy", "advise"],
     "Errors": ["OffbenchError"],
 }
 """names that `import offbench` gives, in the order in which a reader needs them"""

@@ -114,7 +114,7 @@ def emulate(
         assert export is not None
         export.mkdir(parents=True, exist_ok=True)
         made = cut(facts, given, models, export, shapes)
-        _tell_cut(len(made.parts.parts), len(made.parts.messages), export, json, made.manifest)
+        _tell_cut(len(made.parts.pieces), len(made.parts.messages), export, json, made.manifest)
         return
 
     from offbench.emulate.measuring import Progress
@@ -159,7 +159,7 @@ def emulate(
         if rows:
             console.show(_table(rows))
         if export is not None:
-            console.show_line(f"{export}: {len(found.cut.parts.parts)} parts and manifest.json")
+            console.show_line(f"{export}: {len(found.cut.parts.pieces)} parts and manifest.json")
     if now.stop:
         raise typer.Exit(ending.exit_code)
     if found.error is not None:

@@ -61,7 +61,7 @@ def _tasks(found: Emulation) -> Iterator[Compared]:
 
 def _parts(found: Emulation) -> Iterator[Compared]:
     seconds = found.cut.predicted.end - found.cut.predicted.start
-    for part in found.cut.parts.parts:
+    for part in found.cut.parts.pieces:
         took = found.end[:, part.number] - found.start[:, part.number]
         yield _row("part", part_name(found, part), seconds[list(part.subtasks)].sum(), took)
 
@@ -79,7 +79,7 @@ def transfer_s(found: Emulation, one: Message) -> float:
     at = int(servers[one.source]) if one.source < n else int(a.client)
     longest = 0.0
     for part in one.readers:
-        for k in found.cut.parts.parts[part].subtasks:
+        for k in found.cut.parts.pieces[part].subtasks:
             for entry in problem.inputs_of(k):
                 if a.input_of[entry] == one.source:
                     link = a.link[a.links_of[k], at, servers[k]]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from offbench.emulate.wire import Array, Closed, Refused, as_bytes, from_bytes, receive, send, size_of
+from offbench.emulate.wire import Array, Closed, NotAgreed, as_bytes, from_bytes, receive, send, size_of
 
 Facts = dict[str, Any]
 _PATIENCE_S = 60.0
@@ -155,12 +155,12 @@ class Control:
             raise Failed(name, "doesn't answer") from None
         except (Closed, OSError):
             raise Failed(name, "ended while the network ran") from None
-        except (Refused, ValueError) as error:
+        except (NotAgreed, ValueError) as error:
             raise Failed(name, f"said something else than agreed: {error}") from None
 
 
 def _size_of_report(said: Facts) -> int:
     size = said.get("size", 0)
     if not isinstance(size, int) or not 0 <= size <= _MOST_REPORT:
-        raise Refused("a report of no size")
+        raise NotAgreed("a report of no size")
     return size

@@ -8,7 +8,7 @@ from typing import Any
 
 from offbench.emulate.cutting import Cutter
 from offbench.emulate.nodes import Model, load_model
-from offbench.emulate.parts import Parts, parts_of, ranks
+from offbench.emulate.parts import Partition, parts_of, ranks
 from offbench.emulate.worker import FORMAT
 from offbench.errors import OffbenchError
 from offbench.files.atomic import write_whole
@@ -26,7 +26,7 @@ class Cut:
 
     problem: Problem
     predicted: Schedule
-    parts: Parts
+    parts: Partition
     models: tuple[Model, ...]
     """one for each task"""
     folder: Path
@@ -109,7 +109,7 @@ def _loaded(
 def _manifest(
     problem: Problem,
     predicted: Schedule,
-    parts: Parts,
+    parts: Partition,
     models: Sequence[Model],
     cutters: Mapping[int, Cutter],
     names: Sequence[tuple[int, str]],
@@ -121,10 +121,10 @@ def _manifest(
     order = list(dict.fromkeys(id(model) for model in models))
     files: dict[tuple[int, int, tuple[str, ...]], tuple[str | None, list[str], list[str]]] = {}
     rank = ranks(parts)
-    used = sorted({part.server for part in parts.parts} | set(instance.client_of))
+    used = sorted({part.server for part in parts.pieces} | set(instance.client_of))
     told: list[dict[str, Any]] = []
     seconds = predicted.end - predicted.start
-    for part in parts.parts:
+    for part in parts.pieces:
         model = models[part.task]
         layers = tuple(names[k][1] for k in part.subtasks)
         key = order.index(id(model)), part.server, layers

@@ -80,7 +80,7 @@ class Emulation:
         instance = self.cut.problem.instance
         found = np.empty((self.runs, len(instance.tasks)))
         for i, task in enumerate(instance.tasks):
-            mine = [part.number for part in self.cut.parts.parts if part.task == i]
+            mine = [part.number for part in self.cut.parts.pieces if part.task == i]
             found[:, i] = self.end[:, mine].max(axis=1) - task.arrival_s
         return found
 
@@ -136,7 +136,7 @@ def emulate(
     now = progress or Progress(runs + warm_up)
     with _folder(folder) as where:
         made = cut(instance, placement, models, where, shapes)
-        n_parts, n_messages = len(made.parts.parts), len(made.parts.messages)
+        n_parts, n_messages = len(made.parts.pieces), len(made.parts.messages)
         inputs = {id(model): drawn_inputs(model.graph, seed, str(model.path)) for model in made.models}
         now.what = "running the uncut network"
         uncut = {id(model): _uncut(model, inputs[id(model)]) for model in made.models}

@@ -46,15 +46,15 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Partition:
     """All of a placement."""
 
-    parts: tuple[Part, ...]
+    pieces: tuple[Part, ...]
     """in the order in which they begin, as the evaluator says"""
     messages: tuple[Message, ...]
 
 
-def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Iterable[str]]) -> Parts:
+def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Iterable[str]]) -> Partition:
     """Return a placement's parts: as long as possible, while each sends and waits when the model says so.
 
     A part begins where something comes from elsewhere, and ends where something leaves. So what leaves is that of a
@@ -136,7 +136,7 @@ def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Itera
         )
         for number, ((u, end, tensors), those) in enumerate(readers.items())
     )  # fmt: skip
-    return Parts(parts, messages)
+    return Partition(parts, messages)
 
 
 def booked(found: Schedule) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -148,10 +148,10 @@ def booked(found: Schedule) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return order
 
 
-def ranks(parts: Parts) -> dict[int, int]:
+def ranks(parts: Partition) -> dict[int, int]:
     """Return each part's place among those of its slot, by number."""
     lanes: dict[tuple[int, int], list[int]] = {}
-    for part in parts.parts:
+    for part in parts.pieces:
         lanes.setdefault((part.server, part.slot), []).append(part.number)
     assert all(a < b for lane in lanes.values() for a, b in pairwise(lane))
     return {number: rank for lane in lanes.values() for rank, number in enumerate(lane)}

@@ -12,7 +12,7 @@ from time import monotonic
 import numpy as np
 
 from offbench.emulate.control import Control, Failed
-from offbench.emulate.wire import Array, Refused
+from offbench.emulate.wire import Array, NotAgreed
 from offbench.emulate.worker import peer
 
 
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{task['name']}/{name}" if several else name: value for name, value in control.outputs(i).items()
             }
         control.close()
-    except (Failed, Refused) as error:
+    except (Failed, NotAgreed) as error:
         raise SystemExit(str(error)) from None
     for name, value in found.items():
         print(f"{name}: {value.dtype}{list(value.shape)}")

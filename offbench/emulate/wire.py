@@ -22,7 +22,7 @@ MOST_HEADER = 1 << 20
 """bytes of a header; a longer one is refused before it is read"""
 
 
-class Refused(Exception):  # noqa: N818 - what happened, not whose fault it is
+class NotAgreed(Exception):  # noqa: N818 - what happened, not whose fault it is
     """What came isn't what was agreed."""
 
 
@@ -40,7 +40,7 @@ def as_bytes(values: Mapping[str, Array], tensors: Tensors, names: Iterable[str]
 
     Raises
     ------
-    Refused
+    NotAgreed
         If one isn't of its type and shape.
     """
     found = []
@@ -48,7 +48,7 @@ def as_bytes(values: Mapping[str, Array], tensors: Tensors, names: Iterable[str]
         dtype, shape = tensors[name]
         value = values[name]
         if value.dtype != np.dtype(dtype) or value.shape != tuple(shape):
-            raise Refused(f"'{name}' is {value.dtype}{list(value.shape)}, not {dtype}{list(shape)}")
+            raise NotAgreed(f"'{name}' is {value.dtype}{list(value.shape)}, not {dtype}{list(shape)}")
         if value.size:
             found.append(np.ascontiguousarray(value).reshape(-1).data.cast("B"))
     return found
@@ -69,7 +69,7 @@ def header(facts: Mapping[str, Any], size: int) -> bytes:
     """Return what comes before a body."""
     text = json.dumps(facts, allow_nan=False).encode()
     if len(text) > MOST_HEADER:
-        raise Refused(f"a header of {len(text)} bytes; at most {MOST_HEADER}")
+        raise NotAgreed(f"a header of {len(text)} bytes; at most {MOST_HEADER}")
     return _HEAD.pack(_MAGIC, len(text), size) + text
 
 
@@ -88,29 +88,29 @@ def receive(connection: socket.socket, admitted: Callable[[dict[str, Any]], int]
     connection
         From where.
     admitted
-        Tells from a header how large its body must be, or raises `Refused`; memory is taken only then.
+        Tells from a header how large its body must be, or raises `NotAgreed`; memory is taken only then.
 
     Raises
     ------
-    Refused
+    NotAgreed
         If it isn't what was agreed.
     Closed
         If the other side has ended the connection.
     """
     magic, length, size = _HEAD.unpack(_exactly(connection, _HEAD.size))
     if magic != _MAGIC:
-        raise Refused("not a message of offbench")
+        raise NotAgreed("not a message of offbench")
     if length > MOST_HEADER:
-        raise Refused(f"a header of {length} bytes; at most {MOST_HEADER}")
+        raise NotAgreed(f"a header of {length} bytes; at most {MOST_HEADER}")
     try:
         facts = json.loads(_exactly(connection, length))
     except (ValueError, RecursionError):
-        raise Refused("a header that is no JSON") from None
+        raise NotAgreed("a header that is no JSON") from None
     if not isinstance(facts, dict):
-        raise Refused("a header that is no JSON object")
+        raise NotAgreed("a header that is no JSON object")
     expected = admitted(facts)
     if size != expected:
-        raise Refused(f"a body of {size} bytes where {expected} were agreed")
+        raise NotAgreed(f"a body of {size} bytes where {expected} were agreed")
     return facts, _exactly(connection, size)
 
 

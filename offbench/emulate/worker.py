@@ -21,7 +21,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from offbench.emulate.shaping import Bucket, send_shaped
-from offbench.emulate.wire import Array, Closed, Refused, as_bytes, from_bytes, header, receive, send, size_of
+from offbench.emulate.wire import Array, Closed, NotAgreed, as_bytes, from_bytes, header, receive, send, size_of
 
 FORMAT = "offbench-parts/1"
 _AT_ONCE = 64
@@ -123,7 +123,7 @@ class Server:
                     self._take(facts, body, connection)
             except (Closed, ConnectionError):
                 pass
-            except Refused as error:
+            except NotAgreed as error:
                 with suppress(OSError):
                     send(connection, {"kind": "refused", "why": str(error)})
 
@@ -133,19 +133,19 @@ class Server:
         if kind == "message":
             one = self.messages.get(_whole(facts, "message"))
             if one is None or one["to"] != self.name:
-                raise Refused(f"message {facts.get('message')} isn't for '{self.name}'")
+                raise NotAgreed(f"message {facts.get('message')} isn't for '{self.name}'")
             return size_of(self._tensors(one["task"]), one["tensors"])
         if kind == "inputs":
             task = self._task(facts)
             return size_of(self._tensors(task), self.tasks[task]["inputs"])
         if kind in ("peers", "begin", "outputs"):
             return 0
-        raise Refused(f"'{kind}' is none of message, inputs, peers, begin, outputs")
+        raise NotAgreed(f"'{kind}' is none of message, inputs, peers, begin, outputs")
 
     def _task(self, facts: Facts) -> int:
         task = _whole(facts, "task")
         if not 0 <= task < len(self.tasks):
-            raise Refused(f"there is no task {task}")
+            raise NotAgreed(f"there is no task {task}")
         return task
 
     def _tensors(self, task: int) -> Mapping[str, tuple[str, list[int]]]:
@@ -186,7 +186,7 @@ class Server:
                 self._ready.clear()
                 self._place = [0] * len(self._place)
             if self._request.number != number:
-                raise Refused(f"request {number} is over")
+                raise NotAgreed(f"request {number} is over")
             return self._request
 
     def _begin(self, facts: Facts, connection: socket.socket) -> None:
@@ -195,7 +195,7 @@ class Server:
         for i, task in enumerate(self.tasks):
             if task["client"] == self.name:
                 if i not in self._inputs:
-                    raise Refused(f"task '{task['name']}' has no inputs yet")
+                    raise NotAgreed(f"task '{task['name']}' has no inputs yet")
                 with self._lock:
                     request.unsent += 1
                 threading.Thread(
@@ -205,10 +205,10 @@ class Server:
         self._look(request)
         while not request.done.wait(0.2):
             if self.failed is not None:
-                raise Refused(self.failed)
+                raise NotAgreed(self.failed)
         text = json.dumps(request.events).encode()
         if len(text) > _EVENTS:
-            raise Refused("too much has happened to be told")
+            raise NotAgreed("too much has happened to be told")
         send(connection, {"kind": "finished", "request": request.number, "size": len(text)}, [memoryview(text)])
 
     def _input_is_there(self, request: Request, task: int, at: float) -> None:
@@ -338,7 +338,7 @@ class Server:
             with self._lock:
                 request.events.append(["sent", one["number"], begun, monotonic()])
                 self._idle.setdefault(one["to"], []).append(connection)
-        except (OSError, Refused, KeyError) as error:
+        except (OSError, NotAgreed, KeyError) as error:
             self.failed = f"'{self.name}' can't send to '{one['to']}': {error}"
         finally:
             with self._lock:
@@ -351,7 +351,7 @@ class Server:
             if self._idle.get(peer):
                 return self._idle[peer].pop()
         if peer not in self.peers:
-            raise Refused("its address isn't known (--peer)")
+            raise NotAgreed("its address isn't known (--peer)")
         connection = socket.create_connection(self.peers[peer], _PATIENCE_S)
         connection.settimeout(None)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -361,7 +361,7 @@ class Server:
 def _whole(facts: Facts, name: str) -> int:
     value = facts.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused(f"'{name}' must be a whole number")
+        raise NotAgreed(f"'{name}' must be a whole number")
     return value
 
 

@@ -22,7 +22,7 @@ def emulation_page(title: str, found: Emulation) -> str:
     rows = compared(found)
     instance = found.cut.problem.instance
     colours = server_colours(instance)
-    used = sorted({part.server for part in found.cut.parts.parts} | {one.start for one in found.cut.parts.messages})
+    used = sorted({part.server for part in found.cut.parts.pieces} | {one.start for one in found.cut.parts.messages})
     figures = {"lanes": _lanes(found, colours), "scatter": _scatter(rows)} if rows else {}
     titles = {"lanes": "Above what was predicted, below the median of what was measured",
               "scatter": "Each part and transfer; on the line it takes what was predicted"}  # fmt: skip
@@ -60,12 +60,12 @@ def _cells(row: Compared) -> tuple[str, ...]:
 def _lanes(found: Emulation, colours: list[str]) -> Figure:
     """Return both in time: for each server a row for what was predicted and one for what was measured."""
     cut, instance = found.cut, found.cut.problem.instance
-    used = sorted({part.server for part in cut.parts.parts} | {one.start for one in cut.parts.messages})
+    used = sorted({part.server for part in cut.parts.pieces} | {one.start for one in cut.parts.messages})
     row = {s: -3.0 * k for k, s in enumerate(used)}
     predicted = cut.predicted
     bars: list[tuple[float, float, float, float, str, str]] = []
     """from, to, at which height, how thick, colour, words"""
-    for part in cut.parts.parts:
+    for part in cut.parts.pieces:
         name = part_name(found, part)
         low, high = float(predicted.start[part.subtasks[0]]), float(predicted.end[part.subtasks[-1]])
         start, end = (float(np.median(values[:, part.number])) for values in (found.start, found.end))

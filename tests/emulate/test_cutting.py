@@ -43,7 +43,7 @@ def check(path: Path, instance: Instance, placement: Placement, folder: Path, sh
         assert right.std() > 0  # else any network would do
         np.testing.assert_allclose(found[name], right, rtol=1e-4, atol=1e-5 * np.abs(right).max())
     assert list(found) == [one.name for one in onnx.load(path).graph.output]
-    return len(made.parts.parts)
+    return len(made.parts.pieces)
 
 
 @pytest.mark.parametrize("granularity", ["node", "layer", "block"])

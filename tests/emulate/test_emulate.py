@@ -46,7 +46,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Emulation:
 def test_what_is_measured_is_in_the_order_of_what_happens(found: Emulation) -> None:
     assert found.error is None and found.runs == 3 and found.difference <= 1e-6
     made = found.cut.parts
-    for part in made.parts:
+    for part in made.pieces:
         assert (found.ready[:, part.number] <= found.start[:, part.number]).all()
         assert (found.start[:, part.number] <= found.computed[:, part.number]).all()
         assert (found.computed[:, part.number] <= found.end[:, part.number]).all()
@@ -91,7 +91,7 @@ def test_tasks_arrive_and_queue_in_the_order_that_is_asked_for(tmp_path: Path) -
     last_first = np.concatenate([np.array(problem.subtasks_of(i)) for i in (2, 1, 0)])
     done = emulate(instance, Placement(servers, last_first), path, shapes=SHAPES, runs=2, warm_up=0)
     assert done.error is None
-    first = [min(part.number for part in done.cut.parts.parts if part.task == i) for i in range(3)]
+    first = [min(part.number for part in done.cut.parts.pieces if part.task == i) for i in range(3)]
     starts = done.start[:, first]
     assert (starts[:, 2] >= 0.02).all() and (starts[:, 1] > starts[:, 2]).all() and (starts[:, 0] > starts[:, 1]).all()
 

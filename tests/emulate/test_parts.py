@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from strategies import instances
 
 from offbench import P1, Placement
-from offbench.emulate.parts import Parts, parts_of
+from offbench.emulate.parts import Partition, parts_of
 from offbench.model.arrays import LINK
 from offbench.model.instance import parse
 from offbench.model.problem import Problem
 from offbench.runs.schedule import Schedule, schedule
 
 
-def simulated(problem: Problem, found: Schedule, made: Parts) -> dict[int, float]:
+def simulated(problem: Problem, found: Schedule, made: Partition) -> dict[int, float]:
     """Return when each part ends, by events: what is ready first runs first, or in the order of each slot."""
     a, n = problem.arrays, problem.n_subtasks
     seconds = found.end - found.start
@@ -27,9 +27,9 @@ def simulated(problem: Problem, found: Schedule, made: Parts) -> dict[int, float
     for server in range(len(problem.instance.servers)):
         free[server] = list(range(problem.instance.servers[server].pool))
     lanes: dict[tuple[int, int], list[int]] = {}
-    for part in made.parts:
+    for part in made.pieces:
         lanes.setdefault((part.server, part.slot), []).append(part.number)
-    missing = {part.number: len(part.after) for part in made.parts}
+    missing = {part.number: len(part.after) for part in made.pieces}
     for one in made.messages:
         for number in one.readers:
             missing[number] += 1
@@ -44,7 +44,7 @@ def simulated(problem: Problem, found: Schedule, made: Parts) -> dict[int, float
     def transfer(one: Any) -> float:
         longest = 0.0
         for part in one.readers:
-            for k in made.parts[part].subtasks:
+            for k in made.pieces[part].subtasks:
                 for entry in problem.inputs_of(k):
                     if a.input_of[entry] == one.source:
                         start = found.placement.servers[one.source] if one.source < n else a.client
@@ -64,19 +64,19 @@ def simulated(problem: Problem, found: Schedule, made: Parts) -> dict[int, float
         time, _, what, which = heapq.heappop(events)
         if what == "input":
             send(None, which, time)
-            for part in made.parts:
+            for part in made.pieces:
                 if part.task == which and missing[part.number] == 0 and not part.after:
                     ready[part.server].append((time, part.number))
         elif what == "there":
             missing[which] -= 1
             if missing[which] == 0:
-                ready[made.parts[which].server].append((time, which))
+                ready[made.pieces[which].server].append((time, which))
         else:
             ends[which] = time
-            done = made.parts[which]
+            done = made.pieces[which]
             free[done.server].append(done.slot)
             send(which, done.task, time)
-            for part in made.parts:
+            for part in made.pieces:
                 if which in part.after:
                     missing[part.number] -= 1
                     if missing[part.number] == 0:
@@ -85,20 +85,20 @@ def simulated(problem: Problem, found: Schedule, made: Parts) -> dict[int, float
             continue  # all that happens now, before anything starts
         for server, waiting in ready.items():
             while waiting and free[server]:
-                waiting.sort(key=lambda one: (one[0], made.parts[one[1]].subtasks[0]))
+                waiting.sort(key=lambda one: (one[0], made.pieces[one[1]].subtasks[0]))
                 if ordered:
                     turn = {lane[0] for (s, k), lane in lanes.items() if s == server and lane and k in free[server]}
                     chosen = next((one for one in waiting if one[1] in turn), None)
                     if chosen is None:
                         break
-                    slot = made.parts[chosen[1]].slot
+                    slot = made.pieces[chosen[1]].slot
                     lanes[server, slot].pop(0)
                     free[server].remove(slot)
                 else:
                     chosen = waiting[0]
                     free[server].pop()
                 waiting.remove(chosen)
-                at(time + float(seconds[list(made.parts[chosen[1]].subtasks)].sum()), "end", chosen[1])
+                at(time + float(seconds[list(made.pieces[chosen[1]].subtasks)].sum()), "end", chosen[1])
     assert set(missing.values()) <= {0}
     return ends
 
@@ -121,11 +121,11 @@ def test_parts_take_what_the_evaluator_says(facts: dict[str, Any], seed: int, or
         order = np.array(taken)
     found = schedule(problem.instance, Placement(servers, order))
     made = parts_of(problem, found, lambda source, reader: [f"{source}"])
-    assert sorted(k for part in made.parts for k in part.subtasks) == list(range(problem.n_subtasks))
-    for part in made.parts:
+    assert sorted(k for part in made.pieces for k in part.subtasks) == list(range(problem.n_subtasks))
+    for part in made.pieces:
         assert all(before < part.number for before in part.after)
     ends = simulated(problem, found, made)
-    for part in made.parts:
+    for part in made.pieces:
         assert ends[part.number] == pytest.approx(found.end[part.subtasks[-1]], rel=1e-9, abs=1e-9)
 
 
@@ -134,6 +134,6 @@ def test_a_chain_with_one_cut_is_two_parts_and_one_message() -> None:
     servers = np.where(np.arange(11) < 4, 0, 1)
     found = schedule(problem.instance, Placement(servers))
     made = parts_of(problem, found, lambda source, reader: [f"of {source}"])
-    assert [part.subtasks for part in made.parts] == [tuple(range(4)), tuple(range(4, 11))]
+    assert [part.subtasks for part in made.pieces] == [tuple(range(4)), tuple(range(4, 11))]
     (one,) = made.messages
     assert (one.source, one.after, one.readers, one.tensors) == (3, 0, (1,), ("of 3",))

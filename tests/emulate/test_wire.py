@@ -11,7 +11,7 @@ import pytest
 
 from offbench.emulate import shaping
 from offbench.emulate.shaping import Bucket, send_shaped
-from offbench.emulate.wire import MOST_HEADER, Array, Closed, Refused, as_bytes, from_bytes, receive, send, size_of
+from offbench.emulate.wire import MOST_HEADER, Array, Closed, NotAgreed, as_bytes, from_bytes, receive, send, size_of
 
 TENSORS = {"a": ("float32", [2, 3]), "none": ("int64", [0, 4]), "yes": ("bool", [5])}
 
@@ -38,7 +38,7 @@ def test_tensors_come_as_they_were(pair: tuple[socket.socket, socket.socket]) ->
 
 def test_another_type_or_shape_isnt_sent() -> None:
     for wrong in (np.zeros((2, 3)), np.zeros((3, 2), np.float32)):
-        with pytest.raises(Refused, match="'a' is float"):
+        with pytest.raises(NotAgreed, match="'a' is float"):
             as_bytes({"a": wrong}, TENSORS, ["a"])
 
 
@@ -60,7 +60,7 @@ def raw(magic: bytes = b"OFB1", text: bytes = b"{}", length: int | None = None, 
 )
 def test_what_isnt_agreed_is_refused(sent: bytes, why: str, pair: tuple[socket.socket, socket.socket]) -> None:
     threading.Thread(target=pair[0].sendall, args=(sent,), daemon=True).start()
-    with pytest.raises(Refused, match=why):
+    with pytest.raises(NotAgreed, match=why):
         receive(pair[1], lambda facts: 24)
 
 
