@@ -205,7 +205,9 @@ def table(found: list[Claim]) -> Iterator[str]:
 def main() -> int:
     """Run the study; return the exit status."""
     options = _options()
-    todo = [(seed, problem) for seed in range(options.seed, options.seed + options.instances) for problem in PROBLEMS]
+    todo = [
+        (seed, problem) for seed in range(options.seed, options.seed + options.instances) for problem in options.problem
+    ]
     found: list[Claim] = []
     for done, rows in enumerate(_run(todo, tuple(options.solver), options.time_limit, options.jobs), start=1):
         for each in rows:
@@ -235,11 +237,13 @@ def _options() -> argparse.Namespace:
     command.add_argument("--instances", type=int, default=2000, help="how many (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="of the first (default: %(default)s)")
     command.add_argument("--solver", action="append", help=f"default: {', '.join(everything)}; or a path")
+    command.add_argument("--problem", action="append", choices=PROBLEMS, help="default: all")
     command.add_argument("--time-limit", type=float, default=10, help="for each run, s (default: %(default)s)")
     command.add_argument("--jobs", type=int, default=1, help="processes")
     command.add_argument("--json", type=Path, help="write the faults to this file")
     options = command.parse_args()
     options.solver = options.solver or everything
+    options.problem = options.problem or list(PROBLEMS)
     return options
 
 

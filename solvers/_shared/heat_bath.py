@@ -62,7 +62,9 @@ class HeatBath:
         self.ordered = not self._segments.in_turn.all()
         """whether subtasks can wait, so that the dispatch order moves too"""
         self._choices, self._cells, self._prices = choices_of(problem), cells_of(problem), prices_of(1.0)
-        in_segment = problem.n_subtasks if len(problem.arrays.arrival_s) > 1 else 8
+        in_segment = problem.n_subtasks
+        if len(problem.arrays.arrival_s) == 1:  # a move at a random subtask has its own segment scored anew
+            in_segment = max(8, int((np.diff(self._segments.start) ** 2).sum()) // problem.n_subtasks)
         self.stride = max(1, _STRIDE // (10 * problem.n_servers * in_segment))
         """steps between two looks at the clock"""
         self.place(servers, order)

@@ -13,10 +13,11 @@ from offbench.solvers.graph_exact.bounds import Shape, ToGo, least_of
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
-_WORK = 100_000_000  # simple operations between two looks at the clock: some tenths of a second
+_WORK = 20_000_000  # simple operations between two looks at the clock: a tenth of a second
 # Of the orders of one set of places; fewer where they are more work. What is left open is gone through again with the
 # next number.
 _ORDER_STEPS = 20_000, 200_000, 2_000_000
+_ORDER_WORK = 100_000_000  # of one set of places, in simple operations: nobody looks at the clock meanwhile
 
 
 class Tree(NamedTuple):
@@ -67,7 +68,7 @@ class Branching:
         self.found = Found(float(least_of(shape, to_go, start)))
 
     def advance(self, threshold: float) -> bool:
-        """Go on for some tenths of a second at most; return whether it is over.
+        """Go on for a tenth of a second, or where orders are many for some tenths; return whether it is over.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class Branching:
             self.found.place = self.found.order = None
         if threshold < tree.best[0]:
             tree.best[0], tree.best[2] = threshold, 0.0
-        over = bool(_branch(self._shape, self._to_go, tree, _WORK, _ORDER_STEPS[self._tries]))
+        over = bool(_branch(self._shape, self._to_go, tree, _WORK, _ORDER_WORK, _ORDER_STEPS[self._tries]))
         if tree.best[2]:
             self._best = float(tree.best[0])
             self.found.place, self.found.order = tree.best_place.copy(), tree.best_order.copy()
@@ -189,12 +190,12 @@ def _expand(c, g, t):
 
 
 @compiled
-def _branch(c, g, t, work, order_steps):
+def _branch(c, g, t, work, order_work, order_steps):
     """Go on with the search; return whether it is over."""
     nodes, m = c.execution_s.shape
     looked_at = 2 * (nodes + c.source.size)
     booking = looked_at + c.slots.size * c.slots.max()  # one order step
-    order_steps = max(1, min(order_steps, work // booking))
+    order_steps = max(1, min(order_steps, order_work // booking))
     while t.depth[0] > 0:
         v = t.depth[0]
         if t.next[v] == t.count[v] or t.bounds[v, t.next[v]] >= t.best[0]:

@@ -21,7 +21,7 @@ from offbench.evaluation.delta import segments_of
 from offbench.evaluation.held_weights import cells_of
 from offbench.files.json import read_json
 from offbench.model.instance import parse
-from offbench.solvers._shared.heat_bath import HeatBath, choices_of, prices_of
+from offbench.solvers._shared.heat_bath import _STRIDE, HeatBath, choices_of, prices_of
 from offbench.solvers._shared.walk import Moves, Walker, walk
 
 FOLDER = Path(next(iter(offbench.instances.__path__)))
@@ -150,3 +150,13 @@ def test_many_steps_at_once_end_with_the_clock() -> None:
     with pytest.raises(SearchEnded):
         bath.steps(asked, 0.1)
     assert 0 < search.evaluations < asked
+
+
+def test_clock_is_looked_at_as_often_where_a_network_is_one_wide_stretch() -> None:
+    """All of it is scored for every placement that a step tries: the local search ran for 9 s of 2."""
+    layers = [handmade.layer(f"l{k}", 1, inputs=("l0",) if k else ()) for k in range(1000)]
+    servers = [handmade.server("me", "client"), handmade.server("e", "edge")]
+    links = [handmade.link("client", "edge"), handmade.link("edge", "edge")]
+    problem = P1(parse(handmade.instance(servers, links, [handmade.task("t", *layers)])))
+    bath = HeatBath(problem, Search(problem), problem.everything_on(0), longest_run=9)
+    assert bath.stride * problem.n_servers * problem.n_subtasks <= _STRIDE
