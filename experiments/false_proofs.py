@@ -9,11 +9,14 @@ Needs: nothing but a core; 2000 tiny instances are drawn from seeds.
 
 Writes: nothing, or every fault with --json FILE; prints each fault and a table.
 
-Time: 20 minutes for the 2000, P1 and P2, without milp; 6 minutes for milp alone (`--solver milp`).
+Time: 20 minutes for P1 and P2 of the 2000, 10 for the other problems, without milp; 6 minutes for milp alone of P1 and
+P2 (`--problem P1 --problem P2 --solver milp`).
 
-Outcome: no fault in 2000 instances: no bound above, no false `optimal`, P1 and P2. Proven: P1 cp-sat 1993, milp 1989,
-chain-exact 959 of 995; P2 cp-sat 1999, milp 1998. The evaluator is off by 2.4e-11 at most; before it counted times
-from each task's arrival and took small differences in 32 digits, it was off by over 1e-9 on 28 of 600, by up to 0.3.
+Outcome: no fault in 2000 instances: no bound above, no false `optimal`, P1 and P2, nor of one network and with
+constraints. Proven: P1 cp-sat 1993, milp 1989, chain-exact 959 of 995; P2 cp-sat 1999, milp 1998; one network without H
+and Z graph-exact 2000; with constraints cp-sat 1999, chain-exact 973 of 995. The evaluator is off by 2.4e-11 at most;
+before it counted times from each task's arrival and took small differences in 32 digits, it was off by over 1e-9 on 28
+of 600, by up to 0.3.
 
 The optimum Q* is that of every placement with every dispatch order, in fractions (`_shared.exact_arithmetic`). With Q_c
 for everything on the client, a fault is
