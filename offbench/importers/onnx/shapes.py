@@ -92,6 +92,8 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+        # Also where nobody is there any more to end it.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(2 * AT_MOST_S),) * 2)
     import onnx
     from onnx import inliner
 
