@@ -8,16 +8,11 @@ import onnx
 import pytest
 from cli.test_hostile_names import HARMLESS, HOSTILE, PLACE, Page, run
 from files.test_escaping import controls, one_line
-from hostile_names import NAMES
+from hostile_names import NAMES, quoted
 from onnx import helper
 
 from offbench.files.escaping import shortened
 from offbench.files.plain import plain
-
-
-def quoted(name: str) -> str:
-    """Write any text in TOML."""
-    return '"' + "".join(f"\\U{ord(character):08x}" for character in name) + '"'
 
 
 def network(names: list[str]) -> dict[str, Any]:
