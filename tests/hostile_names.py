@@ -92,3 +92,8 @@ NAMES = {
     "long and wide": "模型" * 150,
     "long with an end": "<b>" + "y" * 300 + "</b>",
 }  # fmt: skip
+
+
+def quoted(name: str) -> str:
+    """Write any text in TOML."""
+    return '"' + "".join(f"\\U{ord(character):08x}" for character in name) + '"'

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from handmade import instance, layer, link, server, task
-from hostile_names import NAMES
+from hostile_names import NAMES, quoted
 from typer.testing import CliRunner
 
 from attacks.attack import Attack
@@ -21,6 +21,7 @@ CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 HARMLESS = set("\n\u200c\u200d\xad")
 LIVE = {"script", "style", "link", "meta", "iframe", "object", "embed", "img", "a", "h1", "title", "base", "form"}
 LAYERS = 12
+PAGES = ("show.html", "report.html", "advice.html", "front/front.html")
 
 
 def test_outputs_obey_no_name(tmp_path: Path, attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_outputs_obey_no_name(tmp_path: Path, attack: Attack, monkeypatch: pytes
         return _pages(names)
 
     plain = pages(tmp_path / "plain", [f"plain-{k}" for k in range(LAYERS + 4)])
-    for round_ in range(8 * attack.rounds):
+    for round_ in range(4 * attack.rounds):
         names = [str(name) for name in attack.rng.choice(list(NAMES.values()), size=LAYERS + 4, replace=False)]
         for name, page in pages(tmp_path / str(round_), names).items():
             live = plain[name]
@@ -74,9 +75,15 @@ def _pages(names: Sequence[str]) -> dict[str, Page]:
         name=title,
     )
     Path("instance.json").write_text(json.dumps(made), encoding="utf-8")
+    facts = {"operator": "convolution", "gflop": 1.0, "read_mb": 1.0, "written_mb": 1.0, "output_mb": 0.5}
+    network = {
+        "format": "offbench-network/1", "name": title, "source": label, "input_mb": 1.0,
+        "layers": [{"name": name, "inputs": layers[max(0, k - 1) : k], **facts} for k, name in enumerate(layers)],
+    }  # fmt: skip
+    Path("network.json").write_text(json.dumps(network), encoding="utf-8")
     Path("suite.toml").write_text(
         'name = "names"\ninstances = ["./instance.json"]\ntime_limit_s = 30\n'
-        f'solvers = ["greedy", {{name = "random", label = {json.dumps(label)}, seeds = [0, 1]}}]\n'
+        f'solvers = ["greedy", {{name = "random", label = {quoted(label)}, seeds = [0, 1]}}]\n'
         "max_evaluations = 50\n",
         encoding="utf-8",
     )
@@ -84,8 +91,13 @@ def _pages(names: Sequence[str]) -> dict[str, Page]:
         ("instance", "check", "instance.json"),
         ("instance", "show", "instance.json"),
         ("solve", "--solver", "greedy", "instance.json", "--output", "placement.json"),
-        ("show", "placement.json", "instance.json"),
-        ("show", "placement.json", "instance.json", "--output", "show.html"),
+        ("show", "instance.json", "placement.json"),
+        ("show", "instance.json", "placement.json", "--output", "show.html"),
+        ("network", "check", "network.json"),
+        ("network", "show", "network.json"),
+        ("instance", "make", "--network", "network.json", "--client", "raspberry-pi-5", "--edge", "jetson-orin-nano"),
+        ("advise", "instance.json", "--time-limit", "3", "--draws", "2", "--output", "advice.html"),
+        ("pareto", "instance.json", "--time-limit", "1", "--solver", "greedy", "--points", "3", "--output", "front"),
         ("bench", "suite.toml", "--output", "results"),
         ("status", "results"),
         ("table", "results"),
@@ -101,4 +113,4 @@ def _pages(names: Sequence[str]) -> dict[str, Page]:
         assert not obeyed, (line, names, obeyed)
     table = list(csv.reader(io.StringIO(Path("runs.csv").read_text(encoding="utf-8"))))
     assert len(table) == 1 + 3 and len({len(row) for row in table}) == 1
-    return {name: Page(Path(name).read_text(encoding="utf-8")) for name in ("show.html", "report.html")}
+    return {name: Page(Path(name).read_text(encoding="utf-8")) for name in PAGES}

@@ -77,7 +77,7 @@ def test_policy_that_would_run_code_is_refused(
     ran = tmp_path / "ran"
     made(Path(shutil.copytree(trained, tmp_path / "policy")), ran)
     suite = target.suite("policies", [{"name": "theirs", "label": "theirs", "policy": "policy"}], time_limit_s=30)
-    lines: list[tuple[str, ...]] = [("solve", "--policy", "policy", "--time-limit", "30", "tiny-chains")]
+    lines: list[tuple[str, ...]] = [("solve", "--policy", "policy", "--time-limit", "30", "--quiet", "tiny-chains")]
     if attack.rounds > 1:
         lines.append(("bench", suite, "--output", "results"))
     for line in lines:

@@ -16,7 +16,7 @@ import pytest
 from bench.stand_ins import MACHINE, job
 from files.test_escaping import controls, one_line, rendered
 from handmade import instance, layer, link, server, task
-from hostile_names import NAMES
+from hostile_names import NAMES, quoted
 from report.test_page import browser, look
 from typer.testing import CliRunner, Result
 
@@ -507,9 +507,6 @@ def test_a_suite_of_hostile_names_is_run_and_told(tmp_path: Path, monkeypatch: p
     from offbench.bench import runner
 
     monkeypatch.setattr(runner, "workers", here)
-
-    def quoted(name: str) -> str:
-        return '"' + "".join(f"\\U{ord(character):08x}" for character in name) + '"'
 
     (tmp_path / "i.json").write_text(json.dumps(made(HOSTILE[:9], PLACE)), encoding="utf-8")
     solvers = ", ".join(f'{{name = "greedy", label = {quoted(name)}}}' for name in HOSTILE[::8])

@@ -8,16 +8,11 @@ import onnx
 import pytest
 from cli.test_hostile_names import HARMLESS, HOSTILE, PLACE, Page, run
 from files.test_escaping import controls, one_line
-from hostile_names import NAMES
+from hostile_names import NAMES, quoted
 from onnx import helper
 
 from offbench.files.escaping import shortened
 from offbench.files.plain import plain
-
-
-def quoted(name: str) -> str:
-    """Write any text in TOML."""
-    return '"' + "".join(f"\\U{ord(character):08x}" for character in name) + '"'
 
 
 def network(names: list[str]) -> dict[str, Any]:
@@ -138,6 +133,15 @@ def test_errors_of_ones_own_files_are_one_line_each(folders: tuple[Path, Path], 
         assert not controls(found.output) and found.output.count("\n") == 1, (line, found.output)
     wide = run("network", "import", "x" * 100_000)
     assert wide.exit_code == 2 and len(wide.stderr) < 3000
+
+
+def test_of_very_many_layers_some_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps(network([f"layer-{k}" for k in range(2_500)])), encoding="utf-8")
+    shown = run("network", "show", path)
+    assert shown.exit_code == 0 and "layer-1999" in shown.stdout and "layer-2000 " not in shown.stdout
+    assert shown.stdout.endswith("and 500 layers more; --json has all\n")
+    assert len(json.loads(run("network", "show", path, "--json").stdout)["layers"]) == 2_500
 
 
 def test_a_profile_of_hostile_names_obeys_nothing(tmp_path: Path) -> None:

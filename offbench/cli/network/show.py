@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from offbench.model.network import Network
 
 
+_SHOWN = 2000  # layers, a line each; of more the table takes minutes
+
+
 def show(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="A network file.")],
     json: Json = False,
@@ -48,9 +51,11 @@ def _parts(network: "Network") -> Iterator["RenderableType"]:
         table.add_column(head, justify="right")
     table.add_column("reads")
     cuts = [*network.cuts_mb()[1:], 0.0]
-    for layer, cut in zip(network.layers, cuts, strict=True):
+    for layer, cut in zip(network.layers[:_SHOWN], cuts, strict=False):
         flop = "?" if layer.gflop is None else f"{layer.gflop:.4g}"
         numbers = (f"{value:.4g}" for value in (layer.read_mb, layer.written_mb, layer.weights_mb, cut))
         reads = ", ".join(layer.sources) or "the input"
         table.add_row(*(Text(plain(text)) for text in (layer.name, layer.operator, flop, *numbers, reads)))
     yield table
+    if more := max(0, len(network.layers) - _SHOWN):
+        yield Text(f"and {more:,} layers more; --json has all")
