@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
 from types import FunctionType
@@ -22,11 +23,17 @@ from numba.core.datamodel.models import PrimitiveModel
 from numba.core.dispatcher import Dispatcher
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, register_model
+from numba.np import linalg
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, misc"
 
 FastMath = bool | set[str]
+
+# Here numba imports SciPy, an eighth of a start, to see whether matrices can be multiplied. What multiplies asks again.
+_asks, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+arraymath = import_module("numba.np.arraymath")
+linalg.ensure_blas = arraymath.ensure_blas = _asks
 
 
 def compiled(function: Callable[..., Any] | None = None, *, fastmath: FastMath = False) -> Any:

@@ -4,6 +4,7 @@ What a solver prints goes to standard error, and the answers where it can't mist
 with the one that asks, so that nothing outlives that: by its supervisor, and where that isn't, by the end of requests.
 """
 
+import gc
 import json
 import os
 import queue
@@ -29,6 +30,7 @@ def serve(
     answer
         Takes a request and a function that sends something before the answer; returns the answer.
     """
+    gc.set_threshold(20_000, 20, 100)  # as in `offbench.cli.main`
     token = os.environ[TOKEN]
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
