@@ -32,9 +32,9 @@ FastMath = bool | set[str]
 
 # Here numba imports SciPy, an eighth of a start, to see whether matrices can be multiplied. What multiplies asks again.
 if callable(asks := getattr(linalg, "ensure_blas", None)):  # other versions of numba may have no such thing
-    linalg.ensure_blas = lambda: None  # type: ignore[attr-defined]
+    linalg.ensure_blas = lambda: None
     arraymath: Any = import_module("numba.np.arraymath")
-    linalg.ensure_blas = arraymath.ensure_blas = asks  # type: ignore[attr-defined]
+    linalg.ensure_blas = arraymath.ensure_blas = asks
 
 
 def compiled(function: Callable[..., Any] | None = None, *, fastmath: FastMath = False) -> Any:
