@@ -35,7 +35,21 @@ TINY = replace(
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
+    return small_in(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which figure 12 has been reproduced, with its page; tests take copies."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert small_in(folder, monkeypatch)("fig12", "--quick", "--report").exit_code == 0
+    return folder
+
+
+def small_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return the command, in a folder, with small runs."""
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(runner, "workers", here)
     monkeypatch.setattr(experiments, "QUICK", TINY)
     monkeypatch.setattr(experiments, "FIGURES", ("fig8", "fig9", "fig10", "fig12"))
@@ -146,9 +160,9 @@ def test_goes_on_where_it_was_stopped_and_shares_runs(run: Run, monkeypatch: pyt
     assert json.loads(run("fig10", "--quick", "--output", folder, "--dry-run", "--json").stdout)["to_run"] == 0
 
 
-def test_fuller_results_are_left_alone(run: Run) -> None:
+def test_fuller_results_are_left_alone(run: Run, made: Path) -> None:
     folder = Path("results/paper-quick")
-    assert run("fig12", "--quick", "--report").exit_code == 0
+    shutil.copytree(made, ".", dirs_exist_ok=True)
     kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and "runs" not in path.parts}
     # In the folder, whose rows are there; and in a copy such as a repository keeps, without rows.
     copy = Path("copy")
@@ -172,10 +186,10 @@ def test_fuller_results_are_left_alone(run: Run) -> None:
     assert (folder / "data" / "fig12.csv").read_bytes() != kept[folder / "data" / "fig12.csv"]
 
 
-def test_report_of_few_runs_leaves_a_full_one_alone(run: Run) -> None:
+def test_report_of_few_runs_leaves_a_full_one_alone(run: Run, made: Path) -> None:
     """As in a fresh copy of the repository, which has the full set's files, and no rows."""
     folder = Path("results/paper-quick")
-    assert run("fig12", "--quick", "--report").exit_code == 0
+    shutil.copytree(made, ".", dirs_exist_ok=True)
     full = {path: path.read_bytes() for path in (folder / "data" / "fig12.csv", folder / RUNS, folder / "claims.md")}
     for path in (folder / "runs").iterdir():
         path.unlink()
