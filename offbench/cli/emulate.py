@@ -172,11 +172,13 @@ def _named(options: Sequence[str], tasks: Sequence[str], option: str) -> dict[st
     for text in options:
         name, equals, file = text.partition("=")
         if equals and name in tasks:
+            if name in found:
+                raise OffbenchError(f"{option} {text}: task '{name}' has one already, {found[name]}")
             found[name] = Path(file)
-        elif len(options) == 1:
+        elif len(options) == 1 and (not equals or Path(text).exists()):
             return Path(text)
         else:
-            raise OffbenchError(f"{option} {text}: of several, each must be TASK=FILE; tasks: {', '.join(tasks)}")
+            raise OffbenchError(f"{option} {text}: must be TASK=FILE; tasks: {', '.join(tasks)}")
     return found
 
 

@@ -53,7 +53,7 @@ class Control:
     def __init__(self, manifest: Facts, addresses: Mapping[str, tuple[str, int]]) -> None:
         self.manifest = manifest
         self._connections: dict[str, socket.socket] = {}
-        self._request = 0
+        self._request: int | None = None
         for name, address in addresses.items():
             try:
                 self._connections[name] = socket.create_connection(address, _PATIENCE_S)
@@ -61,11 +61,11 @@ class Control:
                 self.close()
                 raise Failed(name, f"takes no connection: {error.strerror or error}") from None
 
-    def ask(self, name: str, facts: Facts, body: Sequence[memoryview] = ()) -> None:
-        """Send one server something, and wait until it has taken it."""
+    def ask(self, name: str, facts: Facts, body: Sequence[memoryview] = ()) -> Facts:
+        """Send one server something, and return what it answers."""
         with self._told(name) as connection:
             send(connection, facts, body)
-            self._answer(name)
+            return self._answer(name)[0]
 
     def give(self, task: int, values: Mapping[str, Array]) -> None:
         """Give a task's client what its network is given in each run."""
@@ -88,6 +88,8 @@ class Control:
         Failed
             If a server ends, refuses something, or hasn't done its parts in time.
         """
+        if self._request is None:  # others may have asked before
+            self._request = max(int(self.ask(name, {"kind": "latest"})["request"]) for name in self._connections)
         self._request += 1
         begun = monotonic() + (ahead_s or 0.0)
         facts = {"kind": "begin", "request": self._request} | ({} if ahead_s is None else {"at": begun})
@@ -106,7 +108,7 @@ class Control:
                     raise Failed(None, f"no end after {timeout_s:g} s (--timeout): {late} still had something to do")
                 for key, _ in found:
                     with self._told(key.data, timeout_s):
-                        events += json.loads(self._answer(key.data))
+                        events += json.loads(self._answer(key.data)[1])
                     waiting.unregister(key.fileobj)
         return begun, events
 
@@ -138,11 +140,11 @@ class Control:
         found: Mapping[str, tuple[str, Sequence[int]]] = self.manifest["tensors"][task["model"]]
         return found
 
-    def _answer(self, name: str) -> bytearray:
+    def _answer(self, name: str) -> tuple[Facts, bytearray]:
         said, body = receive(self._connections[name], _size_of_report)
         if said.get("kind") == "refused":
             raise Failed(name, str(said.get("why")))
-        return body
+        return said, body
 
     @contextmanager
     def _told(self, name: str, timeout_s: float = _PATIENCE_S) -> Iterator[socket.socket]:

@@ -70,6 +70,7 @@ def cut(
             cutters[id(model)] = Cutter(model)
     names = [(i, layer.name) for i, task in enumerate(instance.tasks) for layer in task.layers]
     reads = [set(cutters[id(loaded[i])].read_by(layer)) for i, layer in names]
+    _check_sources(problem, names, loaded, reads)
     n = problem.n_subtasks
 
     def sent(source: int, reader: int) -> list[str]:
@@ -82,6 +83,23 @@ def cut(
     manifest = _manifest(problem, predicted, parts, loaded, cutters, names, folder)
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, allow_nan=False) + "\n")
     return Cut(problem, predicted, parts, tuple(loaded), folder, manifest)
+
+
+def _check_sources(
+    problem: Problem, names: Sequence[tuple[int, str]], models: Sequence[Model], reads: Sequence[Iterable[str]]
+) -> None:
+    """Refuse an instance in which a layer isn't said to read what it reads in the model: it would never come."""
+    number = {name: k for k, name in enumerate(names)}
+    for k, (i, layer) in enumerate(names):
+        model, known = models[i], set(problem.sources_of(k))
+        for name in reads[k]:
+            maker = model.layer_of.get(name)
+            if (problem.n_subtasks + i if maker is None else number[i, maker]) not in known and maker != layer:
+                whose = f"'{name}', the model's input" if maker is None else f"what '{maker}' makes"
+                raise OffbenchError(
+                    f"{model.path}: layer '{layer}' reads {whose}, which the instance's '{layer}' of task "
+                    f"'{problem.instance.tasks[i].name}' doesn't read"
+                )
 
 
 def _loaded(

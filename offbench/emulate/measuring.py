@@ -1,8 +1,8 @@
 """A cut network run several times, with what was measured of each part, message and task."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -134,17 +134,18 @@ def emulate(
         outputs differ from the uncut one's. What ends later is told with what was measured until then.
     """
     now = progress or Progress(runs + warm_up)
-    with _folder(folder) as where:
+    with ExitStack() as until_loaded:
+        where = folder or Path(until_loaded.enter_context(TemporaryDirectory(prefix="offbench-")))
         made = cut(instance, placement, models, where, shapes)
-        n_parts, n_messages = len(made.parts.pieces), len(made.parts.messages)
         inputs = {id(model): drawn_inputs(model.graph, seed, str(model.path)) for model in made.models}
         now.what = "running the uncut network"
         uncut = {id(model): _uncut(model, inputs[id(model)]) for model in made.models}
         limit = timeout_s if timeout_s is not None else 10 * float(made.predicted.end.max()) + 10.0
-        parts, messages = np.empty((runs, n_parts, 4)), np.empty((runs, n_messages, 3))
-        kept, error, difference = 0, None, math.nan
+        parts, messages = list["NDArray[np.float64]"](), list["NDArray[np.float64]"]()
+        error, difference = None, math.nan
         now.what = "starting the servers"
         with Cluster(made.manifest, where, paced=compute == "paced", shared=links == "shared") as cluster:
+            until_loaded.close()  # so that nothing is left over, even if this process is killed
             for i, model in enumerate(made.models):
                 cluster.give(i, inputs[id(model)])
             try:
@@ -154,29 +155,22 @@ def emulate(
                     if number == 0:
                         difference = _difference(made, cluster, {key: one[0] for key, one in uncut.items()})
                     if number >= warm_up:
-                        _keep(events, begun, parts[kept], messages[kept])
-                        kept += 1
+                        parts.append(_times("part", 4, len(made.parts.pieces), events, begun))
+                        messages.append(_times("message", 3, len(made.parts.messages), events, begun))
                         now.what = "measuring"
                     now.done += 1
-                    if now.stop and kept:
+                    if now.stop and parts:
                         break
             except Ended as why:
                 error = str(why)
+    of_parts = np.array(parts).reshape(len(parts), len(made.parts.pieces), 4)
+    of_messages = np.array(messages).reshape(len(messages), len(made.parts.messages), 3)
     return Emulation(
         made, compute, links, _conditions(seed, warm_up),
-        ready=parts[:kept, :, 0], start=parts[:kept, :, 1], computed=parts[:kept, :, 2], end=parts[:kept, :, 3],
-        sent=messages[:kept, :, 0], came=messages[:kept, :, 1], there=messages[:kept, :, 2], difference=difference,
+        ready=of_parts[..., 0], start=of_parts[..., 1], computed=of_parts[..., 2], end=of_parts[..., 3],
+        sent=of_messages[..., 0], came=of_messages[..., 1], there=of_messages[..., 2], difference=difference,
         whole_s={str(model.path): uncut[id(model)][1] for model in made.models}, error=error,
     )  # fmt: skip
-
-
-@contextmanager
-def _folder(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-    else:
-        with TemporaryDirectory(prefix="offbench-") as found:
-            yield Path(found)
 
 
 def _conditions(seed: int, warm_up: int) -> dict[str, Any]:
@@ -234,11 +228,10 @@ def _difference(made: Cut, cluster: Cluster, expected: Mapping[int, Mapping[str,
     return worst
 
 
-def _keep(events: list[list[Any]], begun: float, parts: "NDArray[np.float64]", messages: "NDArray[np.float64]") -> None:
-    parts.fill(np.nan)
-    messages.fill(np.nan)
-    for kind, number, *times in events:
-        if kind == "part":
-            parts[number] = np.array(times) - begun
-        elif kind == "message":
-            messages[number] = np.array(times) - begun
+def _times(kind: str, columns: int, count: int, events: list[list[Any]], begun: float) -> "NDArray[np.float64]":
+    """Return the times of all parts, or of all messages, from when a run began."""
+    found = np.full((count, columns), np.nan)
+    for what, number, *times in events:
+        if what == kind:
+            found[number] = np.array(times) - begun
+    return found

@@ -9,6 +9,8 @@ from offbench.emulate.comparison import Compared, compared
 from offbench.emulate.measuring import Emulation
 from offbench.model.facts import counted
 
+_WORTH = 0.01
+"""share of the delay from which on waiting is told"""
 _FASTER = 0.02
 """by which share of its time a part may be slower than its pace"""
 
@@ -27,12 +29,16 @@ def in_words(found: Emulation, rows: list[Compared] | None = None) -> Iterator[s
         )
         for kind in ("part", "transfer"):
             mine = [row for row in rows if row.kind == kind]
+            together = ", added up," if len(mine) > 1 else ""
             told = sum(row.predicted_s for row in mine), sum(row.measured_s for row in mine)
             if mine and told[0] > 0:
                 yield (
-                    f"{counted(len(mine), kind)} {'take' if len(mine) > 1 else 'takes'} {_ms(told[1])} in all where "
+                    f"{counted(len(mine), kind)} {'take' if len(mine) > 1 else 'takes'} {_ms(told[1])}{together} where "
                     f"{_ms(told[0])} were predicted: {_off(told[1] / told[0] - 1)}."
                 )
+        waited = _waited(found)
+        if max(waited) > _WORTH * max(total):
+            yield f"Parts wait {_ms(waited[1])} for a slot, added up, where {_ms(waited[0])} were predicted."
         if slow := _slower_than_pace(found):
             yield (
                 f"{counted(slow, 'part')} can't keep the pace: this machine takes longer than the instance says, so "
@@ -44,6 +50,16 @@ def in_words(found: Emulation, rows: list[Compared] | None = None) -> Iterator[s
         )
     if found.error is not None:
         yield f"It ended early, with {counted(found.runs, 'run')} that could be kept: {found.error}"
+
+
+def _waited(found: Emulation) -> tuple[float, float]:
+    """Return how long parts wait for a slot though what they read is there: predicted, and the median of the runs."""
+    predicted = found.cut.predicted
+    first = [part.subtasks[0] for part in found.cut.parts.pieces]
+    return (
+        float((predicted.start - predicted.ready)[first].sum()),
+        float(np.median((found.start - found.ready).sum(axis=1))),
+    )
 
 
 def _slower_than_pace(found: Emulation) -> int:

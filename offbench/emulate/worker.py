@@ -10,10 +10,11 @@ import argparse
 import heapq
 import json
 import os
+import selectors
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,10 @@ from offbench.emulate.wire import Array, Closed, NotAgreed, as_bytes, from_bytes
 FORMAT = "offbench-parts/1"
 _AT_ONCE = 64
 """transfers from one server"""
+_WHY = 300
+"""characters of why something is refused"""
+_LONGEST_S = 1e5
+_TAKEN_OVER = "another request has begun meanwhile"
 _EVENTS = 1 << 28
 """bytes of what a server reports, at most"""
 _PATIENCE_S = 30.0
@@ -49,6 +54,10 @@ class Request:
         self.unsent = 0
         """messages that aren't on their way yet, and inputs of tasks that haven't come"""
         self.events: list[list[Any]] = []
+        self.came: set[int] = set()
+        """messages that are there"""
+        self.failed: str | None = None
+        """why it can't end"""
         self.begun = threading.Event()
         """once its clock is known"""
         self.done = threading.Event()
@@ -68,8 +77,6 @@ class Server:
     """
 
     def __init__(self, manifest: Facts, folder: Path, name: str) -> None:
-        if manifest.get("format") != FORMAT:
-            raise SystemExit(f"{folder}: manifest.json must have the format '{FORMAT}'")
         servers = {one["name"]: one for one in manifest["servers"]}
         if name not in servers:
             raise SystemExit(f"--server: there is no '{name}'; servers: {', '.join(servers)}")
@@ -101,10 +108,10 @@ class Server:
         self._lanes: list[list[int]] = [[] for _ in self._place]
         for part in sorted(self.parts.values(), key=lambda one: one["rank"]):
             self._lanes[part["slot"]].append(part["number"])
-        self._idle: dict[str, list[socket.socket]] = {}
+        self._idle: dict[str, list[tuple[float, socket.socket]]] = {}
+        """connections to each peer, and from when on they may be used"""
         self._buckets: dict[str, Bucket] = {}
         self._senders = ThreadPoolExecutor(_AT_ONCE)
-        self.failed: str | None = None
 
     def start(self) -> None:
         """Start a thread for each slot."""
@@ -123,9 +130,10 @@ class Server:
                     self._take(facts, body, connection)
             except (Closed, ConnectionError):
                 pass
-            except NotAgreed as error:
+            except (NotAgreed, LookupError, TypeError, ValueError, OverflowError) as error:
+                why = str(error) if isinstance(error, NotAgreed) else f"that can't be understood: {error}"
                 with suppress(OSError):
-                    send(connection, {"kind": "refused", "why": str(error)})
+                    send(connection, {"kind": "refused", "why": why[:_WHY]})
 
     def _admitted(self, facts: Facts) -> int:
         """Return how large the body of a message must be."""
@@ -138,9 +146,9 @@ class Server:
         if kind == "inputs":
             task = self._task(facts)
             return size_of(self._tensors(task), self.tasks[task]["inputs"])
-        if kind in ("peers", "begin", "outputs"):
+        if kind in ("peers", "latest", "begin", "outputs"):
             return 0
-        raise NotAgreed(f"'{kind}' is none of message, inputs, peers, begin, outputs")
+        raise NotAgreed(f"'{str(kind)[:_WHY]}' is none of message, inputs, peers, latest, begin, outputs")
 
     def _task(self, facts: Facts) -> int:
         task = _whole(facts, "task")
@@ -165,6 +173,8 @@ class Server:
                 self.peers[str(name)] = str(host), int(port)
             self.how |= {name: bool(facts[name]) for name in self.how if name in facts}
             send(connection, {"kind": "ok"})
+        elif kind == "latest":
+            send(connection, {"kind": "ok", "request": self._request.number if self._request is not None else 0})
         elif kind == "begin":
             self._begin(facts, connection)
         else:
@@ -178,63 +188,71 @@ class Server:
 
     # A run of all tasks.
 
-    def _current(self, number: int) -> Request:
-        """Return a request; what comes of a new one ends the one before."""
+    def _current(self, number: int) -> Request | None:
+        """Return a request, or None if it is over; what comes of a new one ends the one before."""
         with self._lock:
             if self._request is None or self._request.number < number:
                 self._request = Request(number, list(self.parts.values()))
                 self._ready.clear()
                 self._place = [0] * len(self._place)
-            if self._request.number != number:
-                raise NotAgreed(f"request {number} is over")
-            return self._request
+            return self._request if self._request.number == number else None
 
     def _begin(self, facts: Facts, connection: socket.socket) -> None:
-        request = self._current(_whole(facts, "request"))
-        at = float(facts["at"]) if "at" in facts else monotonic()
+        arriving: dict[float, list[int]] = {}
         for i, task in enumerate(self.tasks):
             if task["client"] == self.name:
                 if i not in self._inputs:
                     raise NotAgreed(f"task '{task['name']}' has no inputs yet")
-                with self._lock:
-                    request.unsent += 1
-                threading.Thread(
-                    target=self._input_is_there, args=(request, i, at + task["arrival_s"]), daemon=True
-                ).start()
+                arriving.setdefault(task["arrival_s"], []).append(i)
+        at = _moment(facts.get("at", monotonic()))
+        request = self._current(_whole(facts, "request"))
+        if request is None or request.begun.is_set():
+            raise NotAgreed(_TAKEN_OVER)
+        request.unsent += len(arriving)
         request.begun.set()
+        for arrival_s, tasks in arriving.items():
+            threading.Thread(target=self._inputs_are_there, args=(request, tasks, at + arrival_s), daemon=True).start()
         self._look(request)
         while not request.done.wait(0.2):
-            if self.failed is not None:
-                raise NotAgreed(self.failed)
+            if request.failed is not None:
+                raise NotAgreed(request.failed)
+            if self._request is not request:
+                raise NotAgreed(_TAKEN_OVER)
+            if _has_spoken(connection):  # it waits for an answer, so it has ended
+                raise Closed
         text = json.dumps(request.events).encode()
         if len(text) > _EVENTS:
             raise NotAgreed("too much has happened to be told")
         send(connection, {"kind": "finished", "request": request.number, "size": len(text)}, [memoryview(text)])
 
-    def _input_is_there(self, request: Request, task: int, at: float) -> None:
+    def _inputs_are_there(self, request: Request, tasks: list[int], at: float) -> None:
+        """Take tasks that arrive at the same time: all are there before a slot takes the first of them."""
         _sleep_until(at)
+        messages = [one for one in self._after.get(None, ()) if one["task"] in tasks]
         with self._lock:
-            request.values.setdefault(task, {}).update(self._inputs[task])
-            local = [part for part in self.parts.values() if part["task"] == task and part["given"]]
-            for part in local:
-                request.missing[part["number"]] -= 1
-                self._offer(request, part, at)
+            for task in tasks:
+                request.values.setdefault(task, {}).update(self._inputs[task])
+            for part in self.parts.values():
+                if part["given"] and part["task"] in tasks:
+                    request.missing[part["number"]] -= 1
+                    self._offer(request, part, at)
+            request.unsent += len(messages) - 1
             self._lock.notify_all()
-        for one in self._after.get(None, ()):
-            if one["task"] == task:
-                self._send(request, one, at)
-        with self._lock:
-            request.unsent -= 1
+        self._send(request, messages, at)
         self._look(request)
 
     def _arrived(self, facts: Facts, body: bytearray) -> None:
         one = self.messages[facts["message"]]
-        request = self._current(_whole(facts, "request"))
-        came = monotonic()
+        request, came = self._current(_whole(facts, "request")), monotonic()
+        if request is None:
+            return  # of a run that nobody waits for any more
         if self.how["shaped"]:
-            _sleep_until(float(facts["due"]) if "due" in facts else came + float(facts.get("latency_s", 0.0)))
+            _sleep_until(_moment(facts["due"] if "due" in facts else came + facts.get("latency_s", 0.0)))
         there = monotonic()
         with self._lock:
+            if one["number"] in request.came:
+                raise NotAgreed(f"message {one['number']} is there already")
+            request.came.add(one["number"])
             request.values.setdefault(one["task"], {}).update(
                 from_bytes(body, self._tensors(one["task"]), one["tensors"])
             )
@@ -247,7 +265,7 @@ class Server:
 
     def _offer(self, request: Request, part: Facts, now: float) -> None:
         """Take a part among those that are ready, if it is; the lock is held."""
-        if request.missing[part["number"]] == 0:
+        if request.missing[part["number"]] == 0 and request is self._request:
             heapq.heappush(self._ready, (now, part["number"]))
 
     def _next(self, slot: int) -> tuple[Request, Facts, float]:
@@ -277,7 +295,7 @@ class Server:
             try:
                 self._run(request, part, ready)
             except Exception as error:  # whatever a runtime raises
-                self.failed = f"'{self.name}' can't run {part['layers'][0]}: {' '.join(str(error).split())[:300]}"
+                request.failed = f"can't run {part['layers'][0]}: {' '.join(str(error).split())[:_WHY]}"
 
     def _run(self, request: Request, part: Facts, ready: float) -> None:
         values = request.values.setdefault(part["task"], {})
@@ -291,6 +309,7 @@ class Server:
         if self.how["paced"]:
             _sleep_until(start + part["seconds"])
         end = monotonic()
+        messages = self._after.get(part["number"], ())
         with self._lock:
             values.update(made)
             request.events.append(["part", part["number"], ready, start, computed, end])
@@ -298,9 +317,9 @@ class Server:
                 request.missing[number] -= 1
                 self._offer(request, self.parts[number], end)
             request.undone -= 1
+            request.unsent += len(messages)
             self._lock.notify_all()
-        for one in self._after.get(part["number"], ()):
-            self._send(request, one, end)
+        self._send(request, messages, end)
         self._look(request)
 
     def _look(self, request: Request) -> None:
@@ -311,10 +330,10 @@ class Server:
 
     # Sending.
 
-    def _send(self, request: Request, one: Facts, begun: float) -> None:
-        with self._lock:
-            request.unsent += 1
-        self._senders.submit(self._transfer, request, one, begun)
+    def _send(self, request: Request, messages: Sequence[Facts], begun: float) -> None:
+        """Have messages sent, which the request counts as unsent already."""
+        for one in messages:
+            self._senders.submit(self._transfer, request, one, begun)
 
     def _transfer(self, request: Request, one: Facts, begun: float) -> None:
         try:
@@ -322,24 +341,25 @@ class Server:
             body = as_bytes(request.values[one["task"]], tensors, one["tensors"])
             size = sum(map(len, body))
             facts: Facts = {"kind": "message", "message": one["number"], "request": request.number, "begun": begun}
-            bucket = Bucket(float("inf"))
+            bucket, latency_s = Bucket(float("inf")), 0.0
             if self.how["shaped"]:
                 link = self.links[one["to"]]
-                rate = link["rate_mb_per_s"] * 1e6
+                rate, latency_s = link["rate_mb_per_s"] * 1e6, link["latency_s"]
                 if self.how["shared"]:
                     bucket = self._buckets.setdefault(one["to"], Bucket(rate))
-                    facts["latency_s"] = link["latency_s"]
+                    facts["latency_s"] = latency_s
                 else:  # each has the whole rate, as in the model
                     bucket = Bucket(rate)
-                    facts["due"] = begun + size / rate + link["latency_s"]
+                    facts["due"] = begun + size / rate + latency_s
             connection = self._connected(one["to"])
             connection.sendall(header(facts, size))
             send_shaped(connection, body, bucket, begun)
             with self._lock:
-                request.events.append(["sent", one["number"], begun, monotonic()])
-                self._idle.setdefault(one["to"], []).append(connection)
+                # Until then the other side holds back what it has, and reads nothing else of this connection.
+                self._idle.setdefault(one["to"], []).append((monotonic() + latency_s, connection))
         except (OSError, NotAgreed, KeyError) as error:
-            self.failed = f"'{self.name}' can't send to '{one['to']}': {error}"
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            request.failed = f"can't send to '{one['to']}': {why}"
         finally:
             with self._lock:
                 request.unsent -= 1
@@ -348,8 +368,12 @@ class Server:
     def _connected(self, peer: str) -> socket.socket:
         """Return a connection that nothing else is sent on meanwhile."""
         with self._lock:
-            if self._idle.get(peer):
-                return self._idle[peer].pop()
+            idle, now = self._idle.setdefault(peer, []), monotonic()
+            for one in [one for one in idle if one[0] <= now]:
+                idle.remove(one)
+                if not _has_spoken(one[1]):
+                    return one[1]
+                one[1].close()
         if peer not in self.peers:
             raise NotAgreed("its address isn't known (--peer)")
         connection = socket.create_connection(self.peers[peer], _PATIENCE_S)
@@ -365,6 +389,19 @@ def _whole(facts: Facts, name: str) -> int:
     return value
 
 
+def _moment(value: Any) -> float:
+    if not isinstance(value, int | float) or not abs(value - monotonic()) < _LONGEST_S:
+        raise NotAgreed("a moment must be a number, and not days away")
+    return float(value)
+
+
+def _has_spoken(connection: socket.socket) -> bool:
+    """Tell whether one that has nothing to say has refused what it was sent, or has ended."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(connection, selectors.EVENT_READ)
+        return bool(waiting.select(0))
+
+
 def _sleep_until(at: float) -> None:
     if (left := at - monotonic()) > 0:
         sleep(left)
@@ -377,7 +414,10 @@ def _session(path: Path) -> Callable[[list[str], Mapping[str, Array]], list[Arra
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it refuses it raises as well
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of classes of its own
+        raise SystemExit(f"{path}: ONNX Runtime can't load it: {' '.join(str(error).split())[:_WHY]}") from None
     run: Callable[[list[str], Mapping[str, Array]], list[Array]] = session.run
     return run
 
@@ -391,10 +431,22 @@ def _address(text: str) -> tuple[str, int]:
 
 def peer(text: str) -> tuple[str, tuple[str, int]]:
     """Turn ``edge=10.0.0.8:7001`` into a name and an address."""
-    name, equals, address = text.partition("=")
+    name, equals, address = text.rpartition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"must be NAME=HOST:PORT, not '{text}'")
     return name, _address(address)
+
+
+def read_manifest(folder: Path) -> Facts:
+    """Return what a folder of parts says of them, or end."""
+    path = folder / "manifest.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise SystemExit(f"{path}: must have the format '{FORMAT}'")
+    return found
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -406,16 +458,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--peer", type=peer, action="append", default=[], metavar="NAME=HOST:PORT")
     parser.add_argument("--until-stdin-ends", action="store_true", help="end with the process that started this one")
     given = parser.parse_args(arguments)
-    try:
-        manifest = json.loads((given.folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"{given.folder}: manifest.json can't be read: {error}") from None
+    manifest = read_manifest(given.folder)
     server = Server(manifest, given.folder, given.server)
     server.peers.update(given.peer)
     sys.setswitchinterval(0.0005)  # who has slept until a moment runs then, whoever computes
     server.start()
     family = socket.AF_INET6 if ":" in given.listen[0] else socket.AF_INET
-    listening = socket.create_server(given.listen, family=family, backlog=_AT_ONCE * 4)
+    try:
+        listening = socket.create_server(given.listen, family=family, backlog=_AT_ONCE * 4)
+    except OSError as error:
+        raise SystemExit(f"--listen {given.listen[0]}:{given.listen[1]}: {error.strerror or error}") from None
     print(json.dumps({"listening": listening.getsockname()[:2]}), flush=True)
     if given.until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
