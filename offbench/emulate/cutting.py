@@ -10,6 +10,9 @@ from offbench.importers.onnx.model import graphs_of
 if TYPE_CHECKING:
     import onnx
 
+_RANDOM = (
+    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
+)  # fmt: skip
 _SHAPES = ("Shape", "Size")  # of what is known beforehand they are constant
 
 
@@ -50,8 +53,14 @@ class Cutter:
                 raise OffbenchError(
                     f"{model.path}: {node.op_type} '{node.name or node.output[0]}' is control flow, which can't be cut"
                 )
+            if node.op_type in _RANDOM:
+                raise OffbenchError(
+                    f"{model.path}: {node.op_type} '{node.name or node.output[0]}' draws at random, so what the parts "
+                    "make can't be compared"
+                )
         self._info = {one.name: one for one in (*graph.input, *graph.value_info, *graph.output)}
         self._weights = self._read_weights()
+        self._sparse = {one.values.name: one for one in graph.sparse_initializer}
         self._maker = {name: node for node in graph.node for name in node.output if name}
         self._given = set(model.inputs)
         self._of: dict[str, list[onnx.NodeProto]] = {}
@@ -160,17 +169,19 @@ class Cutter:
         ))  # fmt: skip
         body: list[onnx.NodeProto] = []
         weights: dict[str, Any] = {}
+        sparse: dict[str, Any] = {}
         for node in nodes:
             if self._is_known_shape(node):
                 weights[node.output[0]] = self._shape(node)
                 continue
             body.append(node)
             weights |= {name: self._weights[name] for name in node.input if name in self._weights}
+            sparse |= {name: self._sparse[name] for name in node.input if name in self._sparse}
         for name in (*reads, *makes):
             self.tensor(name)
         graph = helper.make_graph(
             body, f"{self.model.graph.graph.name or 'part'}", [self._info[name] for name in reads],
-            [self._info[name] for name in makes], list(weights.values()),
+            [self._info[name] for name in makes], list(weights.values()), sparse_initializer=list(sparse.values()),
         )  # fmt: skip
         part = helper.make_model(graph, opset_imports=self.model.graph.opset_import, producer_name="offbench")
         part.ir_version = max(self.model.graph.ir_version, 4)  # from 4 on weights needn't be listed among the inputs

@@ -99,6 +99,42 @@ def unknown_size(folder: Path) -> Path:
     return _saved(nodes, folder / "unknown.onnx")
 
 
+def drawn(folder: Path) -> Path:
+    nodes = [
+        helper.make_node("RandomNormalLike", ["x"], ["noise"], name="noise"),
+        helper.make_node("Add", ["x", "noise"], ["y"], name="add"),
+    ]
+    return _saved(nodes, folder / "drawn.onnx")
+
+
+def test_weights_that_are_mostly_zero_go_with_their_part(tmp_path: Path) -> None:
+    values = helper.make_tensor("w", TensorProto.FLOAT, [2], [3.0, 4.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [2], [1, 5])
+    nodes = [
+        helper.make_node("Tanh", ["x"], ["a"], name="tanh"), helper.make_node("Add", ["a", "w"], ["b"], name="add"),
+        helper.make_node("Relu", ["b"], ["y"], name="relu"),
+    ]  # fmt: skip
+    graph = helper.make_graph(
+        nodes, "net", [_info("x")], [_info("y")], sparse_initializer=[helper.make_sparse_tensor(values, places, [2, 3])]
+    )
+    path = tmp_path / "sparse.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    instance = deployed(path, granularity="node")
+    check(path, instance, Placement(np.array([0, 1, 0, 0])[: P1(instance).n_subtasks]), tmp_path)
+
+
+def test_an_instance_that_leaves_out_what_a_layer_reads_is_refused(tmp_path: Path) -> None:
+    path = branches(tmp_path)
+    instance = deployed(path)
+    task = instance.tasks[0]
+    reader = next(one for one in task.layers if len(one.inputs or ()) > 1)
+    less = reader.model_copy(update={"inputs": tuple(reader.inputs or ())[:-1]})
+    layers = tuple(less if one is reader else one for one in task.layers)
+    instance = instance.model_copy(update={"tasks": (task.model_copy(update={"layers": layers}),)})
+    with pytest.raises(OffbenchError, match=rf"layer '{reader.name}' reads what '.*' makes, which the instance's"):
+        cut(instance, scattered(instance, 0), path, tmp_path)
+
+
 def _info(name: str) -> Any:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3])
 
@@ -113,6 +149,7 @@ def _saved(nodes: list[Any], path: Path) -> Path:
     ("make", "fragment"),
     [
         (control, "If 'either' is control flow, which can't be cut"),
+        (drawn, "RandomNormalLike 'noise' draws at random"),
         (unknown_size, "'where', which NonZero makes, can't be sent: its size isn't known before it runs"),
     ],
 )

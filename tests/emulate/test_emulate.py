@@ -66,6 +66,7 @@ def test_what_is_measured_is_in_the_order_of_what_happens(found: Emulation) -> N
 def test_it_is_told_in_words_as_json_and_as_a_page(found: Emulation) -> None:
     first, *_, last = in_words(found)
     assert "from the input to the end (median of 3 runs" in first and "were predicted" in first
+    assert "added up" in " ".join(in_words(found))
     assert last.startswith("The cut network's outputs are those of the uncut one")
     told = facts(found)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -192,6 +193,9 @@ def test_what_is_no_message_is_refused_and_the_server_goes_on(tmp_path: Path) ->
             ({"kind": "message", "message": "0", "request": 1}, 0, "whole number"),
             ({"kind": "inputs", "task": -1}, 0, "there is no task -1"),
             ({"kind": "pickle"}, 0, "is none of message"),
+            ({"kind": "peers", "peers": "everyone"}, 0, "can't be understood"),
+            ({"kind": "peers", "peers": {"t4": ["here", "there"]}}, 0, "can't be understood"),
+            ({"kind": "begin", "request": 1, "at": 1e300}, 0, "not days away"),
         ):
             with socket.create_connection((host, port), 10) as connection:
                 connection.settimeout(10)
@@ -200,6 +204,98 @@ def test_what_is_no_message_is_refused_and_the_server_goes_on(tmp_path: Path) ->
                 assert said["kind"] == "refused" and why in said["why"]
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+def test_what_arrives_at_once_runs_in_the_order_of_the_model(tmp_path: Path) -> None:
+    instance, path = two_tasks(tmp_path)
+    task = instance.tasks[0]
+    many = tuple(task.model_copy(update={"name": f"t{i}", "arrival_s": 0.0}) for i in range(20))
+    pool = tuple(one.model_copy(update={"pool": 1}) for one in instance.servers)
+    instance = instance.model_copy(update={"tasks": many, "servers": pool})
+    done = emulate(instance, Placement(P1(instance).everything_on(0)), path, shapes=SHAPES, runs=1, warm_up=0)
+    first = [next(part.number for part in done.cut.parts.pieces if part.task == i) for i in range(20)]
+    assert (np.diff(done.start[0, first]) > 0).all()
+
+
+def test_a_message_waits_for_its_own_latency_alone(tmp_path: Path) -> None:
+    """One that is sent while another is on its way isn't held back until that is there."""
+    instance, path = two_tasks(tmp_path)
+    slow = tuple(link.model_copy(update={"rate_mb_per_s": 10.0, "latency_s": 0.2}) for link in instance.links)
+    tasks = tuple(task.model_copy(update={"arrival_s": 0.05 * i}) for i, task in enumerate(instance.tasks))
+    instance = instance.model_copy(update={"links": slow, "tasks": tasks})
+    servers = P1(instance).everything_on(1)
+    done = emulate(instance, Placement(servers), path, shapes=SHAPES, runs=1, warm_up=1, links="shared")
+    inputs = [one.number for one in done.cut.parts.messages if one.after is None]
+    assert (done.there[0, inputs] - done.sent[0, inputs] < 0.23).all()
+
+
+def test_what_a_failed_request_left_behind_harms_no_later_one(tmp_path: Path) -> None:
+    """A message twice, and one of a request that is over, are refused or dropped; the next request has its answer."""
+    found = made(tmp_path)
+    sent = next(one for one in found.manifest["messages"] if one["to"] == "t4")
+    size = size_of(found.manifest["tensors"][0], sent["tensors"])
+    with cluster_of(found) as cluster:
+        give(cluster, found)
+        cluster.run(10.0)
+        address = cluster.control._connections["t4"].getpeername()
+        facts = {"kind": "message", "message": sent["number"], "due": 0.0}
+        with socket.create_connection(address, 10) as connection:
+            for number in (0, 1000, 1000):
+                send(connection, facts | {"request": number, "due": time.monotonic()}, [memoryview(bytes(size))])
+            said, _ = receive(connection, lambda said: 0)
+            assert "is there already" in said["why"]
+        with pytest.raises(Ended, match=r"'t4'.*another request has begun"):
+            cluster.run(10.0)
+    with cluster_of(found) as cluster:
+        control = cluster.control
+        control._request = 5  # what asked before
+        give(cluster, found)
+        cluster.run(10.0)
+        control._request = None
+        _, events = cluster.run(10.0)
+        assert len([one for one in events if one[0] == "part"]) == len(found.parts.pieces)
+        assert control._request == 7
+
+
+def test_nothing_is_left_when_the_command_is_killed(tmp_path: Path) -> None:
+    """Not even the parts: the servers have loaded them."""
+    found = made(tmp_path)
+    (tmp_path / "mine.json").write_text(found.problem.instance.to_text(), encoding="utf-8")
+    placement = found.predicted.placement.to_file(found.problem.instance)
+    (tmp_path / "placement.json").write_text(json.dumps(placement), encoding="utf-8")
+    line = [sys.executable, "-m", "offbench", "emulate", "mine.json", "placement.json", "--model", "branches.onnx",
+            "--runs", "100000", "--quiet"]  # fmt: skip
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(line, cwd=tmp_path, env=os.environ | {"TMPDIR": str(scratch)}) as process:
+        until = time.monotonic() + 60
+        children: list[psutil.Process] = []
+        while not (len(children) == 3 and not list(scratch.iterdir())) and time.monotonic() < until:
+            time.sleep(0.05)
+            with suppress(psutil.NoSuchProcess):
+                found_now = psutil.Process(process.pid).children()
+                children = [one for one in found_now if "offbench.emulate.worker" in one.cmdline()]
+        process.kill()
+    gone, alive = psutil.wait_procs(children, 20)
+    assert len(gone) == 3 and not alive and not list(scratch.iterdir())
+
+
+def test_a_worker_that_cant_start_says_why_in_a_line(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "manifest.json").write_text(json.dumps(found.manifest), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for folder, more, why in (
+            ("broken", [], "manifest.json: must have the format 'offbench-parts/1'"),
+            ("nothing", [], "manifest.json: can't be read: No such file"),
+            ("empty", [], "ONNX Runtime can't load it"),
+            (".", ["--listen", f"127.0.0.1:{taken.getsockname()[1]}"], "in use"),
+        ):
+            line = [sys.executable, "-m", "offbench.emulate.worker", str(tmp_path / folder), "--server", "t4", *more]
+            run = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+            assert run.returncode == 1 and why in run.stderr and len(run.stderr.splitlines()) == 1, run.stderr
 
 
 def _send(connection: socket.socket, facts: dict[str, Any], size: int) -> None:
@@ -230,6 +326,8 @@ def test_command(tmp_path: Path) -> None:
         ([*base, *shape, "--runs", "0"], "say where to keep the parts (--export DIR)"),
         ([*base, *shape, "--profile", "p.json"], "--compute here"),
         ([*base[:-1], "nothing.onnx", *shape], "nothing.onnx: no such file"),
+        ([*base[:-1], "other=nothing.onnx", *shape], "must be TASK=FILE; tasks: chain"),
+        ([*base[:-1], f"chain={path}", "--model", f"chain={path}", *shape], "task 'chain' has one already"),
     ):
         run = CliRunner().invoke(app, wrong)
         assert run.exit_code == 2 and why in run.stderr, run.stderr
@@ -283,6 +381,10 @@ def test_parts_and_manifest_are_enough_to_deploy(tmp_path: Path) -> None:
         )
         assert asked.returncode == 0, asked.stderr
         assert asked.stdout.count(" s\n") == 2
+        # Others may ask later.
+        for _ in range(2):
+            again = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+            assert again.returncode == 0 and again.stdout.count(" s\n") == 1, again.stderr
         asked = subprocess.run(line[:-2], capture_output=True, text=True, check=False, timeout=60)
         assert asked.returncode == 1 and "'y' of task 'knots' is missing" in asked.stderr
     finally:
