@@ -79,6 +79,8 @@ def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Itera
         return slot[source][0] if source < n else clients[source - n]
 
     remote = [frozenset(u for u in problem.sources_of(k) if at(u) != slot[k][0]) for k in range(n)]
+    comes = [frozenset((u, frozenset(sent(u, k))) for u in remote[k]) for k in range(n)]
+    """what is sent for each: other tensors of the same source take another time"""
     leaves = frozenset[int]().union(*remote)
     counts = np.bincount(found.servers, minlength=len(problem.instance.servers)).tolist()
     single = [min(one.pool, count) <= 1 for one, count in zip(problem.instance.servers, counts, strict=True)]
@@ -100,7 +102,7 @@ def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Itera
             # It may wait for nothing that the part doesn't wait for, or the part would be ready later than its first.
             waited = {u for u in problem.sources_of(last[0]) if u < n} | set(last)
             here = {u for u in problem.sources_of(k) if u < n} - remote[k]
-            return last if remote[k] <= remote[last[0]] and here <= waited else None
+            return last if comes[k] <= comes[last[0]] and here <= waited else None
         own = [u for u in problem.sources_of(k) if u < n]
         if len(own) != 1 or remote[k] or problem.readers_of(own[0]) != [k]:
             return None  # its branch may run beside others
@@ -127,8 +129,8 @@ def parts_of(problem: Problem, found: Schedule, sent: Callable[[int, int], Itera
     )  # fmt: skip
     readers: dict[tuple[int, int, Tensors], set[int]] = {}
     for k in range(n):
-        for u in sorted(remote[k]):
-            readers.setdefault((u, slot[k][0], frozenset(sent(u, k))), set()).add(part_of[k])
+        for u, tensors in sorted(comes[k], key=lambda one: one[0]):
+            readers.setdefault((u, slot[k][0], tensors), set()).add(part_of[k])
     messages = tuple(
         Message(
             number, tasks[u] if u < n else u - n, at(u), end, u, part_of.get(u), tuple(sorted(those)),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import instances
 
+from experiments._shared.drawn_format2 import draw
 from offbench import P1, Placement
 from offbench.emulate.parts import Partition, parts_of
 from offbench.model.arrays import LINK
@@ -137,3 +138,26 @@ def test_a_chain_with_one_cut_is_two_parts_and_one_message() -> None:
     assert [part.subtasks for part in made.pieces] == [tuple(range(4)), tuple(range(4, 11))]
     (one,) = made.messages
     assert (one.source, one.after, one.readers, one.tensors) == (3, 0, (1,), ("of 3",))
+
+
+def sized(problem: Problem) -> Any:
+    """Return what is sent, such that what has another size is another tensor."""
+    a = problem.arrays
+
+    def sent(source: int, reader: int) -> list[str]:
+        return [f"{a.input_mb[entry]}" for entry in problem.inputs_of(reader) if a.input_of[entry] == source]
+
+    return sent
+
+
+def test_of_format_2_too() -> None:
+    """With latencies, links of one direction, several clients, and layers that read some of an input alone."""
+    for seed in range(60):
+        rng = np.random.default_rng([seed, 19])
+        problem = P1(parse(draw(rng, f"d{seed}", 1 + seed % 3, 1 + seed % 2, [4, 3])))
+        servers = np.array([rng.choice(np.flatnonzero(row)) for row in problem.allowed])
+        found = schedule(problem.instance, Placement(servers))
+        made = parts_of(problem, found, sized(problem))
+        ends = simulated(problem, found, made)
+        for part in made.pieces:
+            assert ends[part.number] == pytest.approx(found.end[part.subtasks[-1]], rel=1e-9, abs=1e-9)
