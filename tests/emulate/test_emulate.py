@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ def test_it_is_told_in_words_as_json_and_as_a_page(found: Emulation) -> None:
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert [row["kind"] for row in told["compared"]].count("transfer") == len(found.cut.parts.messages)
     page = emulation_page("knots <here>", found)
-    assert "knots &lt;here&gt;" in page and "predicted" in page
+    assert "knots &lt;here&gt;" in page and "predicted" in page and 'id="off"' in page
+    none = {name: getattr(found, name)[:0] for name in ("ready", "start", "computed", "end", "sent", "came", "there")}
+    early = emulation_page("none", replace(found, **none, error="why it ended"))
+    assert "why it ended" in early and 'id="off"' not in early
 
 
 def two_tasks(folder: Path) -> tuple[Instance, Path]:
