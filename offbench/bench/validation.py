@@ -139,7 +139,7 @@ def measured(folder: Path) -> dict[str, Measured]:
 def validate(
     store: "Store", rows: Iterable[Row], suite: Suite, folder: Path, watch: Callable[[int, int], bool]
 ) -> Iterator[Measured]:
-    """Measure what a suite wants and isn't there yet, one after another, and keep each.
+    """Measure what a suite wants and isn't there yet, one after another, and keep each that could be run.
 
     Parameters
     ----------
@@ -159,10 +159,11 @@ def validate(
         if not watch(done, len(todo)):
             return
         one = measure(row, key, store.instance(row.job.instance_hash), suite, folder)
-        path = store.folder / _FOLDER / f"{key}.json"
-        with writing(path):
-            path.parent.mkdir(exist_ok=True)
-        write_whole(path, one.model_dump_json() + "\n")
+        if one.measured_delay_s:  # what failed is tried again
+            path = store.folder / _FOLDER / f"{key}.json"
+            with writing(path):
+                path.parent.mkdir(exist_ok=True)
+            write_whole(path, one.model_dump_json() + "\n")
         yield one
 
 

@@ -140,9 +140,8 @@ def _validate(store: "Store", made: "Plan", suite: "Suite", folder: Path, quiet:
         if one.message:
             say(f"{one.instance}: a placement couldn't be measured: {one.message}")
     if not quiet:
-        say(
-            f"{plural(len(found), 'placement')} measured; `offbench table {store.folder} --only measured` compares them"
-        )
+        count = sum(not one.message for one in found)
+        say(f"{plural(count, 'placement')} measured; `offbench table {store.folder} --only measured` compares them")
     if stop[0]:
         raise typer.Exit(ending.exit_code)
 

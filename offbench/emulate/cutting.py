@@ -187,7 +187,7 @@ class Cutter:
         part.ir_version = max(self.model.graph.ir_version, 4)  # from 4 on weights needn't be listed among the inputs
         try:
             checker.check_model(part)
-        except checker.ValidationError as error:
+        except (checker.ValidationError, ValueError) as error:  # the latter where it is too large for the format
             line = str(error).strip().splitlines()[0]
             raise OffbenchError(f"{self.model.path}: the part of {chosen[0]} can't be cut out: {line}") from None
         return part, reads, makes

@@ -59,6 +59,7 @@ def test_what_cant_be_measured_says_why(suite: Path, tmp_path: Path) -> None:
     line = ["bench", str(suite), "--output", str(tmp_path / "out"), "--solver", "client-only", "--jobs", "1"]
     run = CliRunner().invoke(app, line)
     assert run.exit_code == 0 and "couldn't be measured: " in run.stderr and "no ONNX model" in run.stderr
+    assert measured(tmp_path / "out") == {}  # so that it is tried again
     suite.write_text(suite.read_text().replace("branches.onnx", "missing.onnx"), encoding="utf-8")
     run = CliRunner().invoke(app, [*line[:2], "--output", str(tmp_path / "other"), *line[4:]])
     assert run.exit_code == 2 and "missing.onnx: model of" in run.stderr
