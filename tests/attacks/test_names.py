@@ -18,7 +18,7 @@ from attacks.attack import Attack
 from offbench.cli import app
 
 CONTROL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-HARMLESS = set("\n\u200c\u200d\xad")
+HARMLESS = set("\n\t\u200c\u200d\xad")
 LIVE = {"script", "style", "link", "meta", "iframe", "object", "embed", "img", "a", "h1", "title", "base", "form"}
 LAYERS = 12
 PAGES = ("show.html", "report.html", "advice.html", "front/front.html")
