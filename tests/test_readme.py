@@ -24,7 +24,7 @@ SHORT = {
     "bound": ["--time-limit", "1"],
     "bench": ["--max-evaluations", "50"],
     "pareto": ["--time-limit", "1", "--time-limit-each", "1", "--solver", "greedy"],
-    "advise": ["--time-limit", "4", "--draws", "2"],
+    "advise": ["--time-limit", "6", "--draws", "2"],
     "profile": ["--runs", "1", "--warm-up", "0"],
     "emulate": ["--runs", "1", "--warm-up", "0"],
     "reproduce": ["--dry-run"],  # what it does has tests of its own, and takes hours

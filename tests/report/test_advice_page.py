@@ -107,7 +107,7 @@ def test_names_are_no_markup() -> None:
 
 def test_command_writes_the_page(tmp_path: Path) -> None:
     target = tmp_path / "advice.html"
-    command = ["advise", "alexnet", "--objective", "latency", "--time-limit", "4", "--draws", "2", "--quiet"]
+    command = ["advise", "alexnet", "--objective", "latency", "--time-limit", "8", "--draws", "2", "--quiet"]
     result = CliRunner().invoke(app, [*command, "--output", str(target), "--spread", "rate=3"])
     assert result.exit_code == 0, result.stderr
     assert "up to 3 (rates)" in result.stdout and "up to 3 (rates)" in target.read_text(encoding="utf-8")
