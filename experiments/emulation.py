@@ -10,9 +10,12 @@ Needs: a machine that is idle, with at least two cores; `pip install 'offbench[p
 Writes: results/emulation: runs.jsonl, each placement from the moment it is done, profile-NAME.json, and table.md;
 placements that are there aren't run again.
 
-Time: TIME
+Time: 20 minutes.
 
-Outcome: OUTCOME
+Outcome: the end-to-end delay of 240 placements is off by 1.1 % in the median and 5.5 % at 90 %; with this machine's
+times by up to 50 % (a delay of 9 ms), held back to slower devices by at most 8 %. In each of the twelve settings
+placements are ranked as predicted (rank correlation 0.992 or more), and the one predicted best is measured within 4 %
+of the best. Links hold; what is off is the parts, by some 0.25 ms each.
 
 Twenty placements of each network: the best by `greedy` and by `cp-sat`, everything on each server, one cut at random to
 each server, five of stretches drawn at random, and five scattered layer by layer. Links are those of the catalogue.
@@ -61,7 +64,7 @@ def main() -> None:
     """Run the placements that are missing, then make the table."""
     command = parser(__doc__, __file__)
     command.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help="default: %(default)s")
-    command.add_argument("--runs", type=int, default=5, help="that count, of each placement (default: %(default)s)")
+    command.add_argument("--runs", type=int, default=3, help="that count, of each placement (default: %(default)s)")
     command.add_argument("--folder", type=Path, default=FOLDER, help="default: results/emulation")
     command.add_argument("--dry-run", action="store_true", help="tell which placements are missing, and run none")
     options = command.parse_args()
@@ -107,7 +110,8 @@ def main() -> None:
             path.unlink()
     if options.dry_run:
         return tell_missing(missing)
-    text = "\n".join(table([row for row in kept.rows() if row["network"] in options.networks])) + "\n"
+    rows = [row for row in kept.rows() if row["network"] in options.networks and row["runs"] == options.runs]
+    text = "\n".join((*table(rows), "", *overheads(rows))) + "\n"
     write_whole(options.folder / "table.md", text)
     print(text, end="")
 
@@ -182,6 +186,29 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     for (network, links, compute), some in groups.items():
         yield f"| {network} | {links} | {compute} | {' | '.join(_line(some))} |"
     yield f"| all | | | {' | '.join(_line(rows, ranked=False))} |"
+
+
+def overheads(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a Markdown table: by how much parts take longer for each part that there is, and what that leaves."""
+    heads = ("placements", "more a part, ms", "R2", "median off", "with that term")
+    yield f"| network | compute | {' | '.join(heads)} |"
+    yield f"| --- | --- |{' ---: |' * len(heads)}"
+    for network in dict.fromkeys(row["network"] for row in rows):
+        for compute in COMPUTE:
+            some = [row for row in rows if row["network"] == network and row["compute"] == compute]
+            if len(some) < 3:
+                continue
+            parts = np.array([[1.0, row["parts"]] for row in some])
+            more = np.array([row["parts_s"][1] - row["parts_s"][0] for row in some])
+            fitted, *_ = np.linalg.lstsq(parts, more, rcond=None)
+            left = more - parts @ fitted
+            predicted, measured = (np.array([row[field] for row in some]) for field in ("predicted_s", "measured_s"))
+            after = np.median(np.abs(measured / (predicted + fitted[1] * parts[:, 1]) - 1))
+            share = 1 - (left @ left) / ((more - more.mean()) @ (more - more.mean()))
+            yield (
+                f"| {network} | {compute} | {len(some)} | {1e3 * fitted[1]:.2f} | {share:.2f} | "
+                f"{np.median(np.abs(measured / predicted - 1)):.1%} | {after:.1%} |"
+            )
 
 
 def _line(rows: Sequence[Row], ranked: bool = True) -> Iterator[str]:

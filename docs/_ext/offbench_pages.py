@@ -108,6 +108,7 @@ CARRIED = {
     "results/ablation/table.md": "carried/ablation.md",
     "results/default-solver/table.md": "carried/default-solver.md",
     "results/defaults/table.md": "carried/defaults.md",
+    "results/emulation/table.md": "guides/trust-a-prediction.md",
     "results/paper/claims.md": "carried/claims.md",
     "results/published/table.md": "reference/published.md",
     "results/traps/table.md": "carried/traps.md",
