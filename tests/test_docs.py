@@ -134,7 +134,12 @@ def lost_options(text: str) -> Iterator[str]:
     """Options alone in backquotes."""
     known = all_options() | {
         option
-        for page in (*(HOME / "experiments").glob("*.py"), HOME / "tests/attacks/conftest.py")
+        for page in (
+            *(HOME / "experiments").glob("*.py"),
+            HOME / "tests/attacks/conftest.py",
+            HOME / "offbench/emulate/worker.py",
+            HOME / "offbench/emulate/request.py",
+        )
         for option in re.findall(r"--[a-z][\w-]*", text_of(page))
     }
     yield from (option for option in re.findall(r"`(--[a-z][a-z0-9-]*)[^`\n]*`", text) if option not in known)
