@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from offbench.emulate.nodes import load_model
-from offbench.errors import OffbenchError
-from offbench.importers.granularity import GRANULARITIES
+from offbench.emulate.nodes import Files, file_of, load_model
 from offbench.importers.imported import Shape
 from offbench.importers.registry import import_network
 from offbench.model.instance import Instance, Layer, Task
@@ -16,8 +14,8 @@ _KINDS = ("client", "edge", "cloud")
 
 def as_here(
     instance: Instance,
-    profiles: Mapping[str, str | Path] | str | Path,
-    models: Mapping[str, str | Path] | str | Path,
+    profiles: Files,
+    models: Files,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Instance:
     """Return an instance in which every server takes the seconds of a profile.
@@ -36,26 +34,15 @@ def as_here(
     OffbenchError
         If one is missing, or a profile is of another model.
     """
-    tasks = tuple(_task(task, _of(profiles, task, "--profile"), _of(models, task, "--model"), shapes)
+    tasks = tuple(_task(task, file_of(profiles, task, "--profile"), file_of(models, task, "--model"), shapes)
                   for task in instance.tasks)  # fmt: skip
-    return instance.model_copy(update={"format": "offbench/2", "tasks": tasks, "scales": instance.scales})
-
-
-def _of(named: Mapping[str, str | Path] | str | Path, task: Task, option: str) -> Path:
-    found = named if isinstance(named, str | Path) else named.get(task.name)
-    if found is None:
-        raise OffbenchError(f"{option}: task '{task.name}' has none; say {option} {task.name}=FILE")
-    return Path(found)
+    return instance.model_copy(update={"format": "offbench/2", "tasks": tasks})
 
 
 def _task(task: Task, profile: Path, model: Path, shapes: Mapping[str, Shape] | None) -> Task:
     loaded = load_model(model, task, shapes)
-    names = [layer.name for layer in task.layers if layer.name != loaded.collecting]
-    for granularity in GRANULARITIES:
-        network = import_network(model, "onnx", shapes, granularity, profiles={_HERE: profile}).network
-        took = {layer.name: (layer.seconds or {}).get(_HERE, 0.0) for layer in network.layers}
-        if set(took) == set(names):
-            break
+    network = import_network(model, "onnx", shapes, loaded.granularity, profiles={_HERE: profile}).network
+    took = {layer.name: (layer.seconds or {}).get(_HERE, 0.0) for layer in network.layers}
     if loaded.collecting:
         took[loaded.collecting] = 0.0
 

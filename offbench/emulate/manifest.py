@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from offbench.emulate.cutting import Cutter
-from offbench.emulate.nodes import Model, load_model
+from offbench.emulate.nodes import Files, Model, file_of, load_model
 from offbench.emulate.parts import Partition, parts_of, ranks
 from offbench.emulate.worker import FORMAT
 from offbench.errors import OffbenchError
@@ -37,7 +37,7 @@ class Cut:
 def cut(
     instance: Instance,
     placement: Placement,
-    models: Mapping[str, str | Path] | str | Path,
+    models: Files,
     folder: Path,
     shapes: Mapping[str, Shape] | None = None,
 ) -> Cut:
@@ -102,22 +102,17 @@ def _check_sources(
                 )
 
 
-def _loaded(
-    instance: Instance, models: Mapping[str, str | Path] | str | Path, shapes: Mapping[str, Shape] | None
-) -> list[Model]:
+def _loaded(instance: Instance, models: Files, shapes: Mapping[str, Shape] | None) -> list[Model]:
     """Return the model of each task; tasks of the same file and layers share one."""
     known = {task.name for task in instance.tasks}
-    named = {} if isinstance(models, str | Path) else dict(models)
-    for name in named:
+    for name in () if isinstance(models, str | Path) else models:
         if name not in known:
             raise OffbenchError(f"--model {name}: there is no such task; tasks: {', '.join(sorted(known))}")
     kept: dict[tuple[Path, tuple[str, ...]], Model] = {}
     found = []
     for task in instance.tasks:
-        path = models if isinstance(models, str | Path) else named.get(task.name)
-        if path is None:
-            raise OffbenchError(f"--model: task '{task.name}' has none; say --model {task.name}=FILE")
-        key = Path(path), tuple(layer.name for layer in task.layers)
+        path = file_of(models, task, "--model")
+        key = path, tuple(layer.name for layer in task.layers)
         if key not in kept:
             kept[key] = load_model(path, task, shapes)
         found.append(kept[key])

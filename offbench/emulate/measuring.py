@@ -13,7 +13,7 @@ import numpy as np
 
 from offbench.emulate.cluster import Cluster, Ended
 from offbench.emulate.manifest import Cut, cut
-from offbench.emulate.nodes import Model
+from offbench.emulate.nodes import Files, Model
 from offbench.emulate.wire import Array
 from offbench.errors import OffbenchError
 from offbench.files.processor import processor
@@ -88,7 +88,7 @@ class Emulation:
 def emulate(
     instance: Instance,
     placement: Placement,
-    models: Mapping[str, str | Path] | str | Path,
+    models: Files,
     *,
     shapes: Mapping[str, Shape] | None = None,
     compute: Compute = "paced",

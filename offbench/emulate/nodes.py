@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offbench.errors import OffbenchError
-from offbench.importers.granularity import GRANULARITIES, grouped
+from offbench.importers.granularity import GRANULARITIES, Granularity, grouped
 from offbench.importers.imported import Shape
 from offbench.importers.onnx import imported
 from offbench.importers.onnx.model import inputs_of, read_model
@@ -22,7 +22,9 @@ class Model:
 
     path: Path
     graph: "onnx.ModelProto"
-    """its shapes worked out; without the values of weights that lie in files of their own"""
+    """its shapes worked out; without the values of its larger weights"""
+    granularity: Granularity
+    """how fine the task's layers are"""
     layer_of: Mapping[str, str]
     """the layer that makes each tensor which depends on an input"""
     collecting: str | None
@@ -37,6 +39,24 @@ class Model:
     def outputs(self) -> tuple[str, ...]:
         """What comes out and depends on what it is given."""
         return tuple(one.name for one in self.graph.graph.output if one.name in self.layer_of)
+
+
+Files = Mapping[str, str | Path] | str | Path
+"""a file for each task by name, or one of all"""
+
+
+def file_of(files: Files, task: Task, option: str) -> Path:
+    """Return a task's file.
+
+    Raises
+    ------
+    OffbenchError
+        If it has none; the message names the option.
+    """
+    found = files if isinstance(files, str | Path) else files.get(task.name)
+    if found is None:
+        raise OffbenchError(f"{option}: task '{task.name}' has none; say {option} {task.name}=FILE")
+    return Path(found)
 
 
 def load_model(path: str | Path, task: Task, shapes: Mapping[str, Shape] | None = None) -> Model:
@@ -71,7 +91,7 @@ def load_model(path: str | Path, task: Task, shapes: Mapping[str, Shape] | None 
             extra = [name for name in names if name not in set(heads)]
             if len(extra) <= 1 and extra == names[len(names) - len(extra) :]:
                 of = {tensor: members[layer] for tensor, layer in found.tensors.items()}
-                return Model(path, graph, of, extra[0] if extra else None)
+                return Model(path, graph, granularity, of, extra[0] if extra else None)
         best = max(best, heads, key=lambda some: len(set(some) & set(names)))
     missing = next((name for name in names[:-1] if name not in best), None) or next(
         name for name in best if name not in names

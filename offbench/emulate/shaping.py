@@ -1,6 +1,6 @@
 """A link's rate, kept in user space: a token bucket that what is sent draws from.
 
-Needs nothing but the standard library, like all that a server of a deployed network imports (`worker`).
+Needs nothing but the standard library, like all that a server of a deployed network imports (`server`).
 """
 
 import socket

@@ -1,6 +1,6 @@
 """What travels between servers: a header in JSON and raw bytes. Nothing that is received is run or unpickled.
 
-Needs nothing but numpy, like all that a server of a deployed network imports (`worker`).
+Needs nothing but numpy, like all that a server of a deployed network imports (`server`).
 """
 
 import json
