@@ -6,21 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offbench.environment.observation import FACT, Observation, Observer
-from offbench.environment.outlook import (
-    CONSTRAINT,
-    alike,
-    book_all,
-    completion_of,
-    constraint_facts,
-    mark_weights,
-    next_free,
-    transfers,
-)  # fmt: skip
+from offbench.environment.outlook import CONSTRAINT, completion_of, constraint_facts, latest_of, next_free, transfers
 from offbench.environment.penalty import penalty_of
 from offbench.errors import OffbenchError
-from offbench.evaluation.compiled import borrowed, compiled, keep
-from offbench.evaluation.constraints import hold
-from offbench.evaluation.kernel import PART, PARTS, TOTAL, TOTALS, score
+from offbench.evaluation.compiled import borrowed, compiled
+from offbench.evaluation.kernel import TOTAL
+from offbench.evaluation.prefix import prefix_of
+from offbench.evaluation.prefixes import Prefixes
 from offbench.evaluation.workspace import unpack
 from offbench.model.arrays import SCALE, Floats, Ints
 from offbench.model.instance import load
@@ -28,9 +20,6 @@ from offbench.model.problem import Problem
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
-
-_N_TOTALS, _N_PARTS = len(TOTALS), len(PARTS)
-_NO_ORDERS = np.empty((0, 0), dtype=np.int64)
 
 _STATE = ("servers", "decided", "objective", "violation", "used", "completion")
 _USED = slice(TOTAL.delay_s, TOTAL.cost_usd + 1)
@@ -85,14 +74,10 @@ class Episodes:
         self.completion = np.zeros((count, problem.n_subtasks))
         self._following = np.full(problem.n_subtasks, problem.n_subtasks)
         self._following[problem.free[:-1]] = problem.free[1:]
-        parts, totals = np.zeros((problem.n_subtasks, _N_PARTS)), np.empty((1, _N_TOTALS))
-        score(
-            *problem.packed, problem.allowed, self.servers[:1], _NO_ORDERS, int(problem.free[0]), totals, parts,
-            problem.constraints,
-        )  # fmt: skip
-        self._first_completion, self._first_used = parts[:, PART.completion_s], totals[0, _USED]
+        self._prefixes = Prefixes(problem, count)
+        self._spread = np.zeros((count, 2, problem.n_servers), np.float32)
+        self._seen = np.zeros(count, np.int64)
         self.reset()
-        self._alike = alike(problem.arrays)
 
     def __len__(self) -> int:
         return len(self.decided)
@@ -101,8 +86,18 @@ class Episodes:
         """Begin these episodes: nothing is decided but what is pinned."""
         self.decided[rows] = self.problem.free[0]
         self.objective[rows] = self.violation[rows] = 0
-        self.used[rows] = self._first_used
-        self.completion[rows] = self._first_completion
+        self.used[rows] = self.completion[rows] = 0
+        self._forget(rows)
+        if self.problem.free[0] > 0:
+            self.used[rows] = self._catch_up()[rows, _USED]
+
+    def _forget(self, rows: NDArray[np.bool_] | slice) -> None:
+        """Let nothing be known of what is decided in these episodes; it is looked at again when it is needed."""
+        self._prefixes.clear(rows)
+        self._spread[rows] = self._seen[rows] = 0
+
+    def _catch_up(self, active: NDArray[np.bool_] | None = None) -> Floats:
+        return self._prefixes.go_on(self.servers, self.decided, active, self.completion)
 
     def step(self, actions: Ints, active: NDArray[np.bool_] | None = None) -> tuple[Floats, NDArray[np.bool_]]:
         """Put the subtask at hand of each episode on a server, and move on to the next that is free.
@@ -127,14 +122,22 @@ class Episodes:
         if active is None:
             active = np.ones(len(self), dtype=np.bool_)
         rewards = np.zeros(len(self))
-        fault = _step(
-            *self.problem.packed, self.problem.allowed, self._following, np.asarray(actions, dtype=np.int64), active,
-            self.penalty, self.servers, self.decided, self.objective, self.violation, self.used, self.completion,
-            rewards,
+        fault = _decide(
+            self.problem.allowed, self._following, np.asarray(actions, dtype=np.int64), active, self.servers,
+            self.decided,
         )  # fmt: skip
         if fault >= 0:
             raise OffbenchError(self._explain(fault, int(actions[fault])))
+        totals = self._catch_up(active)
+        _reward(totals, active, self.penalty, self.objective, self.violation, self.used, rewards)
         return rewards, active & (self.decided == self.problem.n_subtasks)
+
+    @property
+    def prefixes(self) -> Prefixes:
+        """What is decided in each episode, scored, a row each."""
+        if not np.array_equal(self._prefixes.decided, self.decided):
+            self._catch_up()
+        return self._prefixes
 
     def place(self, actions: Ints) -> None:
         """Do the same without rewards, for the paper's layout, whose observations don't depend on them."""
@@ -154,9 +157,10 @@ class Episodes:
         """Return the dynamic parts of the observations, shape ``(count, observer.dynamic)``."""
         found = np.empty((len(self), self.observer.dynamic), dtype=np.float32)
         full = self.observer.layout == "full"
+        prefixes = self.prefixes if full else self._prefixes
         _dynamic(
-            *self.problem.packed, self.problem.task_of, self._alike, self.servers, self.decided, self.completion,
-            self.used, full, self.observer.constrained, found,
+            *self.problem.packed, prefixes.shared, prefixes.reals, prefixes.counts, self.servers, self.decided,
+            self.completion, self.used, self._spread, self._seen, full, self.observer.constrained, found,
         )  # fmt: skip
         return found
 
@@ -173,6 +177,7 @@ class Episodes:
         for name in _STATE:
             if name in state:  # those from before there were constraints lack some
                 getattr(self, name)[:] = state[name]
+        self._forget(slice(None))
 
     def _explain(self, row: int, action: int) -> str:
         k = int(self.decided[row])
@@ -194,99 +199,92 @@ def warm_up() -> None:
     observer = Observer([problem], "full")
     episodes = Episodes(problem, 1, observer)
     observer.compose(episodes.dynamic(), np.zeros(1, np.int64))
-    episodes.step(np.array([problem.arrays.client]))
+    for decided in (0, 2):  # one more of none, and many at once
+        episodes.reset()
+        episodes.decided[:] = decided
+        episodes.step(np.array([problem.arrays.client]))
 
 
 @compiled
-def _step(
-    ints, floats, allowed, following, actions, active, penalty, servers, decided, objective, violation, used,
-    completion, rewards,
-):  # fmt: skip
-    """Score every episode with one decision more; returns an episode with an action that can't be, or -1."""
+def _decide(allowed, following, actions, active, servers, decided):
+    """Put the subtask at hand of each episode on a server; return an episode with an action that can't be, or -1."""
     n, m = allowed.shape
     for row in range(decided.size):
         k, action = decided[row], actions[row]
         if active[row] and (k >= n or action < 0 or action >= m or not allowed[k, action]):
             return row
-    totals = np.empty((1, _N_TOTALS))
-    parts = np.empty((n, _N_PARTS))
-    orders = np.empty((0, 0), np.int64)
     for row in range(decided.size):
-        if not active[row]:
-            continue
-        servers[row, decided[row]] = actions[row]
-        decided[row] = following[decided[row]]
-        # Without constraints as well: the violation is 0 then, and there is one step to compile, not two.
-        # Not the literal, for which the kernel would be compiled once more.
-        score(ints, floats, allowed, servers[row : row + 1], orders, decided[row], totals, parts, np.bool_(True))
-        rewards[row] = objective[row] - totals[0, TOTAL.objective]
-        rewards[row] -= penalty * (totals[0, TOTAL.violation] - violation[row])
-        objective[row] = totals[0, TOTAL.objective]
-        violation[row] = totals[0, TOTAL.violation]
-        used[row, 0], used[row, 1] = totals[0, TOTAL.delay_s], totals[0, TOTAL.energy_j]
-        used[row, 2] = totals[0, TOTAL.cost_usd]
-        for k in range(decided[row]):
-            completion[row, k] = parts[k, PART.completion_s]
+        if active[row]:
+            servers[row, decided[row]] = actions[row]
+            decided[row] = following[decided[row]]
     return -1
 
 
 @compiled
+def _reward(totals, active, penalty, objective, violation, used, rewards):
+    """Keep what episodes come to now, and reward what that is better than before."""
+    for row in range(active.size):
+        if not active[row]:
+            continue
+        rewards[row] = objective[row] - totals[row, TOTAL.objective]
+        rewards[row] -= penalty * (totals[row, TOTAL.violation] - violation[row])
+        objective[row] = totals[row, TOTAL.objective]
+        violation[row] = totals[row, TOTAL.violation]
+        used[row, 0], used[row, 1] = totals[row, TOTAL.delay_s], totals[row, TOTAL.energy_j]
+        used[row, 2] = totals[row, TOTAL.cost_usd]
+
+
+@compiled
 def _dynamic(
-    ints, floats, task_of, same_weights, servers, decided, completion, used, full, constrained, found
+    ints, floats, shared, reals, counts, servers, decided, completion, used, spread, seen, full, constrained, found
 ):  # fmt: skip
     """Fill the dynamic part of each episode's observation."""
     p = borrowed(unpack(ints, floats))
     n, m, facts, more = p.gcycles.size, p.kind.size, len(FACT), len(CONSTRAINT)
-    own = (
-        np.empty(p.slot_start[-1]), np.empty(m, np.bool_), np.empty(p.memory_mb.size),
-        np.empty(p.memory_mb.size, np.uint32),
+    shared, reals, counts, used, spread = (
+        borrowed(shared), borrowed(reals), borrowed(counts), borrowed(used), borrowed(spread)
     )  # fmt: skip
-    slot_free, there, held_mb, holds = borrowed(own)
-    task_of, same_weights, used = borrowed(task_of), borrowed(same_weights), borrowed(used)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
     work = p.gcycles.sum()
     for row in range(decided.size):
+        x = borrowed(prefix_of(p, shared, reals[row], counts[row]))
         k = decided[row]
-        is_first = k == 0 or (k < n and task_of[k] != task_of[k - 1])
+        is_first = k == 0 or (k < n and shared.task_of[k] != shared.task_of[k - 1])
         found[row, 0] = 1 + (p.client if is_first else servers[row, k - 1])
         if not full:
             continue
+        for j in range(seen[row], k):
+            spread[row, 0, servers[row, j]] += m / n
+            spread[row, 1, servers[row, j]] += p.gcycles[j] / work if work > 0 else 0
+        seen[row] = k
         features = found[row, 1:]
         features[:] = 0
-        for j in range(k):
-            s = servers[row, j]
-            features[facts * s + FACT.placed] += m / n
-            features[facts * s + FACT.booked] += p.gcycles[j] / work if work > 0 else 0
+        for s in range(m):
+            features[facts * s + FACT.placed] = spread[row, 0, s]
+            features[facts * s + FACT.booked] = spread[row, 1, s]
         if k == n:
             continue
-        book_all(p, servers[row], completion[row], k, slot_free)
         latest = -np.inf
         for i in range(p.input_start[k], p.input_start[k + 1]):
             latest = max(latest, completion_of(p, i, completion[row]))
         for s in range(m):
             ready, sent, energy, cost = transfers(p, k, s, servers[row], completion[row])
             fact = features[facts * s : facts * (s + 1)]
-            fact[FACT.free] = max(0.0, next_free(p, k, s, slot_free) - latest) / p.scale[SCALE.delay]
+            fact[FACT.free] = max(0.0, next_free(p, x, k, s, completion[row]) - latest) / p.scale[SCALE.delay]
             fact[FACT.execution] = p.execution_s[k, s] / p.scale[SCALE.delay]
             fact[FACT.transmission] = (ready - sent) / p.scale[SCALE.delay]
             fact[FACT.energy] = (energy + p.run_energy_j[k, s]) / p.scale[SCALE.energy]
             fact[FACT.cost] = (cost + p.run_usd[k, s]) / p.scale[SCALE.cost]
         if not constrained:
             continue
-        task = task_of[k]
-        latest = p.arrival_s[task]
-        for j in range(p.task_start[task], k):
-            latest = max(latest, completion[row, j])
-        hold(p, servers[row], k, held_mb, holds)
-        mark_weights(p, k, servers[row], same_weights, there)
+        task = shared.task_of[k]
+        latest = latest_of(p, x, k)
         for s in range(m):
             ready, sent, energy, cost = transfers(p, k, s, servers[row], completion[row])
-            done = max(ready, next_free(p, k, s, slot_free)) + p.execution_s[k, s]
+            done = max(ready, next_free(p, x, k, s, completion[row])) + p.execution_s[k, s]
             fact = features[facts * m + more * s : facts * m + more * (s + 1)]
             constraint_facts(
-                p, task, k, s, there, held_mb, used[row], latest, done, energy + p.run_energy_j[k, s],
-                cost + p.run_usd[k, s], fact,
-            )  # fmt: skip
+                p, x, task, k, s, used[row], latest, done, energy + p.run_energy_j[k, s], cost + p.run_usd[k, s], fact
+            )
         for indicator in range(3):
             features[(facts + more) * m + indicator] = 1 - used[row, indicator] / p.limit[indicator]
-    keep(own)

@@ -1,6 +1,7 @@
 """What can be told of the subtask at hand before it is placed, compiled: shared by what observes episodes.
 
-*p* is the problem, *servers* (places, as in `Arrays`) and *completion* those of the subtasks decided so far.
+*p* is the problem, *x* the prefix that is decided (`evaluation.prefix`), *servers* (places, as in `Arrays`) and
+*completion* those of its subtasks.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,8 @@ import numpy as np
 
 from offbench.evaluation.booking import station_of
 from offbench.evaluation.compiled import inlined
-from offbench.model.arrays import LINK, Arrays, Ints
+from offbench.evaluation.held_weights import there
+from offbench.model.arrays import LINK
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, assignment"
@@ -35,38 +37,22 @@ class ConstraintFact(NamedTuple):
 CONSTRAINT = ConstraintFact()
 
 
-def alike(arrays: Arrays) -> Ints:
-    """Return where in ``weighed`` what has the same weights as each subtask stands, from and to, shape ``(n, 2)``."""
-    found = np.zeros((len(arrays.gcycles), 2), np.int64)
-    for column, which in enumerate((arrays.weights_of, arrays.weights_of + 1)):
-        found[arrays.weighed, column] = np.searchsorted(arrays.weights_of, which)
-    return found
-
-
 @inlined
-def book_all(p, servers, completion, decided, slot_free):
-    """Fill *slot_free*: when each slot is free after all decided subtasks.
-
-    The slots of a station become free at the largest of its completions, whichever slots these were on.
-    """
-    slot_free[:] = 0
-    for k in range(decided):
-        s = station_of(p, k, servers[k])
-        at = np.int64(p.slot_start[s])
-        for slot in range(at + 1, p.slot_start[s + 1]):
-            if slot_free[slot] < slot_free[at]:
-                at = slot
-        slot_free[at] = max(slot_free[at], completion[k])
-
-
-@inlined
-def next_free(p, k, s, slot_free):
-    """Return when the next slot is free that subtask *k* can have at place *s*."""
+def next_free(p, x, k, s, completion):
+    """Return when the next slot is free that subtask *k* can have at place *s*, behind all that are decided."""
     found = np.inf
     station = station_of(p, k, s)
     for slot in range(p.slot_start[station], p.slot_start[station + 1]):
-        found = min(found, slot_free[slot])
-    return found
+        user = np.int64(x.slot_user[slot])
+        found = min(found, completion[user] if user < p.gcycles.size else 0.0)
+    return max(0.0, found)
+
+
+@inlined
+def latest_of(p, x, k):
+    """Return when all subtasks before *k* of its task are complete; its arrival where none is."""
+    task = x.task_of[k]
+    return p.arrival_s[task] + (x.peak[k - 1] if k > p.task_start[task] else 0.0)
 
 
 @inlined
@@ -104,28 +90,13 @@ def transfers(p, k, s, servers, completion):
 
 
 @inlined
-def mark_weights(p, k, servers, alike, there):
-    """Fill *there*: the places where what subtask *k* has to hold lies already."""
-    there[:] = False
-    for x in range(alike[k, 0], alike[k, 1]):
-        j = np.int64(p.weighed[x])
-        if j >= k:
-            continue
-        station = station_of(p, j, servers[j])
-        if station == p.own_station[k]:
-            there[p.client] = True
-        elif station < there.size and station != p.client:
-            there[station] = True
-
-
-@inlined
-def constraint_facts(p, task, k, s, there, held_mb, used, latest, done, energy, cost, fact):
+def constraint_facts(p, x, task, k, s, used, latest, done, energy, cost, fact):
     """Fill *fact* (`CONSTRAINT`) for subtask *k* of a task at place *s*.
 
     Parameters
     ----------
-    there, held_mb
-        Where its weights are (`mark_weights`), and how much each station holds (`constraints.hold`).
+    x
+        The subtasks decided so far (`prefix.Prefix`).
     used
         Total delay, energy and cost so far.
     latest, done
@@ -134,8 +105,8 @@ def constraint_facts(p, task, k, s, there, held_mb, used, latest, done, energy, 
         What this one adds, J and $.
     """
     station = station_of(p, k, s)
-    left = 1 - held_mb[station] / p.memory_mb[station]
-    taken = 0.0 if there[s] else p.weights_mb[k] / p.memory_mb[station]
+    left = 1 - x.held.mb[station] / p.memory_mb[station]
+    taken = 0.0 if there(p, x.cells, x.held, k, s) else p.weights_mb[k] / p.memory_mb[station]
     fact[CONSTRAINT.memory_left] = left
     fact[CONSTRAINT.memory_taken] = taken
     breaks = max(0.0, taken - left) - max(0.0, -left)

@@ -39,13 +39,22 @@ def book_first_come(p, w, decided):
     size = 0
     for k in range(decided):
         if w.waits_for[k] == 0:
-            _push(w.heap_time, w.heap, size, arrive(p, w, k) + w.shift[k], k)
+            push(w.heap_time, w.heap, size, arrive(p, w, k) + w.shift[k], k)
             size += 1
+    serve(p, w, decided, 0, size, None)
+
+
+@inlined
+def serve(p, w, decided, first, size, log):
+    """Book what is in the heap of ready subtasks and what becomes ready by that, from position *first* on.
+
+    A *log* (`prefix.Prefix`) is told which slot each has, who had it before, and of doubts about its inputs.
+    """
     w.heap_time[size] = np.inf
     # A ready subtask that never enters the heap if it comes next, as in a chain. Its time is at hand here
     # because a chain is as slow as the way from one completion to the next.
     following, following_time, following_ready = -1, 0.0, 0.0
-    for position in range(decided):
+    for position in range(first, decided):
         if following >= 0 and (size == 0 or _earlier(following_time, following, w.heap_time[0], w.heap[0])):
             k, ready = following, following_ready
         else:
@@ -58,18 +67,24 @@ def book_first_come(p, w, decided):
             _replace_first(w.heap_time, w.heap, size, following_time, following)
         following = -1
         w.booked[position] = k
-        book(p, w, k, ready, True)
+        slot, before = book(p, w, k, ready, log is None)
+        if log is not None:
+            log.slot[k], log.before[k] = slot, before
         for i in range(p.reader_start[k], p.reader_start[k + 1]):
             reader = np.int64(p.reader_of[i])
             if reader >= decided:
                 continue
             w.waits_for[reader] -= 1
             if w.waits_for[reader] == 0:
+                if log is not None:
+                    log.doubt[0] = 0
                 ready = arrive(p, w, reader)
+                if log is not None:
+                    log.odd[reader] = log.doubt[0] > 0
                 if following < 0:
                     following, following_time, following_ready = reader, ready + w.shift[reader], ready
                 else:
-                    _push(w.heap_time, w.heap, size, ready + w.shift[reader], reader)
+                    push(w.heap_time, w.heap, size, ready + w.shift[reader], reader)
                     size += 1
                     w.heap_time[size] = np.inf
 
@@ -110,7 +125,7 @@ def arrive(p, w, k):
 
 @inlined
 def book(p, w, k, ready, any_free):
-    """Section 3: the slot that becomes free first, or *any_free* at the *ready* time; returns who had it before.
+    """Section 3: the slot that becomes free first, or *any_free* at the *ready* time; returns it and who had it.
 
     Where bookings come in the order of their ready times, a slot that is free now is as good as
     another: all later ones find both free.
@@ -132,7 +147,7 @@ def book(p, w, k, ready, any_free):
     w.slot_free[slot] = done
     before = w.slot_user[slot]
     w.slot_user[slot] = k
-    return before
+    return slot, before
 
 
 @inlined
@@ -157,7 +172,7 @@ def predecessors(p, w, decided, first_come):
     free_slots(p, w)
     for position in range(decided):
         k = np.int64(w.booked[position])
-        behind[k] = book(p, w, k, w.ready[k], first_come)
+        behind[k] = book(p, w, k, w.ready[k], first_come)[1]
     return behind
 
 
@@ -167,7 +182,7 @@ def _earlier(time, k, other_time, other):
 
 
 @inlined
-def _push(times, subtasks, size, time, k):
+def push(times, subtasks, size, time, k):
     """Put a ready subtask into the binary heap of *size*."""
     child = size
     while child > 0:

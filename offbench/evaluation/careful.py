@@ -33,29 +33,40 @@ def coordinate_carefully(p, w, decided, first_come):
     near = 0
     if p.benefits:
         for k in range(decided):
-            t, e, u = (
-                w.delay[k] / p.scale[SCALE.delay], w.energy[k] / p.scale[SCALE.energy], w.cost[k] / p.scale[SCALE.cost],
-            )  # fmt: skip
-            near += _near(t)
-            if _near(t) or _near(e) or _near(u):
-                t = _benefit(p, _unqueued_s(p, w, k), SCALE.delay) if _near(t) else 1 - min(1.0, t)
-                w.coordination[k] = _of_benefits(p, w, k, t)
+            near += of_near_benefits(p, w, k)
     else:
         for k in range(decided):
-            near += w.delay[k] < _NEAR * w.end[k]
+            near += short(p, w, k)
     if near > 0 and not again:
         behind = predecessors(p, w, decided, first_come)
         for k in range(decided):
-            if p.benefits:
-                again |= _near(w.delay[k] / p.scale[SCALE.delay]) and _late(p, w, behind, k)
-            else:
-                again |= w.delay[k] < _NEAR * w.end[k] and _late(p, w, behind, k)
+            again |= short(p, w, k) and late(p, w, behind, k)
     if again:
         _book_again(p, w, decided)
 
 
 @inlined
-def _late(p, w, behind, k):
+def of_near_benefits(p, w, k):
+    """Work out H once more of a subtask of whose benefits little is left; tell whether that is so of its delay's."""
+    t, e, u = (
+        w.delay[k] / p.scale[SCALE.delay], w.energy[k] / p.scale[SCALE.energy], w.cost[k] / p.scale[SCALE.cost],
+    )  # fmt: skip
+    if _near(t) or _near(e) or _near(u):
+        of_delay = _benefit(p, _unqueued_s(p, w, k), SCALE.delay) if _near(t) else 1 - min(1.0, t)
+        w.coordination[k] = _of_benefits(p, w, k, of_delay)
+    return _near(t)
+
+
+@inlined
+def short(p, w, k):
+    """Tell whether so little is left of a delay, or of its benefit, that it may have lost too many digits."""
+    if p.benefits:
+        return _near(w.delay[k] / p.scale[SCALE.delay])
+    return w.delay[k] < _NEAR * w.end[k]
+
+
+@inlined
+def late(p, w, behind, k):
     """Tell whether a subtask queues, or may do so but for rounding: behind one that isn't its input."""
     if w.start[k] != w.ready[k]:
         return True

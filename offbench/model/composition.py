@@ -1,5 +1,6 @@
 """New instances from named networks, arrivals and the paper's environment (MODEL.md section 6)."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -158,6 +159,8 @@ def compose(
     chosen = [networks[i % len(networks)] for i in range(len(arrival_s))]
     names = [network.name for network in chosen]
     several = len(set(names)) < len(names)
+    counts = {name: itertools.count(1) for name in names}
+    number = [next(counts[name]) for name in names]
     paper_client, *remote = paper_servers(edges, clouds)
     clients = _Clients({server.name for server in remote}, own_clients and len(chosen) > 1)
     theirs = [paper_client if network.format == "offbench/1" else _client_of(network) for network in chosen]
@@ -165,7 +168,7 @@ def compose(
     format_2 = len(clients.made) > 1 or any(network.format == "offbench/2" for network in chosen)
     tasks = tuple(
         Task(
-            name=f"{network.name}-{names[: i + 1].count(network.name)}" if several else network.name,
+            name=f"{network.name}-{number[i]}" if several else network.name,
             client=of_task[i] if len(clients.made) > 1 else None,
             arrival_s=arrival_s[i],
             deadline_s=network.tasks[0].deadline_s,

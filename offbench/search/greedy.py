@@ -8,6 +8,7 @@ from offbench.evaluation.coordination import h
 from offbench.evaluation.held_weights import there
 from offbench.evaluation.insertion import empty, find_slot, placement_of, put
 from offbench.evaluation.kernel import score_of
+from offbench.evaluation.prefixes import Prefixes
 from offbench.evaluation.workspace import unpack
 from offbench.model.arrays import LINK, SCALE, WEIGHT, Ints
 from offbench.model.instance import load
@@ -18,8 +19,8 @@ from offbench.search.search import Search
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
-# Prefixes are scored anew for each subtask as long as that is so many bookings at most, some seconds.
-_MOST_BOOKINGS = 5e7
+# Subtasks that one more one delays are booked anew as long as there are so many of them at most, some seconds.
+_MOST_BOOKINGS = 100_000_000
 # Subtasks that are put between two looks at the clock.
 _AT_ONCE = 500
 
@@ -46,9 +47,10 @@ def greedy_placement(search: Search) -> Placement:
     For each subtask in turn the server, the first of several, with which Q of the subtasks so far is least, by
     `Problem.merit` where there are constraints.
 
-    To score all subtasks so far for each one takes time that grows with their square: 3,300 take ten seconds. So of a
-    large instance, 2,500 subtasks and more at 16 places, it isn't exactly that: another measure is taken
-    (`by_insertion`), the same only where nobody waits, and the placement has a dispatch order of its own.
+    Of a chain, and of tasks that come one after another, that takes time that grows with the subtasks. Where many tasks
+    compete for slots each subtask delays many others, and what is booked anew grows with the square. If that exceeds
+    a hundred million bookings, another measure is taken (`by_insertion`), the same only where nobody waits, and the
+    placement has a dispatch order of its own.
 
     Raises
     ------
@@ -56,11 +58,20 @@ def greedy_placement(search: Search) -> Placement:
         If the search ends before.
     """
     problem = search.problem
-    if problem.n_subtasks**2 / 2 * problem.n_servers > _MOST_BOOKINGS:
-        return by_insertion(problem, search)
-    servers = problem.everything_on(problem.arrays.client)
-    for k in problem.free:
-        servers[k] = search.next_objectives(servers, k).argmin()
+    servers, n = problem.everything_on(problem.arrays.client), problem.n_subtasks
+    prefixes, bookings, decided = Prefixes(problem), 0, 0
+    while decided < n:
+        search.check()
+        upto = min(n, decided + _AT_ONCE)
+        bookings += prefixes.choose(servers, upto, _MOST_BOOKINGS - bookings)
+        if bookings > _MOST_BOOKINGS:
+            return by_insertion(problem, search)
+        decided = int(prefixes.decided[0])
+        if decided < upto:  # 16 digits are too few for the next one
+            servers[decided] = search.next_objectives(servers, decided).argmin()
+            bookings += decided * problem.n_servers
+            decided += 1
+            prefixes.go_on(servers[None], np.array([decided]))
     return Placement(servers)
 
 

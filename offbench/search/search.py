@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import InvalidPlacement
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.evaluator import evaluate, prefix_totals, totals_of_many
+from offbench.evaluation.evaluator import evaluate, totals_of_many
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTAL, TOTALS
+from offbench.evaluation.prefixes import Prefixes
 from offbench.model.arrays import Ints
 from offbench.model.placement import Placement, indices
 from offbench.model.problem import FEASIBLE, Problem
@@ -368,6 +369,9 @@ class Search:
     def next_objectives(self, servers: NDArray[np.int64], decided: int) -> Floats:
         """Score every server for the next subtask, the ones before it decided and no others there.
 
+        Where the same servers were decided in the call before, and fewer or as many of them, this costs what one
+        subtask more changes (`offbench.evaluation.prefixes`).
+
         Parameters
         ----------
         servers
@@ -387,12 +391,12 @@ class Search:
             If the search has ended.
         """
         self.check()
-        allowed = np.flatnonzero(self._problem.allowed[decided])
-        candidates = np.repeat(servers[None, : decided + 1], len(allowed), axis=0)
-        candidates[:, decided] = allowed
-        merits = np.full(self._problem.n_servers, math.inf)
-        merits[allowed] = self._merits(prefix_totals(self._problem, candidates))
-        return merits
+        totals = self._prefixes.next_totals(servers, decided)
+        return np.where(self._problem.allowed[decided], self._merits(totals), math.inf)
+
+    @cached_property
+    def _prefixes(self) -> Prefixes:
+        return Prefixes(self._problem)
 
     def bound(self, value: SupportsFloat) -> None:
         """Report a lower bound on the objective of every feasible placement; the best one counts.

@@ -17,20 +17,11 @@ from numpy.typing import NDArray
 from offbench import P1, load
 from offbench.environment import Episodes
 from offbench.environment.observation import possible
-from offbench.environment.outlook import (
-    CONSTRAINT,
-    alike,
-    book_all,
-    constraint_facts,
-    mark_weights,
-    next_free,
-    source_of,
-    transfers,
-)
+from offbench.environment.outlook import CONSTRAINT, constraint_facts, latest_of, next_free, source_of, transfers
 from offbench.environment.penalty import penalty_of
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
-from offbench.evaluation.constraints import hold
 from offbench.evaluation.coordination import h as coordination
+from offbench.evaluation.prefix import SUM, prefix_of
 from offbench.evaluation.workspace import unpack
 from offbench.model.arrays import LINK, SCALE, WEIGHT
 from offbench.model.problem import Problem
@@ -210,7 +201,6 @@ def onward_times(ints, floats, allowed):
 class _Known(NamedTuple):
     """What no action changes."""
 
-    task_of: Any
     ahead: Any
     onward: Any
     unit: Any
@@ -220,7 +210,6 @@ class _Known(NamedTuple):
     """likewise, over the dearest"""
     penalty: Any
     """what a violation of 1 is worth, over the unit"""
-    alike: Any
     onward_s: Any
     """how long a task takes at least after each subtask at each place, as long as nothing queues"""
     rest: Any
@@ -241,56 +230,52 @@ class _Counts(NamedTuple):
 
 
 @compiled
-def _observe(ints, floats, allowed, known, most, width, servers, decided, completion, used, found):
+def _observe(
+    ints, floats, allowed, known, most, width, shared, reals, counts, servers, decided, completion, used, found
+):  # fmt: skip
     """Fill *found*: facts of each server for the subtask at hand, then those of all; zeros at an episode's end."""
     p, m = borrowed(unpack(ints, floats)), allowed.shape[1]
     counted = _Counts(np.empty(m), np.empty(3), np.empty(3), np.empty(3), np.zeros(3))
-    room = np.empty(m, np.bool_), np.empty(p.memory_mb.size), np.empty(p.memory_mb.size, np.uint32)
-    own = counted, np.empty(p.slot_start[-1]), np.empty(m), room, np.empty((m, len(CONSTRAINT)))
-    counts, slot_free, at_hand, room, limits = borrowed(own)
-    allowed, known = borrowed(allowed), borrowed(known)
+    own = counted, np.empty(m), np.empty((m, len(CONSTRAINT)))
+    spread, at_hand, limits = borrowed(own)
+    allowed, known, shared, reals = borrowed(allowed), borrowed(known), borrowed(shared), borrowed(reals)
+    counts = borrowed(counts)
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
     used = borrowed(used)
     for s in range(m):
-        counts.servers[p.kind[s]] += 1
+        spread.servers[p.kind[s]] += 1
     for row in range(decided.size):
         found[row, :] = 0
         if decided[row] < allowed.shape[0]:
             _observe_one(
-                p, allowed, known, counts, slot_free, at_hand, room, limits, most, width, servers[row], decided[row],
-                completion[row], used[row], found[row],
+                p, borrowed(prefix_of(p, shared, reals[row], counts[row])), allowed, known, spread, at_hand, limits,
+                most, width, servers[row], decided[row], completion[row], used[row], found[row],
             )  # fmt: skip
     keep(own)
 
 
 @inlined
 def _observe_one(
-    p, allowed, known, counts, slot_free, at_hand, room, limits, most, width, servers, k, completion, used, found
+    p, x, allowed, known, counts, at_hand, limits, most, width, servers, k, completion, used, found
 ):  # fmt: skip
     """Observe one episode, at subtask *k*."""
     n, m = allowed.shape
     balance = p.weights[WEIGHT.balance] / p.scale[SCALE.balance] / known.unit
     of_delay = p.weights[WEIGHT.score] * p.weights[WEIGHT.delay] / p.scale[SCALE.delay] / known.unit
-    book_all(p, servers, completion, k, slot_free)
-    imbalance = _count(p, servers, k, counts)
-    task = known.task_of[k]
-    latest = p.arrival_s[task]
-    for j in range(p.task_start[task], k):
-        latest = max(latest, completion[j])
+    _count(p, x, counts)
+    imbalance = x.sums[SUM.imbalance]
+    task = x.task_of[k]
+    latest = latest_of(p, x, k)
     at_hand[:] = 0
     into = 0.0
     for i in range(p.input_start[k], p.input_start[k + 1]):
         at_hand[source_of(p, i, servers)] += p.input_mb[i]
         into += p.input_mb[i]
-    there, held_mb, holds = room
-    if p.constrained:
-        hold(p, servers, k, held_mb, holds)
-        mark_weights(p, k, servers, known.alike, there)
     best_now, best_all = -np.inf, -np.inf
     for s in range(m):
         ready, sent, energy, cost = transfers(p, k, s, servers, completion)
         run = p.execution_s[k, s]
-        wait = max(0.0, next_free(p, k, s, slot_free) - ready)
+        wait = max(0.0, next_free(p, x, k, s, completion) - ready)
         done = ready + wait + run
         t = (done - sent) / p.scale[SCALE.delay]
         e = (energy + p.run_energy_j[k, s]) / p.scale[SCALE.energy]
@@ -305,9 +290,8 @@ def _observe_one(
         later = known.onward[k, s] / known.unit
         if p.constrained:
             constraint_facts(
-                p, task, k, s, there, held_mb, used, latest, done, energy + p.run_energy_j[k, s],
-                cost + p.run_usd[k, s], limits[s],
-            )  # fmt: skip
+                p, x, task, k, s, used, latest, done, energy + p.run_energy_j[k, s], cost + p.run_usd[k, s], limits[s]
+            )
             now -= known.penalty * limits[s, CONSTRAINT.breaks]
             # What the rest of the task takes at least is gone, too.
             left = limits[s, CONSTRAINT.deadline_left]
@@ -379,25 +363,17 @@ def _observe_one(
 
 
 @inlined
-def _count(p, servers, decided, counts):
-    """Count the decided subtasks; returns the imbalance Z (Eq. 12)."""
-    m = p.kind.size
-    counts.on[:] = 0
-    for j in range(decided):
-        counts.on[servers[j]] += 1
+def _count(p, x, counts):
+    """Count the decided subtasks."""
     counts.total[:] = 0
     counts.most[:] = 0
     counts.least[:] = np.inf
-    imbalance = 0.0
-    for s in range(m):
+    for s in range(p.kind.size):
         kind = p.kind[s]
+        counts.on[s] = x.count[s]
         counts.total[kind] += counts.on[s]
         counts.most[kind] = max(counts.most[kind], counts.on[s])
         counts.least[kind] = min(counts.least[kind], counts.on[s])
-        for other in range(s):
-            if kind == p.kind[other] and kind > 0:
-                imbalance += abs(counts.on[s] - counts.on[other])
-    return imbalance
 
 
 @inlined
@@ -478,21 +454,21 @@ class ProblemFeatures:
         self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
         costs = onward_costs(*problem.packed, problem.allowed) if onward else np.zeros(problem.allowed.shape)
-        task_of = np.searchsorted(a.task_start, np.arange(problem.n_subtasks), side="right") - 1
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))
         # Roots, because most layers are small beside the largest.
         ahead = np.sqrt(np.stack([into / (into.max() or 1), a.gcycles / (a.gcycles.max() or 1)], axis=1))
         self._known = _Known(
-            task_of, ahead, costs, self.unit, _speeds(problem), _prices(problem), self.penalty / self.unit,
-            alike(a), onward_times(*problem.packed, problem.allowed), _rest(problem),
+            ahead, costs, self.unit, _speeds(problem), _prices(problem), self.penalty / self.unit,
+            onward_times(*problem.packed, problem.allowed), _rest(problem),
         )  # fmt: skip
 
     def observe(self, episodes: Episodes, observer: ServerObserver) -> Floats32:
         """Return what is seen in each episode, shape ``(episodes, observer.width)``."""
-        found = np.empty((len(episodes), observer.width), dtype=np.float32)
+        prefixes, found = episodes.prefixes, np.empty((len(episodes), observer.width), dtype=np.float32)
         _observe(
-            *self.problem.packed, self.problem.allowed, self._known, observer.most, observer.widths, episodes.servers,
-            episodes.decided, episodes.completion, episodes.used, found,
+            *self.problem.packed, self.problem.allowed, self._known, observer.most, observer.widths, prefixes.shared,
+            prefixes.reals, prefixes.counts, episodes.servers, episodes.decided, episodes.completion, episodes.used,
+            found,
         )  # fmt: skip
         return found
 

@@ -487,12 +487,13 @@ def test_what_is_warmed_up_is_what_runs() -> None:
         "from offbench.evaluation.evaluator import warm_up, score; warm_up(); warmed = len(score.signatures);"
         "assert 'torch' not in sys.modules;"
         "from offbench.solvers.ddpqn_plus import features, network;"
-        "from offbench.environment import episodes;"
+        "from offbench.environment import episodes; from offbench.evaluation import appending;"
         "small = {'max_evaluations': 5000, 'parameters': {'batch': 16}};"
         "[ob.solve(name, 'ddpqn-plus', **small) for name in ('tiny-graphs', 'camera')];"
         "assert len(score.signatures) == warmed;"
-        "ours = (features._observe, features.onward_costs, network.values, network.learn, episodes._step);"
-        "assert [len(each.signatures) for each in ours] == [1] * 5"
+        "ours = (features._observe, features.onward_costs, network.values, network.learn, "
+        "episodes._decide, episodes._reward, appending.begin, appending.walk);"
+        "assert [len(each.signatures) for each in ours] == [1] * 8"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
