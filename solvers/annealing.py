@@ -5,6 +5,7 @@ from pydantic import Field
 from offbench import P1, Search, Solver
 from offbench.solvers._shared.heat_bath import DEAL, HeatBath, warm_up
 from offbench.solvers._shared.moves import start
+from offbench.solvers._shared.windows import by_windows, is_large
 
 
 class Annealing(Solver):
@@ -28,6 +29,8 @@ class Annealing(Solver):
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
+        if is_large(problem):
+            by_windows(self, problem, search)
         bath = HeatBath(problem, search, start(problem, search), self.longest_run, deal=self.deal)
         typical = bath.typical_difference()
         bath.cool(typical * self.hot, typical * self.cold)

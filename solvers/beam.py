@@ -11,6 +11,7 @@ from offbench.bounds import Guide, Program, SubtaskCosts, Window, flows, sweep, 
 from offbench.solvers._shared.heat_bath import HeatBath, warm_up
 from offbench.solvers._shared.moves import move, swap
 from offbench.solvers._shared.repair import repair
+from offbench.solvers._shared.windows import by_windows, is_large
 
 Servers = NDArray[np.int64]
 
@@ -49,6 +50,8 @@ class Beam(Solver):
         bounds.warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
+        if is_large(problem):
+            by_windows(self, problem, search)
         best = problem.everything_on(problem.arrays.client)
         objective = search.propose(best)
         if problem.constrained:

@@ -11,6 +11,7 @@ from offbench import P1, Search, Solver
 from offbench.evaluation.delta import segments_of
 from offbench.solvers._shared.evolution import Individual, ends_of, exchange, first_population, move_run
 from offbench.solvers._shared.heat_bath import HeatBath, warm_up
+from offbench.solvers._shared.windows import by_windows, is_large
 
 # Individuals without and with local search, which takes so long that there are few.
 _MANY, _FEW = 60, 10
@@ -57,6 +58,8 @@ class Genetic(Solver):
         warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
+        if is_large(problem):
+            by_windows(self, problem, search)
         self.evolve(problem, search, tools.HallOfFame(self.elite), tools.Logbook())
 
     def evolve(self, problem: P1, search: Search, best: Any, logbook: Any) -> None:

@@ -3,11 +3,10 @@
 import numpy as np
 from pydantic import Field
 
-from offbench import P1, Placement, Search, Solver
+from offbench import P1, Search, Solver
 from offbench.solvers._shared.heat_bath import HeatBath, warm_up
 from offbench.solvers._shared.moves import start
-from offbench.solvers._shared.repair import repair
-from offbench.solvers._shared.shares import descend_by_shares, is_large
+from offbench.solvers._shared.windows import by_windows, is_large
 
 # Steps for each subtask after which a descent that found nothing better has ended, and a temperature, in median
 # differences, at which a step always takes the best.
@@ -21,7 +20,7 @@ class LocalSearch(Solver):
     Each step takes the best of all placements that one move at a random place leads to, or stays. When nothing has
     got better for some time, a few neighbouring subtasks are placed at random and the descent goes on from there;
     what ends worse than before is given up. Placements of one task are scored where they change alone
-    (`offbench.evaluation.delta`). Of several tasks with more than 10 000 subtasks a share moves at once (`shares`).
+    (`offbench.evaluation.delta`). Several tasks with more than 10 000 subtasks are solved by windows (`windows`).
     """
 
     kick: int = Field(default=4, ge=1)
@@ -34,9 +33,9 @@ class LocalSearch(Solver):
 
     def solve(self, problem: P1, search: Search) -> None:
         rng, free = search.rng, problem.free
-        begin = start(problem, search)
         if is_large(problem):
-            descend_by_shares(problem, search, repair(search, Placement(begin)).servers)
+            by_windows(self, problem, search)
+        begin = start(problem, search)
         bath = HeatBath(problem, search, begin, self.longest_run)
         frozen = _FROZEN * bath.typical_difference()
         best, servers, order = np.inf, bath.servers, bath.order

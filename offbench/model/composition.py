@@ -164,7 +164,8 @@ def compose(
     paper_client, *remote = paper_servers(edges, clouds)
     clients = _Clients({server.name for server in remote}, own_clients and len(chosen) > 1)
     theirs = [paper_client if network.format == "offbench/1" else _client_of(network) for network in chosen]
-    of_task = [clients.one_more(client, several=len(set(theirs)) > 1) for client in theirs]
+    differ = len(set(theirs)) > 1
+    of_task = [clients.one_more(client, several=differ) for client in theirs]
     format_2 = len(clients.made) > 1 or any(network.format == "offbench/2" for network in chosen)
     tasks = tuple(
         Task(

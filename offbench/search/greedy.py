@@ -20,7 +20,7 @@ from offbench.search.search import Search
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 # Subtasks that one more one delays are booked anew as long as there are so many of them at most, some seconds.
-_MOST_BOOKINGS = 100_000_000
+_MOST_BOOKINGS = 50_000_000
 # Subtasks that are put between two looks at the clock.
 _AT_ONCE = 500
 
@@ -49,7 +49,7 @@ def greedy_placement(search: Search) -> Placement:
 
     Of a chain, and of tasks that come one after another, that takes time that grows with the subtasks. Where many tasks
     compete for slots each subtask delays many others, and what is booked anew grows with the square. If that exceeds
-    a hundred million bookings, another measure is taken (`by_insertion`), the same only where nobody waits, and the
+    fifty million bookings, another measure is taken (`by_insertion`), the same only where nobody waits, and the
     placement has a dispatch order of its own.
 
     Raises

@@ -6,7 +6,8 @@ import pytest
 
 from offbench import P1, Budget, Search, SearchEnded, evaluate, load, solve
 from offbench.model.instance import Instance, parse
-from offbench.solvers._shared.shares import descend_by_shares, is_large
+from offbench.solvers._shared.shares import descend_by_shares
+from offbench.solvers._shared.windows import is_large
 
 
 def phones(count: int, layers: int, slots: int) -> Instance:
