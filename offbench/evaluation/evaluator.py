@@ -184,6 +184,30 @@ def totals_of_many(problem: Problem, assignments: ArrayLike, orders: ArrayLike |
     return totals
 
 
+def totals_of_one(problem: Problem, servers: NDArray[np.int64], order: NDArray[np.int64] | None, row: Floats) -> bool:
+    """Score one placement without a look at its shape.
+
+    Parameters
+    ----------
+    problem
+        P1 or P2.
+    servers, order
+        Of whole numbers of 64 bits, shape ``(n_subtasks,)``, contiguous; the order may be None.
+    row
+        Filled with `kernel.TOTALS`, shape ``(1, len(TOTALS))``.
+
+    Returns
+    -------
+    bool
+        Whether it is a placement, with a finite Q; if not, `totals_of_many` says why.
+    """
+    orders = _NO_ORDERS if order is None else order[None]
+    fault = score(
+        *problem.packed, problem.allowed, servers[None], orders, len(servers), row, _NO_PARTS, problem.constraints
+    )
+    return bool(fault < 0) and math.isfinite(row.item(_OBJECTIVE))
+
+
 def prefix_totals(problem: Problem, prefixes: NDArray[np.int64]) -> Floats:
     """Score each row as if the subtasks beyond it were not there (MODEL.md section 7).
 

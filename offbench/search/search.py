@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offbench.errors import InvalidPlacement
 from offbench.evaluation.client_only import client_only
-from offbench.evaluation.evaluator import evaluate, totals_of_many
+from offbench.evaluation.evaluator import evaluate, totals_of_many, totals_of_one
 from offbench.evaluation.gaps import contradict, is_optimal, tolerance
 from offbench.evaluation.kernel import TOTAL, TOTALS
 from offbench.evaluation.prefixes import Prefixes
@@ -35,6 +35,7 @@ _BLOCK = 200_000
 # How long before the time limit a library stops at most that was given the time left, and as a share of the limit.
 _EARLY_S, _EARLY = 0.1, 0.01
 _INDICATORS = [TOTALS.index(name) for name in INDICATORS]
+_OBJECTIVE, _VIOLATION = TOTAL.objective, TOTAL.violation
 _ABOVE_INDICATORS = 1e150
 
 
@@ -79,6 +80,7 @@ class Search:
         self._lower_bound = -math.inf
         self._policy: Ints | None = None
         self._trace: list[TracePoint] = []
+        self._shape, self._row = (problem.n_subtasks,), np.empty((1, len(TOTALS)))
         self._asked_for_time = False
         self.rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         """the only source of randomness"""
@@ -257,10 +259,27 @@ class Search:
             If a subtask stands on a server that isn't allowed (for P2: another than the given one),
             or the dispatch order isn't one.
         """
-        if not isinstance(placement, Placement):
-            placement = Placement(placement)
-        orders = None if placement.order is None else placement.order[None]
-        return float(self.propose_many(placement.servers[None], orders)[0])
+        given = placement
+        if type(given) is Placement:
+            servers, order = given.servers, given.order
+        elif type(given) is np.ndarray and given.dtype == np.int64 and given.flags.c_contiguous:
+            servers, order = given, None
+        else:
+            placement = given if isinstance(given, Placement) else Placement(given)
+            servers, order = placement.servers, placement.order
+        self.check()
+        fits = servers.shape == self._shape and (order is None or order.shape == self._shape)
+        if self.front is not None or not fits or not totals_of_one(self._problem, servers, order, self._row):
+            return float(self.propose_many(servers[None], None if order is None else order[None])[0])
+        self._evaluations += 1
+        objective, violation = self._row.item(_OBJECTIVE), self._row.item(_VIOLATION)
+        if violation <= FEASIBLE:
+            if objective < self._objective:
+                self._improve(Placement(servers, order), objective, 0.0)
+        elif violation < self._violation:
+            self._improve(Placement(servers, order), objective, violation)
+        self.check()
+        return objective if violation <= FEASIBLE else self._problem.ceiling * (1 + violation)
 
     def propose_many(self, assignments: ArrayLike, orders: ArrayLike | None = None) -> Floats:
         """Score a population and keep the best of it if it is the best so far.
