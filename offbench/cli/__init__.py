@@ -29,6 +29,7 @@ from offbench.cli import (
     solve,
     solvers,
     train,
+    warm_up,
 )
 from offbench.cli.results import export, status, table
 from offbench.cli.shared.errors import OneLineErrors
@@ -64,6 +65,7 @@ app.add_typer(instance.app, name="instance")
 app.add_typer(network.app, name="network")
 app.add_typer(references.app, name="references")
 app.command("schema")(schema.schema)
+app.command("warm-up")(warm_up.warm_up)
 
 
 def _print_version(wanted: bool) -> None:

@@ -49,7 +49,7 @@ def bound(
     check_stdin_once(instance, placement)
     facts = instance_from(instance, objective, weights)
     given = placement_from(placement, facts) if placement is not None else None
-    console.load_evaluator(quiet)
+    console.load_evaluator(quiet, facts)
 
     from offbench.bounds import warm_up
     from offbench.model.problem import P1, P2

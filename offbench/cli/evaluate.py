@@ -26,7 +26,7 @@ def evaluate(
     check_stdin_once(instance, placement)
     facts = instance_from(instance, objective, weights)
     given = placement_from(placement, facts)
-    load_evaluator()
+    load_evaluator(instance=facts)
 
     from offbench.evaluation.breaches import breaches, verdict
     from offbench.evaluation.client_only import client_only, elsewhere_note, marked

@@ -53,7 +53,7 @@ def pareto(
         raise OffbenchError(f"--points: must be at least 1, not {points}")
     facts = instance_from(instance, objective, weights)
     _check_new(output)
-    console.load_evaluator(quiet)
+    console.load_evaluator(quiet, facts)
 
     from offbench.cli.shared.progress import bar
     from offbench.runs.pareto import NoFront, front_solver

@@ -47,7 +47,7 @@ def show(
     data, own = _read(placement)
     facts = named or _fitting(own, data, placement)
     given = parse_placement(data.model_dump() if isinstance(data, PlacementFile) else data, facts, str(placement))
-    load_evaluator()
+    load_evaluator(instance=facts)
 
     from offbench.runs.schedule import schedule
 

@@ -173,7 +173,7 @@ def _run(
     elif not quiet and solver is not None and (better := better_with(solver, request["parameters"])):
         say(better)
     given = placement_from(placement, facts) if placement is not None else None
-    load_evaluator(quiet)
+    load_evaluator(quiet, facts)
 
     from offbench.cli.shared.progress import bar
     from offbench.cli.shared.tensorboard import logging

@@ -13,6 +13,7 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
+from time import perf_counter
 from types import FunctionType
 from typing import Any
 
@@ -158,10 +159,42 @@ def _uncounted(context, builder, kind, value):
 _OF_NO_USE = EOFError, UnpicklingError, ImportError, AttributeError
 
 
+class Compiling:
+    """What is compiled in this process because it isn't kept yet."""
+
+    def __init__(self) -> None:
+        self.now: str | None = None
+        """the function that is compiled now"""
+        self.seconds: dict[str, float] = {}
+        """of those that were, how long that took"""
+        self._begun: list[tuple[str, float]] = []
+
+    def begin(self, name: str) -> None:
+        """Note that a function is compiled from now on."""
+        self._begun.append((name, perf_counter()))
+        self.now = name
+
+    def end(self) -> None:
+        """Note that it is done; what it calls and is compiled meanwhile is part of it."""
+        if self._begun:
+            name, begun_s = self._begun.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begun_s
+        self.now = self._begun[-1][0] if self._begun else None
+
+
+COMPILING = Compiling()
+
+
 class _Kept(FunctionCache):
     """Numba's cache, but nothing breaks where it can't be read or written, and it sees changes in inlined functions."""
 
     def load_overload(self, sig, target_context):
+        found = self._load(sig, target_context)
+        if found is None:
+            COMPILING.begin(f"{self._py_func.__module__.removeprefix('offbench.')}.{self._py_func.__name__}")
+        return found
+
+    def _load(self, sig, target_context):
         try:
             return super().load_overload(sig, target_context)
         except OSError:
@@ -172,6 +205,7 @@ class _Kept(FunctionCache):
             return None
 
     def save_overload(self, sig, data):
+        COMPILING.end()
         try:
             super().save_overload(sig, data)
         except (OSError, *_OF_NO_USE):

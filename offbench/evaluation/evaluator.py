@@ -248,15 +248,22 @@ def _require_finite(problem: Problem, objective: float) -> None:
         raise OffbenchError(f"instance '{problem.instance.name}': its numbers are too large: Q is not finite")
 
 
-def warm_up() -> None:
-    """Load the compiled evaluator, or compile it if it never ran here; no search's clock pays for it."""
+def warm_up(instance: Instance | None = None) -> None:
+    """Load the compiled evaluator, or compile it if it never ran here; no search's clock pays for it.
+
+    Parameters
+    ----------
+    instance
+        What is evaluated next: without constraints nothing of them is compiled. Anything, by default.
+    """
     server = Server(name="client", kind="client", compute_ghz=1, price_per_hour=0, client_power_w=0, pool=1)
     layer = Layer(name="layer", gcycles=1, output_mb=0, inputs=())
     task = Task(name="task", input_mb=0, layers=(layer,))
     weights = Weights(delay=1, energy=0, cost=0, score=1, coordination=0, balance=0)
-    instance = Instance(format="offbench/1", name="one", servers=(server,), links=(), tasks=(task,), weights=weights)
-    for limits in (Limits(delay_s=1), None):
-        problem = Problem(instance.model_copy(update={"limits": limits}))
+    one = Instance(format="offbench/1", name="one", servers=(server,), links=(), tasks=(task,), weights=weights)
+    wanted = (True, False) if instance is None else (instance.may_be_constrained,)
+    for constrained in wanted:
+        problem = Problem(one.model_copy(update={"limits": Limits(delay_s=1) if constrained else None}))
         evaluate(problem, [0])
     coordination(problem.arrays, 0, 0, 0)
 

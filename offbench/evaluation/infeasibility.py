@@ -5,7 +5,6 @@ a feasible one (`tightening.ROOM`). That nothing is told proves nothing.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 
@@ -49,9 +48,7 @@ def why_infeasible(problem: Problem) -> str | None:
 
 def warm_up(instance: Instance) -> None:
     """Load what is compiled for this, or compile it if it never ran here, where an instance has constraints."""
-    memories = (server.memory_mb for server in instance.servers)
-    deadlines = (task.deadline_s for task in instance.tasks)
-    if instance.limits is not None or any(each is not None for each in chain(memories, deadlines)):
+    if instance.may_be_constrained:
         problem = P1(load("tiny-chains"))
         paths_s(problem)
         least_energies_and_costs(problem)

@@ -134,6 +134,13 @@ class Instance(Fact):
         return sum(len(task.layers) for task in self.tasks)
 
     @property
+    def may_be_constrained(self) -> bool:
+        """Whether a memory, a deadline or a limit is stated."""
+        memories = any(server.memory_mb is not None for server in self.servers)
+        deadlines = any(task.deadline_s is not None for task in self.tasks)
+        return self.limits is not None or memories or deadlines
+
+    @property
     def is_chain(self) -> bool:
         """Whether all is one task, and a chain."""
         return len(self.tasks) == 1 and self.tasks[0].is_chain

@@ -122,7 +122,7 @@ def solve(
         return _solve_both(instance, solver, p2, budget, first_alone, seed=seed, on_start=on_start)
     which = _chosen(solver, parameters, trained)
     reference = lookup(instance) if placement is None else None
-    warm_up()
+    warm_up(instance)
     infeasibility.warm_up(instance)
     given = None if placement is None else placement_of(placement, instance)
     run = _Run(instance, given, which, trained, budget, seed)

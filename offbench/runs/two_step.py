@@ -96,7 +96,7 @@ def solve_two_step(
     later = None
     if secondary is not None:
         later = chosen(secondary, parameters if secondary == solver else None, role="secondary")
-    warm_up()
+    warm_up(instance)
     infeasibility.warm_up(instance)
     run = _Stages(instance, steps, budget, seed, on_start, on_stage)
     run.go(first, later)

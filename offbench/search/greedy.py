@@ -65,6 +65,8 @@ def greedy_placement(search: Search) -> Placement:
         upto = min(n, decided + _AT_ONCE)
         bookings += prefixes.choose(servers, upto, _MOST_BOOKINGS - bookings)
         if bookings > _MOST_BOOKINGS:
+            with search.clock.standing():  # it may have to be compiled, which hardly anybody needs
+                _warm_up_insertion()
             return by_insertion(problem, search)
         decided = int(prefixes.decided[0])
         if decided < upto:  # 16 digits are too few for the next one
@@ -200,5 +202,10 @@ def _merit(p, sums, imbalances, ceiling):
 
 def warm_up() -> None:
     """Load the compiled code, or compile it if it never ran here; for `Solver.warm_up`."""
+    problem = Problem(load("tiny-chains"))
+    greedy_placement(Search(problem))
+
+
+def _warm_up_insertion() -> None:
     problem = Problem(load("tiny-chains"))
     by_insertion(problem, Search(problem))

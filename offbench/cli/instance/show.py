@@ -35,7 +35,7 @@ def show(
     from offbench.cli.shared.given import instance_from
 
     facts = instance_from(instance, objective, weights)
-    console.load_evaluator()
+    console.load_evaluator(instance=facts)
 
     from offbench.cli.instance.facts import instance_facts
     from offbench.evaluation.infeasibility import why_infeasible

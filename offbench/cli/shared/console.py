@@ -13,6 +13,8 @@ from offbench.files.plain import plain
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from offbench.model.instance import Instance
+
 # Where no terminal says otherwise, wide enough for the tables.
 _WIDTH = 110
 _FULL = 1000
@@ -84,14 +86,14 @@ def prints_apart() -> Iterator[None]:
             os.close(kept)
 
 
-def load_evaluator(quiet: bool = False) -> None:
-    """Import the evaluator, which is compiled the first time, and say so if that takes long."""
+def load_evaluator(quiet: bool = False, instance: "Instance | None" = None) -> None:
+    """Import the evaluator, for an *instance* or any, which is compiled the first time; say so if that takes long."""
     from offbench.cli.shared.progress import waiting
 
     with waiting("loading the evaluator (compiling it, the first time only)", quiet):
         from offbench.evaluation.evaluator import warm_up
 
-        warm_up()
+        warm_up(instance)
 
 
 def plural(count: int, noun: str) -> str:

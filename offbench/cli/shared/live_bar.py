@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from offbench.cli.shared.state import search_state
+from offbench.cli.shared.state import search_state, starting
 from offbench.files.plain import plain
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ class LiveBar(Progress):
         self._look = look
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        if self._look is not None:
-            done, state = self._look()
-            self.update(self._row, completed=done, state=plain(state))
+        done, state = (0.0, starting()) if self._look is None else self._look()
+        self.update(self._row, completed=done, state=plain(state))
         yield from super().get_renderables()

@@ -9,7 +9,7 @@ from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
-from offbench.cli.shared.state import search_state
+from offbench.cli.shared.state import search_state, starting
 from offbench.cli.shared.terminal import watched_stderr
 from offbench.files.plain import plain
 
@@ -113,7 +113,7 @@ class Lines:
             if self._over.wait(left):
                 return
             look, title = self._look, self._title
-            state = "starting" if look is None else look()[1]
+            state = starting() if look is None else look()[1]
             name = title if title.startswith(self._of) else f"{self._of}, {title}"
             with suppress(OSError, ValueError):  # a reader that has gone, a stream that is closed
                 print(plain(f"{name}: {state}"), file=self._stream, flush=True)

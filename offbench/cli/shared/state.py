@@ -1,6 +1,7 @@
 """How far a run is, in words."""
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,13 @@ if TYPE_CHECKING:
 
 # "best Q" stands there already.
 _SHOWN = ("episode", "loss", "epsilon")
+
+
+def starting() -> str:
+    """Say that something starts, and what is compiled meanwhile."""
+    compiled = sys.modules.get("offbench.evaluation.compiled")
+    now = None if compiled is None else compiled.COMPILING.now
+    return "starting" if now is None else f"compiling {now}, once on this machine"
 
 
 def search_state(search: "Search") -> tuple[float, str]:
