@@ -45,6 +45,34 @@ def book_first_come(p, w, decided):
 
 
 @inlined
+def goes_in_turn(p, decided):
+    """Tell whether each subtask reads the one before it and nothing else, the first one its task's input: a chain."""
+    in_turn = p.arrival_s.size == 1 and p.input_start[decided] == decided
+    for k in range(1, decided):
+        in_turn &= p.input_of[k] == k - 1
+    return in_turn
+
+
+@inlined
+def book_in_turn(p, w, decided):
+    """Book a chain: what a subtask reads is complete, and so is all before it, so that it waits for nothing."""
+    here, done = np.int64(p.client), 0.0
+    for k in range(decided):
+        there, table = here, p.links_of[k]
+        here = np.int64(w.at[k])
+        transfer = p.input_mb[k] / p.link[table, there, here, LINK.rate_mb_per_s]
+        transmission = transfer + p.link[table, there, here, LINK.latency_s]
+        ready = done + transmission
+        done = ready + w.execution[k]
+        w.transmission[k] = transmission
+        w.energy[k] = p.link[table, there, here, LINK.power_w] * transfer + p.run_energy_j[k, here]
+        w.cost[k] = p.input_gb[k] * p.link[table, there, here, LINK.usd_per_gb] + p.run_usd[k, here]
+        w.ready[k] = w.start[k] = ready
+        w.end[k] = done
+        w.booked[k] = k
+
+
+@inlined
 def serve(p, w, decided, first, size, log):
     """Book what is in the heap of ready subtasks and what becomes ready by that, from position *first* on.
 

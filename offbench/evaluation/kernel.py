@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offbench.evaluation.booking import book_first_come, book_in_order, free_slots, predecessors
+from offbench.evaluation.booking import (
+    book_first_come,
+    book_in_order,
+    book_in_turn,
+    free_slots,
+    goes_in_turn,
+    predecessors,
+)
 from offbench.evaluation.careful import coordinate_carefully
 from offbench.evaluation.compiled import borrowed, compiled, inlined, keep
 from offbench.evaluation.constraints import excess, memory_violation
@@ -90,13 +97,17 @@ def score(ints, floats, allowed, placements, orders, decided, totals, parts, con
     w = borrowed(own)
     allowed, placements, orders = borrowed(allowed), borrowed(placements), borrowed(orders)
     totals, parts = borrowed(totals), borrowed(parts)
-    fault = -1
+    fault, in_turn = -1, goes_in_turn(p, decided)
     for row in range(placements.shape[0]):
         fault = _place(p, w, decided, placements[row], allowed)
-        if fault < 0 and orders.shape[0] > 0:
-            fault = book_in_order(p, w, decided, orders[row])
+        if fault < 0 and in_turn and orders.shape[0] == 0:
+            book_in_turn(p, w, decided)
         elif fault < 0:
-            book_first_come(p, w, decided)
+            _prepare_booking(p, w, decided)
+            if orders.shape[0] > 0:
+                fault = book_in_order(p, w, decided, orders[row])
+            else:
+                book_first_come(p, w, decided)
         if fault >= 0:
             fault += row * p.gcycles.size
             break
@@ -121,10 +132,15 @@ def _place(p, w, decided, servers, allowed):
             return k
         w.at[k] = server
         w.execution[k] = p.execution_s[k, server]
+    w.doubt[0] = 0
+    return -1
+
+
+@inlined
+def _prepare_booking(p, w, decided):
+    for k in range(decided):
         w.waits_for[k] = p.waits_for[k]
     free_slots(p, w)
-    w.doubt[:] = 0
-    return -1
 
 
 @inlined
