@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test attack lint docs bench compare agreement binding-constraints compare-exact chains sizes certified false-proofs many-clients two-step metaheuristics ten-tasks traps defaults evolution-time ablation training-set cost-model published emulation clean
+.PHONY: solve test attack lint docs bench compare agreement binding-constraints compare-exact chains sizes certified false-proofs many-clients two-step metaheuristics ten-tasks traps defaults evolution-time ablation training-set cost-model published emulation growth clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -38,6 +38,9 @@ compare: .venv/development
 
 compare-exact: .venv/development
 	$(BIN)/python -m experiments.time_to_proof $(ARGS)
+
+growth: .venv/development
+	$(BIN)/python -m experiments.growth $(ARGS)
 
 sizes: .venv/development
 	$(BIN)/python -m experiments.largest_sizes $(ARGS)

@@ -26,6 +26,8 @@ class Gaps(NamedTuple):
 
     first: Ints
     """the first block of each slot; -1 where it is free for all time"""
+    recent: Ints
+    """the block of each slot that was looked at last; -1 before any"""
     following: Ints
     """the block behind each; -1 behind the last"""
     filled: Ints
@@ -63,6 +65,7 @@ def empty(problem: Problem) -> Schedule:
     blocks = min(slots, n) + 2 * n // _TOGETHER + 2
     gaps = Gaps(
         first=np.full(slots, -1),
+        recent=np.full(slots, -1),
         following=np.full(blocks, -1),
         filled=np.zeros(blocks, np.int64),
         longest_s=np.empty(blocks),
@@ -127,22 +130,32 @@ def put(p, made, k, s, slot, start_s):
 @inlined
 def first_gap(gaps, slot, ready_s, execution_s):
     """Return the first start from *ready_s* on at which a slot is free for so long."""
-    block = gaps.first[slot]
+    block = _block_before(gaps, slot, ready_s)
     while block >= 0:
         last = gaps.filled[block] - 1
         if last >= 0 and gaps.end_s[block, last] >= ready_s and gaps.longest_s[block] >= execution_s:
             for g in range(last + 1):
                 start = max(ready_s, gaps.start_s[block, g])
                 if start + execution_s <= gaps.end_s[block, g]:
+                    gaps.recent[slot] = block
                     return start
         block = gaps.following[block]
     return ready_s
 
 
 @inlined
+def _block_before(gaps, slot, second):
+    """Return a block before which no gap ends later than a second: that of the last look, where it is one."""
+    block = gaps.recent[slot]
+    if block >= 0 and gaps.filled[block] > 0 and gaps.start_s[block, 0] <= second:
+        return block
+    return gaps.first[slot]
+
+
+@inlined
 def take(gaps, slot, start_s, end_s, least_s):
     """Let a slot be busy from *start_s* to *end_s*, in one of its gaps; what is left of that is one or two, or none."""
-    block = gaps.first[slot]
+    block = _block_before(gaps, slot, start_s)
     if block < 0:
         block = _add_block(gaps)
         gaps.first[slot] = block
