@@ -77,6 +77,7 @@ class Episodes:
         self._prefixes = Prefixes(problem, count)
         self._spread = np.zeros((count, 2, problem.n_servers), np.float32)
         self._seen = np.zeros(count, np.int64)
+        self._work = float(problem.arrays.gcycles.cumsum()[-1])
         self.reset()
 
     def __len__(self) -> int:
@@ -160,7 +161,7 @@ class Episodes:
         prefixes = self.prefixes if full else self._prefixes
         _dynamic(
             *self.problem.packed, prefixes.shared, prefixes.reals, prefixes.counts, self.servers, self.decided,
-            self.completion, self.used, self._spread, self._seen, full, self.observer.constrained, found,
+            self.completion, self.used, self._spread, self._seen, self._work, full, self.observer.constrained, found,
         )  # fmt: skip
         return found
 
@@ -236,7 +237,8 @@ def _reward(totals, active, penalty, objective, violation, used, rewards):
 
 @compiled
 def _dynamic(
-    ints, floats, shared, reals, counts, servers, decided, completion, used, spread, seen, full, constrained, found
+    ints, floats, shared, reals, counts, servers, decided, completion, used, spread, seen, work, full, constrained,
+    found,
 ):  # fmt: skip
     """Fill the dynamic part of each episode's observation."""
     p = borrowed(unpack(ints, floats))
@@ -245,7 +247,6 @@ def _dynamic(
         borrowed(shared), borrowed(reals), borrowed(counts), borrowed(used), borrowed(spread)
     )  # fmt: skip
     servers, decided, completion, found = borrowed(servers), borrowed(decided), borrowed(completion), borrowed(found)
-    work = p.gcycles.sum()
     for row in range(decided.size):
         x = borrowed(prefix_of(p, shared, reals[row], counts[row]))
         k = decided[row]
