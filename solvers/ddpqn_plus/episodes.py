@@ -108,8 +108,9 @@ class WindowedEpisodes:
         self.observation = self._observe()
 
     def follow_best(self) -> None:
-        """Begin the next windows in the best placement met, whoever found it."""
+        """Begin the next windows in the best placement met, whoever found it; it took whole episodes to find it."""
         assert self.search.incumbent is not None
+        self._whole_moves += len(self.search.problem.free)
         self.base, self._base_order = self.search.incumbent.servers.copy(), self.search.incumbent.order
         self._base_merit = self._merit_of_incumbent()
 

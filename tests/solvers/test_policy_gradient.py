@@ -96,7 +96,7 @@ def test_it_learns_the_best_of_a_small_chain() -> None:
 def test_it_takes_its_share_of_the_evaluations_and_leaves_the_rest_to_windows() -> None:
     problem = P1(load("tiny-graphs"))
     search = Search(problem, Budget(max_evaluations=400), seed=5)
-    agent = Agent(DdpqnPlus(**SMALL | {"gradient": 0.5}), [search], search.rng, Diary())
+    agent = Agent(DdpqnPlus(**SMALL | {"longest": 2}), [search], search.rng, Diary())
     rounds = agent._rounds[0]
     while search.progress < 0.5:
         assert agent._gradient is not None
@@ -105,6 +105,7 @@ def test_it_takes_its_share_of_the_evaluations_and_leaves_the_rest_to_windows() 
     assert agent._gradient is None
     # Windows begin in the best placement met, which the policy gradient found or the start.
     assert search.incumbent is not None
+    assert not rounds._whole
     assert rounds._base_merit == pytest.approx(search.objective)
     assert evaluate(problem, rounds.base).objective == pytest.approx(search.objective)
 
