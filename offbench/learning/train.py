@@ -10,7 +10,7 @@ import numpy as np
 from offbench.errors import OffbenchError
 from offbench.evaluation.evaluator import warm_up
 from offbench.learning.checkpoint import FILE, Checkpoint, save, trainable
-from offbench.learning.trainable import Training
+from offbench.learning.trainable import Trainable, Training
 from offbench.model.instance import Instance
 from offbench.model.problem import P1
 from offbench.search.budget import Clock
@@ -108,7 +108,7 @@ def train(
     training = made.training(problems, np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0]), diary)
     before_s = 0.0
     if last is not None:
-        _compare(folder, last, solver, made.model_dump(mode="json"), seed, problems)
+        _compare(folder, last, solver, made, seed, problems)
         last.open_training(folder, training)
         last.open_diary(folder, diary)
         before_s = last.seconds
@@ -132,14 +132,19 @@ def train(
     return keep()
 
 
-def _compare(
-    folder: Path, last: Checkpoint, solver: str, parameters: dict[str, Any], seed: int, problems: Sequence[P1]
-) -> None:
-    """Refuse to go on with something else."""
+def _compare(folder: Path, last: Checkpoint, solver: str, made: Trainable, seed: int, problems: Sequence[P1]) -> None:
+    """Refuse to go on with something else. A parameter that is newer than the checkpoint had its default there."""
+    newer = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in type(made).model_fields.items()
+        if name not in last.parameters and not field.is_required()
+    }
+    were = made.model_copy(update=newer).model_dump(mode="json") | last.parameters
+    parameters = made.model_dump(mode="json")
     hashes = [problem.instance.hash for problem in problems]
     pairs = [
         ("solver", last.solver, solver),
-        *((f"parameter {name}", last.parameters.get(name), value) for name, value in parameters.items()),
+        *((f"parameter {name}", were[name], value) for name, value in parameters.items()),
         ("seed", last.seed, seed),
         ("number of instances", len(last.instances), len(hashes)),
         *((f"instance {seen.name}", seen.hash, has) for seen, has in zip(last.instances, hashes, strict=False)),

@@ -17,13 +17,14 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class DdpqnPlus(Trainable):
-    """DDPQN that re-decides windows of the best placement, with one network for all servers.
+    """A policy gradient first, then DDPQN that re-decides windows of the best placement; one network for all servers.
 
-    It starts from the best of greedy and everything in one place, the *reference*. It then plays, many at once,
-    episodes of two kinds: whole ones from nothing, and *windows*, which begin anywhere in
-    a good placement met before (return, then explore), decide a few subtasks and follow it again; their last reward is
-    what all the rest adds. The last of these subtasks tries every server, for nothing is left to estimate there.
-    Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
+    It starts from the best of greedy and everything in one place, the *reference*. A network whose values are logits
+    first learns by a policy gradient from whole episodes: each step's baseline is the mean over the episodes played at
+    once. Then another one plays, many at once, episodes of two kinds: whole ones from nothing, and *windows*, which
+    begin anywhere in a good placement met before (return, then explore), decide a few subtasks and follow it again;
+    their last reward is what all the rest adds. The last of these subtasks tries every server, for nothing is left to
+    estimate there. Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
     Q-learning learns from all. Where there are constraints the agent sees what is left of each, too, and the
     placement that the windows are in is chosen by what is broken as long as anything is.
     """
@@ -46,6 +47,21 @@ class DdpqnPlus(Trainable):
     """rewards added up before the next value is believed (n-step returns)"""
     gamma: Probability = 1.0
     """discount; 1 is what Q is"""
+    gradient: Probability = 0.5
+    """share of the time or evaluations for the policy gradient, before the windows; without such a limit, as in a
+    training, there is none, unless it is 1: then there is nothing else"""
+    rollouts: Annotated[int, Field(ge=3)] = 32
+    """whole episodes of the policy gradient at once; all but the first are drawn from the policy"""
+    segment: PositiveInt = 64
+    """their steps to learn from at once; rewards are looked at for as many more"""
+    gradient_gamma: Probability = 0.9
+    """discount of the policy gradient"""
+    gradient_lr: PositiveFloat = 0.003
+    """its learning rate of Adam"""
+    entropy: NonNegativeFloat = 0.2
+    """bonus for the policy's entropy at first, over the deviation of the advantages; falls linearly"""
+    entropy_floor: NonNegativeFloat = 0.01
+    """what the bonus doesn't fall below"""
     longest: NonNegativeInt = 8
     """subtasks of a window at most, the logarithm uniform; 0 plays whole episodes alone"""
     whole: Probability = 0.2

@@ -1,4 +1,4 @@
-"""Return and explore: episodes that begin in a good placement, leave it for a few subtasks and follow it again."""
+"""A policy gradient first; then return and explore: episodes that leave a good placement for a few subtasks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,6 +17,7 @@ from .features import ServerObserver
 from .learner import SharedLearner
 from .network import Shape
 from .policy import SharedPolicy, draw, ladder
+from .policy_gradient import PolicyGradient
 
 if TYPE_CHECKING:
     from offbench.solvers.dqn.fast_learner import FastLearner
@@ -55,9 +56,20 @@ class Agent:
         self._batch = Batch.empty(settings.batch, self.observer.width, self.observer.most)
         self._temperature = ladder(settings.episodes, settings.hottest)
         self._turn = self._moves = self._ended = 0
+        self._gradient: PolicyGradient | None = None
+        if settings.shared and (settings.gradient == 1 or (settings.gradient and all(map(_limited, searches)))):
+            facts = [each.facts for each in self._rounds]
+            self._gradient = PolicyGradient(settings, self.observer, facts, searches, rng, diary)
 
     def learn(self) -> None:
         """Make a step of all episodes of one problem, and an update where one is due."""
+        if self._gradient is not None:
+            if self._settings.gradient == 1 or self._progress < self._settings.gradient:
+                return self._gradient.learn()
+            self._gradient.propose()
+            self._gradient = None
+            for each in self._rounds:
+                each.follow_best()
         settings, rounds = self._settings, self._rounds[self._turn % len(self._rounds)]
         if not rounds.under_way:
             rounds.begin()
@@ -93,9 +105,14 @@ class Agent:
         return chosen
 
     @property
+    def _progress(self) -> float:
+        return max(each.search.progress for each in self._rounds)
+
+    @property
     def steps(self) -> int:
         """Decisions made so far."""
-        return self._moves * self._settings.episodes
+        by_gradient = 0 if self._gradient is None else self._gradient.moves * self._settings.rollouts
+        return by_gradient + self._moves * self._settings.episodes
 
     @property
     def policy(self) -> SharedPolicy:
@@ -106,6 +123,8 @@ class Agent:
         OffbenchError
             If the network isn't shared, so that it fits this instance alone.
         """
+        if self._gradient is not None:
+            return SharedPolicy(self._gradient.shape, self._gradient.weights.copy())
         if not isinstance(self.learner, SharedLearner):
             raise OffbenchError("solver 'ddpqn-plus': with shared=false its network fits one instance alone")
         return SharedPolicy(self.learner.shape, self.learner.weights.copy())
@@ -121,6 +140,8 @@ class Agent:
             "random": self._rng.bit_generator.state,
             "counts": [self._turn, self._moves, self._ended],
         }
+        if self._gradient is not None:
+            state["gradient"] = self._gradient.state()
         write(state, file)
 
     def load(self, file: BinaryIO) -> None:
@@ -134,6 +155,12 @@ class Agent:
             each.load(kept)
         self._rng.bit_generator.state = state["random"]
         self._turn, self._moves, self._ended = state["counts"]
+        if self._gradient is not None:
+            self._gradient.load(state["gradient"])
+
+
+def _limited(search: Search) -> bool:
+    return search.budget.time_limit is not None or search.budget.max_evaluations is not None
 
 
 def _learner(

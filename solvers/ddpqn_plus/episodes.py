@@ -50,9 +50,10 @@ class WindowedEpisodes:
         problem = search.problem
         self.reference = start(problem, search)
         """servers of what everything is measured by"""
-        self._facts = ProblemFeatures(problem, self.reference, settings.onward, settings.penalty)
+        self.facts = ProblemFeatures(problem, self.reference, settings.onward, settings.penalty)
+        """what observations are made of"""
         self._first_state = int(observer.first_state[index])
-        self._episodes = Episodes(problem, settings.episodes, penalty=self._facts.penalty)
+        self._episodes = Episodes(problem, settings.episodes, penalty=self.facts.penalty)
         self._steps = NStepQueue(settings.steps, settings.gamma)
         self.base: Ints = self.reference
         """servers of the placement that the windows are in"""
@@ -106,6 +107,13 @@ class WindowedEpisodes:
         episodes.step(self.base[episodes.decided], inside)
         self.observation = self._observe()
 
+    def follow_best(self) -> None:
+        """Begin the next windows in the best placement met, whoever found it; it took whole episodes to find it."""
+        assert self.search.incumbent is not None
+        self._whole_moves += len(self.search.problem.free)
+        self.base, self._base_order = self.search.incumbent.servers.copy(), self.search.incumbent.order
+        self._base_merit = self._merit_of_incumbent()
+
     def masks(self) -> Mask:
         """Return which servers the subtasks at hand may run on."""
         return self._observer.masks(self._states())
@@ -136,7 +144,7 @@ class WindowedEpisodes:
         Transitions
             Those that are complete now, rewards over the unit and less the reference's.
         """
-        episodes, facts, settings = self._episodes, self._facts, self._settings
+        episodes, facts, settings = self._episodes, self.facts, self._settings
         k, before = episodes.decided.copy(), (self._states(), self.observation)
         rewards, _ = episodes.step(actions)
         self._done += 1
@@ -183,7 +191,7 @@ class WindowedEpisodes:
 
     @property
     def _temperature(self) -> float:
-        return self._facts.unit * self._settings.heat * float(_COLD**self.search.progress)
+        return self.facts.unit * self._settings.heat * float(_COLD**self.search.progress)
 
     def _orders(self) -> Ints | None:
         return None if self._places is None else self._places.argsort(axis=1)
@@ -212,7 +220,7 @@ class WindowedEpisodes:
         return np.array(rows[0][1:], dtype=np.int64).reshape(-1, n), np.array(rows[1][1:]).reshape(-1, n)
 
     def _observe(self) -> Floats32:
-        return self._facts.observe(self._episodes, self._observer)
+        return self.facts.observe(self._episodes, self._observer)
 
     def _states(self) -> Ints:
         states: Ints = self._episodes.decided + self._first_state

@@ -71,11 +71,9 @@ class Shape(NamedTuple):
 def values(weights, first, second, dueling, constrained, observations, found):
     """Fill *found* with Q of every server, 0 where there is none, shape ``(rows, servers)``."""
     parts = _unpack(weights, first, second, constrained)
-    most = found.shape[1]
-    x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
-    z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
+    layers = _room(found.shape[1], first, second)
     for row in range(found.shape[0]):
-        _forward(parts, dueling, observations[row], x, y, z, mean, p, found[row])
+        _forward(parts, dueling, observations[row], layers, found[row])
 
 
 @compiled(fastmath=FASTMATH)
@@ -85,26 +83,20 @@ def learn(
 ):  # fmt: skip
     """Fill the gradient of the loss and the temporal-difference errors of a batch; return the loss."""
     online, other = _unpack(weights, first, second, constrained), _unpack(target, first, second, constrained)
-    d_a, d_b, d_a0, d_c, d_c0, d_d, d_d0, d_e, d_e0, d_v, d_w = _unpack(gradient, first, second, constrained)
-    a, b, _, c, _, d, _, e, e0, v, _ = online
-    server, rest = a.shape[0], b.shape[0]
+    into = _unpack(gradient, first, second, constrained)
     n, most = allowed.shape
-    x, y = np.empty((most, first), np.float32), np.empty((most, second), np.float32)
-    z, mean, p = np.empty((most, second), np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
-    q, following = np.empty(most, np.float32), np.empty(most, np.float32)
-    to_x, to_y, to_z = np.empty(first, np.float32), np.empty(second, np.float32), np.empty(second, np.float32)
-    to_p, to_mean = np.empty(second, np.float32), np.empty(second, np.float32)
-    all_x = np.empty(first, np.float32)
+    layers, room = _room(most, first, second), _room(1, first, second)
+    q, following, slopes = np.empty(most, np.float32), np.empty(most, np.float32), np.empty(most, np.float32)
     gradient[:] = 0
     loss = 0.0
     for row in range(n):
         goal = rewards[row]
         if discounts[row] != 0:
-            _forward(other, dueling, observations[n + row], x, y, z, mean, p, following)
+            _forward(other, dueling, observations[n + row], layers, following)
             if double:
-                _forward(online, dueling, observations[n + row], x, y, z, mean, p, q)
+                _forward(online, dueling, observations[n + row], layers, q)
             goal += discounts[row] * following[_best(q if double else following, allowed[row])]
-        there = _forward(online, dueling, observations[row], x, y, z, mean, p, q)
+        _forward(online, dueling, observations[row], layers, q)
         action = actions[row]
         error = goal - q[action]
         errors[row] = error
@@ -115,66 +107,9 @@ def learn(
         else:
             loss += importance[row] * error * error
             slope = -2 * importance[row] * error / n
-        slope = np.float32(slope)
-
-        share = slope / there if dueling else np.float32(0)
-        to_p[:] = 0
-        if dueling:
-            for j in range(second):
-                d_v[j] += slope * p[j]
-                to_p[j] = slope * v[j]
-        d_w[0] += slope
-        f, g = observations[row], observations[row, most * server :]
-        for s in range(most):
-            if f[s * server] == 0:
-                continue
-            part = (slope if s == action else np.float32(0)) - share
-            if part == 0:
-                continue
-            for j in range(second):
-                d_e0[j] += part * z[s, j]
-                if z[s, j] > 0:
-                    to_p[j] += part * e0[j]
-        for j in range(second):
-            if p[j] <= 0:
-                to_p[j] = 0
-            d_d0[j] += to_p[j]
-        for i in range(second):
-            total = np.float32(0)
-            for j in range(second):
-                d_d[i, j] += mean[i] * to_p[j]
-                total += d[i, j] * to_p[j]
-            to_mean[i] = total / there
-        all_x[:] = 0
-        for s in range(most):
-            if f[s * server] == 0:
-                continue
-            part = (slope if s == action else np.float32(0)) - share
-            for j in range(second):
-                to_z[j] = part * e0[j] if z[s, j] > 0 else np.float32(0)
-            for i in range(second):
-                total = to_mean[i]
-                for j in range(second):
-                    d_e[i, j] += y[s, i] * to_z[j]
-                    total += e[i, j] * to_z[j]
-                to_y[i] = total if y[s, i] > 0 else np.float32(0)
-                d_c0[i] += to_y[i]
-            for i in range(first):
-                total = np.float32(0)
-                for j in range(second):
-                    d_c[i, j] += x[s, i] * to_y[j]
-                    total += c[i, j] * to_y[j]
-                to_x[i] = total if x[s, i] > 0 else np.float32(0)
-                all_x[i] += to_x[i]
-            for i in range(server):
-                fact = f[s * server + i]
-                for j in range(first):
-                    d_a[i, j] += fact * to_x[j]
-        for j in range(first):
-            d_a0[j] += all_x[j]
-        for i in range(rest):
-            for j in range(first):
-                d_b[i, j] += g[i] * all_x[j]
+        slopes[:] = 0
+        slopes[action] = slope
+        _backward(online, into, dueling, observations[row], layers, room, slopes)
     return loss / n
 
 
@@ -187,6 +122,9 @@ def warm_up() -> None:
         weights, weights.copy(), *shape, True, True, seen, np.zeros(1, np.int64), row, row, np.ones((1, 1), np.bool_),
         row, weights.copy(), row.copy(),
     )  # fmt: skip
+    reinforce(
+        weights, *shape, seen[:1], np.ones((1, 1), np.bool_), np.zeros(1, np.int64), row, np.float32(0), weights.copy()
+    )
 
 
 @inlined(fastmath=FASTMATH)
@@ -206,10 +144,137 @@ def _unpack(flat, h, k, constrained):
     )  # fmt: skip
 
 
+@inlined
+def _room(most, first, second):
+    """Return room for the layers x, y, z, mean(y) and p of so many servers."""
+    return (
+        np.empty((most, first), np.float32), np.empty((most, second), np.float32), np.empty((most, second), np.float32),
+        np.empty(second, np.float32), np.empty(second, np.float32),
+    )  # fmt: skip
+
+
 @compiled(fastmath=FASTMATH)
-def _forward(parts, dueling, observation, x, y, z, mean, p, q):
-    """Fill the layers and *q*; return how many servers there are."""
+def _backward(parts, into, dueling, observation, layers, room, slopes):
+    """Add the gradient of a row to *into*: *slopes* are the loss's by each server's value, 0 where there is none.
+
+    *layers* are as `_forward` left them, *room* is for gradients by them.
+    """
+    a, b, _, c, _, d, _, e, e0, v, _ = parts
+    d_a, d_b, d_a0, d_c, d_c0, d_d, d_d0, d_e, d_e0, d_v, d_w = into
+    x, y, z, mean, p = layers
+    to_x, to_y, to_z, to_mean, to_p = room[0][0], room[1][0], room[2][0], room[3], room[4]
+    server, rest = a.shape[0], b.shape[0]
+    first, second = c.shape
+    most = slopes.size
+    f, g = observation, observation[most * server :]
+    there, total = np.float32(0), np.float32(0)
+    for s in range(most):
+        there += f[s * server]
+        total += slopes[s]
+    share = total / there if dueling else np.float32(0)
+    to_p[:] = 0
+    if dueling:
+        for j in range(second):
+            d_v[j] += total * p[j]
+            to_p[j] = total * v[j]
+    d_w[0] += total
+    for s in range(most):
+        if f[s * server] == 0:
+            continue
+        part = slopes[s] - share
+        if part == 0:
+            continue
+        for j in range(second):
+            d_e0[j] += part * z[s, j]
+            if z[s, j] > 0:
+                to_p[j] += part * e0[j]
+    for j in range(second):
+        if p[j] <= 0:
+            to_p[j] = 0
+        d_d0[j] += to_p[j]
+    for i in range(second):
+        sum_ = np.float32(0)
+        for j in range(second):
+            d_d[i, j] += mean[i] * to_p[j]
+            sum_ += d[i, j] * to_p[j]
+        to_mean[i] = sum_ / there
+    all_x = np.zeros(first, np.float32)
+    for s in range(most):
+        if f[s * server] == 0:
+            continue
+        part = slopes[s] - share
+        for j in range(second):
+            to_z[j] = part * e0[j] if z[s, j] > 0 else np.float32(0)
+        for i in range(second):
+            sum_ = to_mean[i]
+            for j in range(second):
+                d_e[i, j] += y[s, i] * to_z[j]
+                sum_ += e[i, j] * to_z[j]
+            to_y[i] = sum_ if y[s, i] > 0 else np.float32(0)
+            d_c0[i] += to_y[i]
+        for i in range(first):
+            sum_ = np.float32(0)
+            for j in range(second):
+                d_c[i, j] += x[s, i] * to_y[j]
+                sum_ += c[i, j] * to_y[j]
+            to_x[i] = sum_ if x[s, i] > 0 else np.float32(0)
+            all_x[i] += to_x[i]
+        for i in range(server):
+            fact = f[s * server + i]
+            for j in range(first):
+                d_a[i, j] += fact * to_x[j]
+    for j in range(first):
+        d_a0[j] += all_x[j]
+    for i in range(rest):
+        for j in range(first):
+            d_b[i, j] += g[i] * all_x[j]
+
+
+@compiled(fastmath=FASTMATH)
+def reinforce(
+    weights, first, second, dueling, constrained, observations, allowed, actions, advantages, bonus, gradient,
+):  # fmt: skip
+    """Fill the gradient of a policy's loss, the mean over the rows; return the policy's mean entropy.
+
+    The policy is the softmax of the values of allowed servers, the loss of a row
+    ``-advantage * log(policy[action]) - bonus * entropy`` (Williams, 1992).
+    """
+    parts, into = _unpack(weights, first, second, constrained), _unpack(gradient, first, second, constrained)
+    n, most = allowed.shape
+    layers, room = _room(most, first, second), _room(1, first, second)
+    q, share = np.empty(most, np.float32), np.empty(most, np.float32)
+    gradient[:] = 0
+    mean_entropy = 0.0
+    for row in range(n):
+        _forward(parts, dueling, observations[row], layers, q)
+        highest, total, entropy = np.float32(-np.inf), np.float32(0), np.float32(0)
+        for s in range(most):
+            if allowed[row, s]:
+                highest = max(highest, q[s])
+        for s in range(most):
+            share[s] = np.exp(q[s] - highest) if allowed[row, s] else np.float32(0)
+            total += share[s]
+        for s in range(most):
+            share[s] /= total
+            if allowed[row, s]:
+                entropy -= share[s] * (q[s] - highest - np.log(total))
+        mean_entropy += entropy / n
+        for s in range(most):
+            if not allowed[row, s]:
+                q[s] = 0
+                continue
+            chosen = np.float32(1) if s == actions[row] else np.float32(0)
+            by_bonus = bonus * share[s] * (q[s] - highest - np.log(total) + entropy)
+            q[s] = (advantages[row] * (share[s] - chosen) + by_bonus) / n
+        _backward(parts, into, dueling, observations[row], layers, room, q)
+    return mean_entropy
+
+
+@compiled(fastmath=FASTMATH)
+def _forward(parts, dueling, observation, layers, q):
+    """Fill the layers and *q*."""
     a, b, a0, c, c0, d, d0, e, e0, v, w = parts
+    x, y, z, mean, p = layers
     first, second = c.shape
     server, rest = a.shape[0], b.shape[0]
     most = q.size
@@ -273,7 +338,6 @@ def _forward(parts, dueling, observation, x, y, z, mean, p, q):
     for s in range(most):
         if observation[s * server] != 0:
             q[s] += level
-    return there
 
 
 @inlined

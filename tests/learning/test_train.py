@@ -172,6 +172,23 @@ def test_other_parameters_are_not_resumed(tmp_path: Path) -> None:
         train([load("tiny-graphs")], str(MINE), tmp_path, parameters={"batch": "11"}, resume=True, steps=1000)
 
 
+def test_what_was_trained_before_a_parameter_was_there_goes_on_with_its_default(tmp_path: Path) -> None:
+    def trained(folder: Path, steps: int, **more: Any) -> Checkpoint:
+        chosen = {"hidden": (4, 3), "episodes": 8, "memory": 200, "batch": 16} | more.pop("parameters", {})
+        return train([load("tiny-graphs")], "ddpqn-plus", folder, parameters=chosen, steps=steps, **more)
+
+    trained(tmp_path / "old", 800)
+    said = json.loads((tmp_path / "old" / FILE).read_text(encoding="utf-8"))
+    del said["parameters"]["gradient"], said["parameters"]["rollouts"]
+    (tmp_path / "old" / FILE).write_text(json.dumps(said), encoding="utf-8")
+    with pytest.raises(OffbenchError, match=r"parameter gradient was 0.5, and is 1.0 now"):
+        trained(tmp_path / "old", 1600, resume=True, parameters={"gradient": 1})
+    assert solve("tiny-graphs", policy=tmp_path / "old").status == "feasible"
+    trained(tmp_path / "old", 1600, resume=True)
+    trained(tmp_path / "whole", 1600)
+    assert content(tmp_path / "old") == content(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [

@@ -20,7 +20,7 @@ from offbench.evaluation.kernel import TOTAL
 from offbench.model.arrays import WEIGHT
 from offbench.model.instance import Instance
 from offbench.search.metrics import Diary
-from offbench.solvers.ddpqn_plus import DdpqnPlus
+from offbench.solvers.ddpqn_plus import DdpqnPlus, network
 from offbench.solvers.ddpqn_plus.agent import Agent
 from offbench.solvers.ddpqn_plus.episodes import WindowedEpisodes
 from offbench.solvers.ddpqn_plus.features import (
@@ -136,6 +136,33 @@ def test_forty_updates_follow_autograd(learning: Learning, constrained: bool) ->
         np.testing.assert_allclose(errors, expected_errors, atol=1e-3)
         assert loss == pytest.approx(expected_loss, abs=1e-3)
     np.testing.assert_allclose(fast.weights, flat(network), atol=2e-4)
+
+
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_the_policy_gradient_is_autograds(dueling: bool, constrained: bool) -> None:
+    rng, rows, bonus = np.random.default_rng(1), 40, 0.3
+    shape = Shape(6, 5, dueling, constrained)
+    weights = shape.draw(rng)
+    seen = observations(rng, rows, shape.widths)
+    allowed = (seen[:, : MOST * shape.widths.server : shape.widths.server] > 0) & (rng.random((rows, MOST)) < 0.7)
+    allowed[:, 0] = True
+    actions = randomly(allowed, rng)
+    advantages = rng.normal(size=rows).astype(np.float32)
+    gradient = np.ones_like(weights)
+    found = network.reinforce(weights, *shape, seen, allowed, actions, advantages, np.float32(bonus), gradient)
+
+    shared = Shared(shape, weights)
+    q = shared(torch.from_numpy(seen)).masked_fill(torch.from_numpy(~allowed), -torch.inf)
+    log_policy = torch.log_softmax(q, -1)
+    entropy = -(log_policy.exp() * log_policy.clamp(min=-1e9)).sum(-1)
+    chosen = log_policy.gather(-1, torch.from_numpy(actions)[:, None])[:, 0]
+    loss = -torch.from_numpy(advantages) * chosen - bonus * entropy
+    grads = torch.autograd.grad(loss.mean(), list(shared.parts), materialize_grads=True)
+    expected = torch.cat([grad.reshape(-1) for grad in grads]).numpy()
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(gradient, expected, atol=1e-5)
+    assert found == pytest.approx(float(entropy.detach().mean()), abs=1e-5)
 
 
 def test_q_goes_with_the_servers_whatever_their_order() -> None:
@@ -491,9 +518,9 @@ def test_what_is_warmed_up_is_what_runs() -> None:
         "small = {'max_evaluations': 5000, 'parameters': {'batch': 16}};"
         "[ob.solve(name, 'ddpqn-plus', **small) for name in ('tiny-graphs', 'camera')];"
         "assert len(score.signatures) == warmed;"
-        "ours = (features._observe, features.onward_costs, network.values, network.learn, "
+        "ours = (features._observe, features.onward_costs, network.values, network.learn, network.reinforce, "
         "episodes._decide, episodes._reward, appending.begin, appending.walk);"
-        "assert [len(each.signatures) for each in ours] == [1] * 8"
+        "assert [len(each.signatures) for each in ours] == [1] * 9"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
