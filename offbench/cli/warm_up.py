@@ -39,8 +39,10 @@ def warm_up(
 
 def _evaluator() -> None:
     from offbench.evaluation.evaluator import warm_up
+    from offbench.search.greedy import warm_up_insertion
 
     warm_up()
+    warm_up_insertion()
 
 
 def _solver(name: str) -> None:

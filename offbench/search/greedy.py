@@ -65,8 +65,6 @@ def greedy_placement(search: Search) -> Placement:
         upto = min(n, decided + _AT_ONCE)
         bookings += prefixes.choose(servers, upto, _MOST_BOOKINGS - bookings)
         if bookings > _MOST_BOOKINGS:
-            with search.clock.standing():  # it may have to be compiled, which hardly anybody needs
-                _warm_up_insertion()
             return by_insertion(problem, search)
         decided = int(prefixes.decided[0])
         if decided < upto:  # 16 digits are too few for the next one
@@ -206,6 +204,7 @@ def warm_up() -> None:
     greedy_placement(Search(problem))
 
 
-def _warm_up_insertion() -> None:
+def warm_up_insertion() -> None:
+    """Do the same for `by_insertion`, which few instances need: its first run on a machine pays for compiling it."""
     problem = Problem(load("tiny-chains"))
     by_insertion(problem, Search(problem))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .policy import SharedPolicy
 
+# A window of many tasks takes the agent so long (`windows`).
+_WINDOW_S = 3.0
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -26,7 +29,8 @@ class DdpqnPlus(Trainable):
     their last reward is what all the rest adds. The last of these subtasks tries every server, for nothing is left to
     estimate there. Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
     Q-learning learns from all. Where there are constraints the agent sees what is left of each, too, and the
-    placement that the windows are in is chosen by what is broken as long as anything is.
+    placement that the windows are in is chosen by what is broken as long as anything is. Several tasks with more than
+    10 000 subtasks are solved a few at a time.
     """
 
     double: bool = True
@@ -115,8 +119,12 @@ class DdpqnPlus(Trainable):
         network.warm_up()
 
     def solve(self, problem: P1, search: Search) -> None:
+        from offbench.solvers._shared.windows import by_windows, is_large
+
         from .agent import Agent
 
+        if is_large(problem):
+            by_windows(self, problem, search, _WINDOW_S)
         agent = Agent(self, [search], search.rng, search.diary)
         while search.running:
             agent.learn()
