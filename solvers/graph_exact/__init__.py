@@ -4,6 +4,8 @@ import numpy as np
 
 from offbench import P1, OffbenchError, Placement, Search, Solver, load, with_objective
 from offbench.model.arrays import WEIGHT, Floats
+from offbench.search.greedy import greedy
+from offbench.solvers._shared.heft import heft
 
 from .bounds import Shape, ToGo, shape, to_go
 from .branching import Branching
@@ -29,12 +31,14 @@ class GraphExact(Solver):
     node before its place was chosen, taken off again, and the least of a node beside a path. Both are part of the sum
     that they are taken off. So on the way to a bound below the incumbent no number is above it, and each addition is
     off by a last digit of the incumbent at most. There are a few for each layer and each input: bounds are lowered by
-    64 last digits of the first incumbent for each of these.
+    64 last digits of the incumbent that it begins with for each of these.
     """
 
     def warm_up(self) -> None:
         problem = P1(with_objective(load("tiny-graphs"), "score"))
         problem = P1(problem.instance.model_copy(update={"tasks": problem.instance.tasks[:1]}))
+        greedy(Search(problem))
+        heft(problem, lambda: None)
         for ends in map(_Ends, segments(problem)):
             for start in ends.segment.starts:
                 for end in ends.segment.ends:
@@ -43,6 +47,8 @@ class GraphExact(Solver):
     def solve(self, problem: P1, search: Search) -> None:
         _refuse(problem)
         search.propose(problem.everything_on(problem.arrays.client))
+        search.propose(greedy(search))
+        search.propose(heft(problem, search.check))
         parts = []
         for segment in segments(problem):
             parts.append(_Ends(segment))
