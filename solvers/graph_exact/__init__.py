@@ -21,8 +21,8 @@ class GraphExact(Solver):
     A layer that every path goes through is a gate (`segments`). Between two gates what a placement adds to Q depends on
     the servers there alone, so an optimum is a shortest path over the servers of the gates. The lengths are lower
     bounds at first (`bounds`). Those on the shortest path are made exact, by branch and bound over servers and, where
-    layers wait, over orders (`branching`), until the shortest path is of exact lengths alone. Its length is a bound at
-    any time.
+    layers wait, over orders (`branching`), those of many layers by a linear program before (`linear_program`), until
+    the shortest path is of exact lengths alone. Its length is a bound at any time.
 
     A network without gates is one segment, whose branch and bound grows with a power of its layers.
 
@@ -68,6 +68,12 @@ class GraphExact(Solver):
             _propose(problem, search, parts, branchings)
             if all(each.found.closed for each in branchings):  # the best there is; rounding, or orders left open
                 return
+            unbounded = [each for each in branchings if each.unbounded]
+            for each in unbounded:
+                search.check()
+                each.tighten()
+            if unbounded:  # the shortest path may be another one by now
+                continue
             for i, (each, (row, column)) in enumerate(zip(branchings, path, strict=True)):
                 if not each.found.closed:
                     search.check()
@@ -94,7 +100,7 @@ class _Ends:
             made = shape(self.segment, end)
             self._shapes[end] = made, to_go(made)
         if (start, end) not in self._branchings:
-            self._branchings[start, end] = Branching(*self._shapes[end], start)
+            self._branchings[start, end] = Branching(*self._shapes[end], start, self.segment.gate)
         return self._branchings[start, end]
 
     def between(self, row: int, column: int) -> Branching:
