@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3 || command -v python3.11)
 BIN := .venv/bin
 
-.PHONY: solve test attack lint docs bench compare agreement binding-constraints compare-exact chains sizes certified false-proofs many-clients two-step metaheuristics ten-tasks traps defaults evolution-time ablation training-set cost-model published emulation growth clean
+.PHONY: solve test attack lint docs bench compare agreement binding-constraints compare-exact chains sizes certified false-proofs many-clients two-step metaheuristics ten-tasks traps defaults evolution-time ablation training-set cost-model published emulation growth task-graphs single-networks clean
 
 solve: .venv/package
 	$(BIN)/offbench solve --solver ddpqn instances/resnet.json
@@ -29,8 +29,8 @@ bench: .venv/development
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-autosave --benchmark-compare $(ARGS)
 
 # The studies of experiments/, each described there. Options: make NAME ARGS="--help". Where runs are kept (two-step, ablation, traps,
-# defaults, default-solver, published), those that are there aren't made again; ARGS=--dry-run tells which are missing.
-agreement binding-constraints certified chains default-solver defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps ablation training-set cost-model published emulation: .venv/development
+# defaults, default-solver, published, task-graphs, single-networks), those that are there aren't made again; ARGS=--dry-run tells which are missing.
+agreement binding-constraints certified chains default-solver defaults evolution-time false-proofs many-clients metaheuristics ten-tasks traps ablation training-set cost-model published emulation task-graphs single-networks: .venv/development
 	$(BIN)/python -m experiments.$(subst -,_,$@) $(ARGS)
 
 compare: .venv/development

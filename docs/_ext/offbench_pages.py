@@ -111,6 +111,8 @@ CARRIED = {
     "results/emulation/table.md": "guides/trust-a-prediction.md",
     "results/paper/claims.md": "carried/claims.md",
     "results/published/table.md": "reference/published.md",
+    "results/single-networks/table.md": "carried/single-networks.md",
+    "results/task-graphs/table.md": "carried/task-graphs.md",
     "results/traps/table.md": "carried/traps.md",
     "results/two-step/table.md": "carried/two-step.md",
 }

@@ -9,6 +9,7 @@ from offbench.bounds.catalogue import RELAXATIONS
 from offbench.bounds.frontier import Program
 from offbench.bounds.label_setting import Guide, sweep
 from offbench.bounds.lagrangian import Split
+from offbench.bounds.memory_stretches import stretch_bounds
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Bounds, Relaxation, RelaxationResult, tightest
 from offbench.bounds.state_space import Group, Window, alone, widest
@@ -32,6 +33,7 @@ __all__ = [
     "alone",
     "area_bounds",
     "flows",
+    "stretch_bounds",
     "sweep",
     "tightened",
     "tightest",

@@ -62,7 +62,7 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
         return
     quantum = _Quantum(problem)
     spread = list(flows(problem))
-    paths = [_own_costs(problem, steps, flow) for flow in spread]
+    paths = [steps.by_own_server(flow) for flow in spread]
     if not all(np.isfinite(costs.min(axis=1)).all() for costs in paths):
         return  # constraints leave nothing
     best = np.array([max(_sum_of_least(costs[group.subtasks]) for costs in paths) for group in groups])
@@ -74,7 +74,7 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
     found: dict[int, ServerPrices] = {}
     for share in _SHARES:
         for flow in spread if share > 0 else spread[:1]:
-            costs = _own_costs(problem, steps, Flow(share * flow.subtask, share * flow.transfer))
+            costs = steps.by_own_server(Flow(share * flow.subtask, share * flow.transfer))
             division = Division(costs, (1 - share) * per_s)
             for g in busy:
                 for area in groups[g].areas:
@@ -87,17 +87,6 @@ def area_bounds(problem: Problem, steps: SubtaskCosts) -> Iterator[float]:
         for value in prices.improve(best[g]):
             best[g] = max(best[g], value)
         yield bound()
-
-
-def _own_costs(problem: Problem, steps: SubtaskCosts, flow: Flow) -> Floats:
-    """Return the step of each subtask by its own server, its inputs where they may be and are cheapest."""
-    costs = np.empty(problem.allowed.shape)
-    for k, step in enumerate(steps.under(flow)):
-        cost = step.cost
-        for axis, source in enumerate(step.inputs):
-            cost = cost.take(np.flatnonzero(problem.allowed[source]), axis)
-        costs[k] = cost.min(axis=tuple(range(len(step.inputs))))
-    return costs
 
 
 def _sum_of_least(costs: Floats) -> float:

@@ -13,6 +13,7 @@ from offbench.bounds import residual_cases
 from offbench.bounds.area import area_bounds
 from offbench.bounds.constraint_prices import Uses, less_admitted, priced
 from offbench.bounds.frontier import Case, Program
+from offbench.bounds.memory_stretches import stretch_bounds
 from offbench.bounds.path_flows import flows
 from offbench.bounds.relaxation import Relaxation
 from offbench.bounds.state_space import Group, Window, widest
@@ -75,6 +76,14 @@ def _windows(problem: Problem) -> Iterator[float]:
     """Also the counts, as far as a window shows their differences (`state_space`)."""
     # Where there are residual blocks, large windows are worth more with their cases.
     yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
+
+
+@_finite
+def _memories(problem: Problem) -> Iterator[float]:
+    """Also that a path must leave a server whose memory is full (`memory_stretches`); the balance 0."""
+    if problem.constrained:
+        problem = _tightened(problem)
+        yield from stretch_bounds(problem, _steps(problem))
 
 
 @_finite
@@ -165,5 +174,6 @@ RELAXATIONS: tuple[Relaxation, ...] = (
     Relaxation("paths", "all but two live servers; queueing; balance", _paths),
     Relaxation("windows", "the same, but of the balance only large differences", _windows),
     Relaxation("prices", "the same, but what exceeds a memory, deadline or limit is charged", _prices),
+    Relaxation("memories", "queueing; balance; but a path leaves a server whose memory is full", _memories),
     Relaxation("blocks", "as windows, but knows the critical inputs of residual blocks", _blocks),
 )

@@ -61,14 +61,14 @@ class Uses:
         """what a subtask that attains the scale takes of what is admitted"""
         self._station = np.tile(np.arange(problem.n_servers), (problem.n_subtasks, 1))
         self._station[:, a.client] = a.own_station
-        self._held = np.zeros(problem.allowed.shape)
+        self.held = np.zeros(problem.allowed.shape)
         """of each station's memory, the share that is taken at least for each subtask there"""
         k = a.weighed.astype(np.int64)
         for place in range(problem.n_servers if k.size else 0):
             at = problem.allowed[k, place]
             station = self._station[k[at], place]
             same = np.unique(a.weights_of[at].astype(np.int64) * problem.n_stations + station, return_inverse=True)[1]
-            self._held[k[at], place] = a.weights_mb[k[at]] / a.memory_mb[station] / np.bincount(same)[same]
+            self.held[k[at], place] = a.weights_mb[k[at]] / a.memory_mb[station] / np.bincount(same)[same]
 
     def nothing(self) -> Prices:
         """Return prices of 0."""
@@ -78,7 +78,7 @@ class Uses:
         """Return what steps cost at these prices beside their part of Q."""
         indicators = np.tile(prices.limits * self._of_limit, (self._problem.n_tasks, 1))
         indicators[:, INDICATOR.delay] += prices.deadlines * self._of_deadline
-        return Charges(indicators, prices.memories[self._station] * self._held)
+        return Charges(indicators, prices.memories[self._station] * self.held)
 
     def beyond(self, servers: Ints, flow: Flow) -> Prices:
         """Return how far what servers use is beyond what is admitted, as a share; where there is no limit, 0."""
@@ -93,7 +93,7 @@ class Uses:
         delays_s = np.bincount(self._problem.task_of, weights=delay_s)
         energy_j = a.run_energy_j[k, servers].sum() + (sent_s * link[:, LINK.power_w]).sum()
         cost_usd = a.run_usd[k, servers].sum() + (a.input_gb * link[:, LINK.usd_per_gb]).sum()
-        held = np.bincount(self._station[k, servers], weights=self._held[k, servers], minlength=len(a.memory_mb))
+        held = np.bincount(self._station[k, servers], weights=self.held[k, servers], minlength=len(a.memory_mb))
         return Prices(
             np.where(np.isfinite(a.limit), np.array([delays_s.sum(), energy_j, cost_usd]) / a.limit - 1, 0),
             np.where(np.isfinite(a.deadline_s), delays_s / a.deadline_s - 1, 0),

@@ -259,8 +259,63 @@ class SubtaskCosts:
             left[(*sources, s)] = known[q, s]
         return left
 
-    def _forgetful(self, k: int, own: Floats, share: float, transfers: Floats) -> Floats:
+    def by_own_server(self, flow: Flow) -> Floats:
+        """Return the step of each subtask by its own place, its inputs where they may be and are cheapest.
+
+        Without coordination inputs add up, so that each is looked at by itself: subtasks have many.
+        """
+        a = self.problem.arrays
+        if a.weights[WEIGHT.coordination] > 0:
+            return np.array([self._inputs_cheapest(step) for step in self.under(flow)])
+        allowed = self.problem.allowed
+        made: dict[tuple[object, ...], Floats] = {}
+        costs = np.empty(allowed.shape)
+        for k in range(self.problem.n_subtasks):
+            like = self._like(k, flow), *(allowed[source].tobytes() for source in self._sources(k))
+            if like not in made:
+                own = np.array([a.execution_s[k], a.run_energy_j[k], a.run_usd[k]]) / a.scale[:3, None]
+                forgetful = self._forgetful(k, own, flow.subtask[k], flow.transfer)
+                made[like] = np.where(allowed[k], forgetful, np.inf)
+            costs[k] = made[like]
+        return costs
+
+    def by_one_input(self, k: int, i: int, flow: Flow) -> Floats:
+        """Return the step of one subtask by where its input *i* is and its own place, the other inputs as above.
+
+        Shape ``(places, places)``; infinite where the input, or the subtask, may not be.
+        """
+        a, source = self.problem.arrays, int(self.problem.arrays.input_of[i])
+        if a.weights[WEIGHT.coordination] > 0:
+            step = self.step(k, flow.subtask[k], flow.transfer)
+            kept = step.inputs.index(source) if source in step.inputs else None
+            cost = np.broadcast_to(self._inputs_cheapest(step, kept), (self.problem.n_servers,) * 2)
+        else:
+            own = np.array([a.execution_s[k], a.run_energy_j[k], a.run_usd[k]]) / a.scale[:3, None]
+            cost = np.where(self.problem.allowed[k], self._forgetful(k, own, flow.subtask[k], flow.transfer, i), np.inf)
+        found = np.full(cost.shape, np.inf)
+        at = self._places_of(source)
+        found[at] = cost[at]
+        return found
+
+    def _inputs_cheapest(self, step: SubtaskCost, kept: int | None = None) -> Floats:
+        """Return the step by its own place, and by that of one input if it is to be *kept*."""
+        cost = step.cost
+        others = [axis for axis in range(len(step.inputs)) if axis != kept]
+        for axis in others:
+            cost = cost.take(self._places_of(step.inputs[axis]), axis)
+        least: Floats = cost.min(axis=tuple(others))
+        return least
+
+    def _places_of(self, source: int) -> Ints:
+        """Return where an input may be: the places of a subtask, or the client that has the task's own."""
+        if source >= self.problem.n_subtasks:
+            return np.array([self.problem.arrays.client])
+        return np.flatnonzero(self.problem.allowed[source])
+
+    def _forgetful(self, k: int, own: Floats, share: float, transfers: Floats, kept: int | None = None) -> Floats:
         """Return the cost by its own server alone: each input where it is cheapest, H at its largest.
+
+        If an input is to be *kept*, by its place as well, the first axis.
 
         By the inequality of the means the coupling is at most 3 / 27^(1/root).
         """
@@ -269,8 +324,10 @@ class SubtaskCosts:
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
         most = np.array([np.full(len(own[0]), self._horizon[task]), own[1], own[2]])
         for i in self.problem.inputs_of(k):
-            t, e, u = (table / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
-            cost = cost + (of_delay * transfers[i] * t + of_energy * e + of_cost * u).min(axis=0)
+            at = self._places_of(int(a.input_of[i])) if i != kept else slice(None)
+            t, e, u = (table[at] / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
+            sent = of_delay * transfers[i] * t + of_energy * e + of_cost * u
+            cost = cost + (sent if i == kept else sent.min(axis=0))
             most[1:] += e.max(axis=0), u.max(axis=0)
         if a.benefits:
             most = np.ones_like(most)

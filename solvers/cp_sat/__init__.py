@@ -3,6 +3,7 @@
 import math
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -37,7 +38,7 @@ class CpSat(Solver):
         Relaxed(problem, SubtaskCosts(problem), lambda: None)
 
     def solve(self, problem: Problem, search: Search) -> None:
-        from offbench.bounds import SubtaskCosts, area_bounds
+        from offbench.bounds import SubtaskCosts, area_bounds, stretch_bounds
         from offbench.solvers._shared.own_time import in_own_time
 
         from .engine import Settings, run
@@ -51,7 +52,7 @@ class CpSat(Solver):
         first = construct(problem, search)
         own = in_own_time(problem)
         steps = SubtaskCosts(own)
-        for bound in area_bounds(own, steps):
+        for bound in chain(area_bounds(own, steps), stretch_bounds(own, steps)):
             _bound(search, math.inf, bound)
         improve(problem, search, first)
         problem = own

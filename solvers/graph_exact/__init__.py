@@ -4,6 +4,8 @@ import numpy as np
 
 from offbench import P1, OffbenchError, Placement, Search, Solver, load, with_objective
 from offbench.model.arrays import WEIGHT, Floats
+from offbench.search.greedy import greedy
+from offbench.solvers._shared.heft import heft
 
 from .bounds import Shape, ToGo, shape, to_go
 from .branching import Branching
@@ -19,8 +21,8 @@ class GraphExact(Solver):
     A layer that every path goes through is a gate (`segments`). Between two gates what a placement adds to Q depends on
     the servers there alone, so an optimum is a shortest path over the servers of the gates. The lengths are lower
     bounds at first (`bounds`). Those on the shortest path are made exact, by branch and bound over servers and, where
-    layers wait, over orders (`branching`), until the shortest path is of exact lengths alone. Its length is a bound at
-    any time.
+    layers wait, over orders (`branching`), those of many layers by a linear program before (`linear_program`), until
+    the shortest path is of exact lengths alone. Its length is a bound at any time.
 
     A network without gates is one segment, whose branch and bound grows with a power of its layers.
 
@@ -29,12 +31,14 @@ class GraphExact(Solver):
     node before its place was chosen, taken off again, and the least of a node beside a path. Both are part of the sum
     that they are taken off. So on the way to a bound below the incumbent no number is above it, and each addition is
     off by a last digit of the incumbent at most. There are a few for each layer and each input: bounds are lowered by
-    64 last digits of the first incumbent for each of these.
+    64 last digits of the incumbent that it begins with for each of these.
     """
 
     def warm_up(self) -> None:
         problem = P1(with_objective(load("tiny-graphs"), "score"))
         problem = P1(problem.instance.model_copy(update={"tasks": problem.instance.tasks[:1]}))
+        greedy(Search(problem))
+        heft(problem, lambda: None)
         for ends in map(_Ends, segments(problem)):
             for start in ends.segment.starts:
                 for end in ends.segment.ends:
@@ -43,6 +47,8 @@ class GraphExact(Solver):
     def solve(self, problem: P1, search: Search) -> None:
         _refuse(problem)
         search.propose(problem.everything_on(problem.arrays.client))
+        search.propose(greedy(search))
+        search.propose(heft(problem, search.check))
         parts = []
         for segment in segments(problem):
             parts.append(_Ends(segment))
@@ -62,6 +68,12 @@ class GraphExact(Solver):
             _propose(problem, search, parts, branchings)
             if all(each.found.closed for each in branchings):  # the best there is; rounding, or orders left open
                 return
+            unbounded = [each for each in branchings if each.unbounded]
+            for each in unbounded:
+                search.check()
+                each.tighten()
+            if unbounded:  # the shortest path may be another one by now
+                continue
             for i, (each, (row, column)) in enumerate(zip(branchings, path, strict=True)):
                 if not each.found.closed:
                     search.check()
@@ -88,7 +100,7 @@ class _Ends:
             made = shape(self.segment, end)
             self._shapes[end] = made, to_go(made)
         if (start, end) not in self._branchings:
-            self._branchings[start, end] = Branching(*self._shapes[end], start)
+            self._branchings[start, end] = Branching(*self._shapes[end], start, self.segment.gate)
         return self._branchings[start, end]
 
     def between(self, row: int, column: int) -> Branching:

@@ -9,6 +9,7 @@ import numpy as np
 from offbench.evaluation.compiled import compiled, copy_to
 from offbench.model.arrays import Ints
 from offbench.solvers.graph_exact.bounds import Shape, ToGo, least_of
+from offbench.solvers.graph_exact.linear_program import least
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -17,6 +18,8 @@ _WORK = 20_000_000  # simple operations between two looks at the clock: a tenth 
 # Of the orders of one set of places; fewer where they are more work. What is left open is gone through again with the
 # next number.
 _ORDER_STEPS = 20_000, 200_000, 2_000_000
+# A segment of more nodes is bounded by a linear program before it is branched on.
+_WIDE = 16
 _ORDER_WORK = 100_000_000  # of one set of places, in simple operations: nobody looks at the clock meanwhile
 
 
@@ -59,13 +62,21 @@ class Found:
 class Branching:
     """The search of one segment between two places, which can be broken off and gone on with."""
 
-    def __init__(self, shape: Shape, to_go: ToGo, start: int) -> None:
+    def __init__(self, shape: Shape, to_go: ToGo, start: int, gate: bool) -> None:
         nodes, m = shape.execution_s.shape
+        self._gate = gate
+        self.unbounded = nodes > _WIDE
+        """whether `tighten` may yet raise the bound"""
         self._shape, self._to_go, self._start = shape, to_go, start
         self._tree: Tree | None = None
         self._tries, self._best = 0, math.inf
         self._size = nodes, m
         self.found = Found(float(least_of(shape, to_go, start)))
+
+    def tighten(self) -> None:
+        """Raise the bound by a linear program, once; a tenth of a second, or some where there are hundreds of nodes."""
+        self.unbounded = False
+        self.found.bound = max(self.found.bound, least(self._shape, self._start, self._gate))
 
     def advance(self, threshold: float) -> bool:
         """Go on for a tenth of a second, or where orders are many for some tenths; return whether it is over.

@@ -14,6 +14,7 @@ from offbench.runs.conformance.optimum import optimum
 from offbench.search.budget import Budget, SearchEnded
 from offbench.search.search import Search
 from offbench.solvers.graph_exact import GraphExact, _Ends
+from offbench.solvers.graph_exact import branching as branching_of_graph_exact
 from offbench.solvers.graph_exact.segments import segments
 
 
@@ -112,6 +113,37 @@ def test_what_is_free_late_may_get_nothing_more() -> None:
         assert branching.advance(np.inf)
         total += branching.found.bound
     assert total == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 3))
+def test_linear_program_is_below_what_enumeration_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each stretch between each two places, and where it is used from the first node on."""
+    problem = P1(drawn(seed))
+    for ends in map(_Ends, segments(problem)):
+        for row in range(len(ends.segment.starts)):
+            for column in range(len(ends.segment.ends)):
+                branching = ends.between(row, column)
+                branching.tighten()
+                tightened = branching.found.bound
+                while not branching.advance(np.inf):
+                    pass
+                assert tightened <= branching.found.bound * (1 + 1e-12)
+    monkeypatch.setattr(branching_of_graph_exact, "_WIDE", 0)
+    assert solve(problem.instance, "graph-exact", time_limit=60).objective == pytest.approx(optimum(problem), rel=1e-9)
+
+
+def test_linear_program_sees_the_work_of_branches() -> None:
+    """Four branches of 1 s on one slot between a fork and a join of 1 s each: 4 + 1 s behind the fork; paths say 2."""
+    data = modules(0, 1, 4) | {"format": "offbench/2", "weights": PURE_DELAY}
+    data["scales"] = {"delay_s": 1, "energy_j": 1, "cost_usd": 1, "balance": 1}
+    for layer in data["tasks"][0]["layers"]:
+        layer |= {"allowed": ["e1"], "seconds": {"e1": 1}}
+    data["servers"][1]["pool"] = 1
+    behind = _Ends(segments(P1(parse(data)))[1]).between(0, 0)
+    assert behind.found.bound == pytest.approx(2)
+    behind.tighten()
+    assert behind.found.bound == pytest.approx(5)
+    assert behind.found.bound <= 5
 
 
 def test_units_of_measure_decide_nothing() -> None:
