@@ -24,7 +24,7 @@ from offbench.model.problem import Problem
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
 _STATES = (250, 1_000, 7_000, 50_000)
 _LARGEST_TABLE = 60_000_000
-_MOST_WORK = 20_000_000_000
+_MOST_WORK = 50_000_000_000
 
 Parts = list[list[Case]]
 Bounding = Callable[[Problem], Iterator[float]]
