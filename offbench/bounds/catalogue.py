@@ -13,8 +13,9 @@ from offbench.bounds import residual_cases
 from offbench.bounds.area import area_bounds
 from offbench.bounds.constraint_prices import Uses, less_admitted, priced
 from offbench.bounds.frontier import Case, Program
-from offbench.bounds.path_flows import flows
+from offbench.bounds.path_flows import by_length, flows
 from offbench.bounds.relaxation import Relaxation
+from offbench.bounds.slot_holding import SlotHolding, find_modules
 from offbench.bounds.state_space import Group, Window, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
 from offbench.evaluation.tightening import tightened
@@ -73,8 +74,9 @@ def _paths(problem: Problem) -> Iterator[float]:
 @_finite
 def _windows(problem: Problem) -> Iterator[float]:
     """Also the counts, as far as a window shows their differences (`state_space`)."""
-    # Where there are residual blocks, large windows are worth more with their cases.
-    yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
+    # Where there are residual blocks, or modules, large windows are worth more with their cases.
+    cases = _has_blocks(problem) or _may_hold(problem)
+    yield from _in_windows(problem, _single, _STATES[:2] if cases else _STATES)
 
 
 @_finite
@@ -82,6 +84,26 @@ def _blocks(problem: Problem) -> Iterator[float]:
     """Also which input of each residual block is critical (`residual_cases`)."""
     if _has_blocks(problem):
         yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(steps.problem, steps, flow), _STATES)
+
+
+@_finite
+def _slots(problem: Problem) -> Iterator[float]:
+    """Also that where some of a module wait, others of it don't (`slot_holding`)."""
+    if not _may_hold(problem):
+        return
+    problem = _tightened(problem)
+    steps = _steps(problem)
+    found = [SlotHolding(steps, flow) for flow in (*flows(problem), by_length(problem))]
+    held = [each for each in found if each.matters]
+    if not held:
+        return
+    rows = problem.n_servers**2
+    window = Window(problem.arrays, widest(problem.arrays, _STATES[0] // 8)[0])  # prices hardly depend on it
+    values = [Program(problem, each.parts(each.prices), rows).lower_bound(window) for each in held]
+    yield max(values)
+    best = held[values.index(max(values))]
+    yield from best.improve(window, rows)
+    yield from _by_windows(problem, [best.parts(best.prices)], _STATES)
 
 
 @_finite
@@ -105,6 +127,12 @@ def _prices(problem: Problem) -> Iterator[float]:
         steps = SubtaskCosts(problem, charges=uses.charges(prices))
         for value in _by_windows(problem, [_single(steps, flow)], _STATES[1:]):
             yield less_admitted(value, prices)
+
+
+def _may_hold(problem: Problem) -> bool:
+    """Tell whether waiting in modules may be worth something: benefits only get smaller by it."""
+    a = problem.arrays
+    return bool(a.weights[WEIGHT.coordination] > 0) and not a.benefits and any(True for _ in find_modules(problem))
 
 
 def _has_blocks(problem: Problem) -> bool:
@@ -164,6 +192,7 @@ RELAXATIONS: tuple[Relaxation, ...] = (
     Relaxation("areas", "who runs when and on which slot; where inputs are; balance", _areas),
     Relaxation("paths", "all but two live servers; queueing; balance", _paths),
     Relaxation("windows", "the same, but of the balance only large differences", _windows),
+    Relaxation("slots", "as windows, but where some of a module wait, others hold the slots", _slots),
     Relaxation("prices", "the same, but what exceeds a memory, deadline or limit is charged", _prices),
     Relaxation("blocks", "as windows, but knows the critical inputs of residual blocks", _blocks),
 )

@@ -308,13 +308,13 @@ def never_queues(problem: Problem) -> NDArray[np.bool_]:
     for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
         if len(subtasks) <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
             task = slice(subtasks.start, subtasks.stop)
-            related = _related(problem, subtasks).astype(np.float32)
-            others[task] -= (related @ problem.allowed[task].astype(np.float32)).astype(np.int64)
+            near = related(problem, subtasks).astype(np.float32)
+            others[task] -= (near @ problem.allowed[task].astype(np.float32)).astype(np.int64)
     never: NDArray[np.bool_] = others < pool
     return never
 
 
-def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
+def related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
     """Tell which subtasks of a task come before or after each other in its graph."""
     before = np.zeros((len(subtasks), len(subtasks)), np.bool_)
     for row, k in enumerate(subtasks):
@@ -322,8 +322,8 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
             if source in subtasks:
                 before[row] |= before[source - subtasks.start]
                 before[row, source - subtasks.start] = True
-    related: NDArray[np.bool_] = before | before.T
-    return related
+    found: NDArray[np.bool_] = before | before.T
+    return found
 
 
 def _horizons(problem: Problem) -> Floats:
