@@ -13,7 +13,7 @@ Time: 90 minutes at most: 11 instances, for each the relaxations and up to four 
 seconds.
 
 Outcome: missed at most, of references that any run may improve: resnet 0.5 %, googlenet 12.0, mixed-4 7.4,
-inception-nested 9.9, alexnet-x10 0.4, resnet-x10 8.6; the others are proven.
+inception-nested 9.9, alexnet-x10 0.4, resnet-x10 6.8; the others are proven.
 
 For each instance a row for the best relaxation (`offbench bound`), one for each exact solver that applies, and one for
 all of them together: the best objective against the best bound (MODEL.md section 9).

@@ -23,9 +23,10 @@ from offbench.model.arrays import WEIGHT
 from offbench.model.problem import Problem
 
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
-_STATES = (250, 1_000, 7_000, 50_000)
+_STATES = (250, 1_000, 3_000, 7_000, 20_000, 50_000)
 _LARGEST_TABLE = 60_000_000
 _MOST_WORK = 50_000_000_000
+_QUICK = 5_000_000_000
 
 Parts = list[list[Case]]
 Bounding = Callable[[Problem], Iterator[float]]
@@ -165,26 +166,40 @@ def _in_windows(
 
 
 def _by_windows(problem: Problem, made: Sequence[Parts], sizes: Sequence[int]) -> Iterator[float]:
+    """Yield the bounds of windows of ever more states: those wider than the best so far, and others that are quick."""
     m = problem.n_servers
     seen: set[tuple[tuple[Group, ...], int]] = set()
+    best: tuple[float, tuple[Group, ...]] = -math.inf, ()
     for rows in (m**2, m**3):
         programs: list[Program] = []  # those of fewer rows aren't kept while there are more
         # Which flow is better shows in the first window; larger ones are worth their time only with that.
         programs = [Program(problem, each, rows) for each in made]
         values: list[float] = []
         for states in sizes:
-            for groups in widest(problem.arrays, states)[:2]:
-                window = Window(problem.arrays, groups)
-                work = rows * m * window.n_states * problem.n_subtasks
-                if (groups, rows) in seen or rows * window.n_states > _LARGEST_TABLE or work > _MOST_WORK:
+            best_of_fewer = best[1]
+            for groups in widest(problem.arrays, states):
+                n_states = math.prod(group.states for group in groups)
+                work = rows * m * n_states * problem.n_subtasks
+                if (groups, rows) in seen or rows * n_states > _LARGEST_TABLE or work > _MOST_WORK:
+                    continue
+                if work > _QUICK and not _contains(groups, best_of_fewer):
                     continue
                 seen.add((groups, rows))
+                window = Window(problem.arrays, groups)
                 if not values:
                     for program in programs:
                         values.append(program.lower_bound(window))
                         yield values[-1]
+                    value = max(values)
                 else:
-                    yield programs[values.index(max(values))].lower_bound(window)
+                    value = programs[values.index(max(values))].lower_bound(window)
+                    yield value
+                best = max(best, (value, groups), key=lambda found: found[0])
+
+
+def _contains(wide: Sequence[Group], narrow: Sequence[Group]) -> bool:
+    """Tell whether a window is as wide as another one in every kind."""
+    return all(any(set(a.servers) >= set(b.servers) and a.width >= b.width for a in wide) for b in narrow)
 
 
 RELAXATIONS: tuple[Relaxation, ...] = (
