@@ -12,7 +12,7 @@ Writes: nothing, or every run with --json FILE; prints a table.
 Time: 90 minutes at most: 11 instances, for each the relaxations and up to four solvers with 120 s each, some proven in
 seconds.
 
-Outcome: missed at most, of references that any run may improve: resnet 0.5 %, googlenet 12.0, mixed-4 7.4,
+Outcome: missed at most, of references that any run may improve: resnet 0.5 %, googlenet 12.0, mixed-4 7.1,
 inception-nested 9.9, alexnet-x10 0.4, resnet-x10 6.8; the others are proven.
 
 For each instance a row for the best relaxation (`offbench bound`), one for each exact solver that applies, and one for
