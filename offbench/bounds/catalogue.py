@@ -14,8 +14,9 @@ from offbench.bounds.area import area_bounds
 from offbench.bounds.constraint_prices import Uses, less_admitted, priced
 from offbench.bounds.frontier import Case, Program
 from offbench.bounds.memory_stretches import stretch_bounds
-from offbench.bounds.path_flows import flows
+from offbench.bounds.path_flows import by_length, flows
 from offbench.bounds.relaxation import Relaxation
+from offbench.bounds.slot_holding import SlotHolding, find_modules
 from offbench.bounds.state_space import Group, Window, widest
 from offbench.bounds.subtask_costs import Flow, SubtaskCosts
 from offbench.evaluation.tightening import tightened
@@ -23,9 +24,10 @@ from offbench.model.arrays import WEIGHT
 from offbench.model.problem import Problem
 
 # States of the windows, one after another, as far as the tables have room and a stage doesn't take too long.
-_STATES = (250, 1_000, 7_000, 50_000)
+_STATES = (250, 1_000, 3_000, 7_000, 20_000, 50_000)
 _LARGEST_TABLE = 60_000_000
-_MOST_WORK = 20_000_000_000
+_MOST_WORK = 50_000_000_000
+_QUICK = 5_000_000_000
 
 Parts = list[list[Case]]
 Bounding = Callable[[Problem], Iterator[float]]
@@ -74,8 +76,9 @@ def _paths(problem: Problem) -> Iterator[float]:
 @_finite
 def _windows(problem: Problem) -> Iterator[float]:
     """Also the counts, as far as a window shows their differences (`state_space`)."""
-    # Where there are residual blocks, large windows are worth more with their cases.
-    yield from _in_windows(problem, _single, _STATES[:2] if _has_blocks(problem) else _STATES)
+    # Where there are residual blocks, or modules, large windows are worth more with their cases.
+    cases = _has_blocks(problem) or _may_hold(problem)
+    yield from _in_windows(problem, _single, _STATES[:2] if cases else _STATES)
 
 
 @_finite
@@ -91,6 +94,26 @@ def _blocks(problem: Problem) -> Iterator[float]:
     """Also which input of each residual block is critical (`residual_cases`)."""
     if _has_blocks(problem):
         yield from _in_windows(problem, lambda steps, flow: residual_cases.parts(steps.problem, steps, flow), _STATES)
+
+
+@_finite
+def _slots(problem: Problem) -> Iterator[float]:
+    """Also that where some of a module wait, others of it don't (`slot_holding`)."""
+    if not _may_hold(problem):
+        return
+    problem = _tightened(problem)
+    steps = _steps(problem)
+    found = [SlotHolding(steps, flow) for flow in (*flows(problem), by_length(problem))]
+    held = [each for each in found if each.matters]
+    if not held:
+        return
+    rows = problem.n_servers**2
+    window = Window(problem.arrays, widest(problem.arrays, _STATES[0] // 8)[0])  # prices hardly depend on it
+    values = [Program(problem, each.parts(each.prices), rows).lower_bound(window) for each in held]
+    yield max(values)
+    best = held[values.index(max(values))]
+    yield from best.improve(window, rows)
+    yield from _by_windows(problem, [best.parts(best.prices)], _STATES)
 
 
 @_finite
@@ -114,6 +137,12 @@ def _prices(problem: Problem) -> Iterator[float]:
         steps = SubtaskCosts(problem, charges=uses.charges(prices))
         for value in _by_windows(problem, [_single(steps, flow)], _STATES[1:]):
             yield less_admitted(value, prices)
+
+
+def _may_hold(problem: Problem) -> bool:
+    """Tell whether waiting in modules may be worth something: benefits only get smaller by it."""
+    a = problem.arrays
+    return bool(a.weights[WEIGHT.coordination] > 0) and not a.benefits and any(True for _ in find_modules(problem))
 
 
 def _has_blocks(problem: Problem) -> bool:
@@ -146,26 +175,40 @@ def _in_windows(
 
 
 def _by_windows(problem: Problem, made: Sequence[Parts], sizes: Sequence[int]) -> Iterator[float]:
+    """Yield the bounds of windows of ever more states: those wider than the best so far, and others that are quick."""
     m = problem.n_servers
     seen: set[tuple[tuple[Group, ...], int]] = set()
+    best: tuple[float, tuple[Group, ...]] = -math.inf, ()
     for rows in (m**2, m**3):
         programs: list[Program] = []  # those of fewer rows aren't kept while there are more
         # Which flow is better shows in the first window; larger ones are worth their time only with that.
         programs = [Program(problem, each, rows) for each in made]
         values: list[float] = []
         for states in sizes:
-            for groups in widest(problem.arrays, states)[:2]:
-                window = Window(problem.arrays, groups)
-                work = rows * m * window.n_states * problem.n_subtasks
-                if (groups, rows) in seen or rows * window.n_states > _LARGEST_TABLE or work > _MOST_WORK:
+            best_of_fewer = best[1]
+            for groups in widest(problem.arrays, states):
+                n_states = math.prod(group.states for group in groups)
+                work = rows * m * n_states * problem.n_subtasks
+                if (groups, rows) in seen or rows * n_states > _LARGEST_TABLE or work > _MOST_WORK:
+                    continue
+                if work > _QUICK and not _contains(groups, best_of_fewer):
                     continue
                 seen.add((groups, rows))
+                window = Window(problem.arrays, groups)
                 if not values:
                     for program in programs:
                         values.append(program.lower_bound(window))
                         yield values[-1]
+                    value = max(values)
                 else:
-                    yield programs[values.index(max(values))].lower_bound(window)
+                    value = programs[values.index(max(values))].lower_bound(window)
+                    yield value
+                best = max(best, (value, groups), key=lambda found: found[0])
+
+
+def _contains(wide: Sequence[Group], narrow: Sequence[Group]) -> bool:
+    """Tell whether a window is as wide as another one in every kind."""
+    return all(any(set(a.servers) >= set(b.servers) and a.width >= b.width for a in wide) for b in narrow)
 
 
 RELAXATIONS: tuple[Relaxation, ...] = (
@@ -173,6 +216,7 @@ RELAXATIONS: tuple[Relaxation, ...] = (
     Relaxation("areas", "who runs when and on which slot; where inputs are; balance", _areas),
     Relaxation("paths", "all but two live servers; queueing; balance", _paths),
     Relaxation("windows", "the same, but of the balance only large differences", _windows),
+    Relaxation("slots", "as windows, but where some of a module wait, others hold the slots", _slots),
     Relaxation("prices", "the same, but what exceeds a memory, deadline or limit is charged", _prices),
     Relaxation("memories", "queueing; balance; but a path leaves a server whose memory is full", _memories),
     Relaxation("blocks", "as windows, but knows the critical inputs of residual blocks", _blocks),

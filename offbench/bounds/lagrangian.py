@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from offbench.bounds.frontier import Program
+from offbench.bounds.frontier import FASTMATH, Program
 from offbench.bounds.label_setting import Guide
 from offbench.bounds.state_space import Group, Window, narrowed
 from offbench.evaluation.compiled import compiled
@@ -26,9 +26,6 @@ from offbench.model.arrays import Floats
 
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
-
-# There are no NaNs, and the sign of a zero means nothing: so minima can be taken several at a time.
-FASTMATH = {"nnan", "nsz"}
 
 States = NDArray[np.int32]
 

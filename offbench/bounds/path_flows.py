@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from offbench.bounds.subtask_costs import Flow
+from offbench.model.arrays import Floats
 from offbench.model.problem import Problem
 
 
@@ -18,6 +19,26 @@ def flows(problem: Problem) -> Iterator[Flow]:
     even = _even(problem)
     if not np.array_equal(even.transfer, heavy.transfer):
         yield even
+
+
+def by_length(problem: Problem) -> Flow:
+    """Return the flow that each join splits by the roots of the lengths of the ways to it, since all ways last met."""
+    a = problem.arrays
+    n = problem.n_subtasks
+    length = np.zeros(n + problem.n_tasks)
+    last_reader = np.arange(n)
+    for k in range(n):
+        for source in problem.sources_of(k):
+            if source < n:
+                last_reader[source] = k
+    for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
+        latest = -1
+        for k in subtasks:
+            meets = latest <= k  # nothing before is read after it
+            latest = max(latest, int(last_reader[k]))
+            length[k] = 0 if meets else 1 + length[a.input_of[list(problem.inputs_of(k))]].max()
+    weight = np.sqrt(length + 0.5)[a.input_of]
+    return _split(problem, weight)
 
 
 def _heaviest(problem: Problem) -> Flow:
@@ -42,6 +63,11 @@ def _heaviest(problem: Problem) -> Flow:
 
 
 def _even(problem: Problem) -> Flow:
+    return _split(problem, np.ones(len(problem.arrays.input_of)))
+
+
+def _split(problem: Problem, weight: Floats) -> Flow:
+    """Return the flow that each subtask splits among its inputs by weights, and each task evenly among its ends."""
     a = problem.arrays
     n = problem.n_subtasks
     flow = Flow(np.zeros(n), np.zeros(len(a.input_of)))
@@ -50,8 +76,9 @@ def _even(problem: Problem) -> Flow:
         flow.subtask[ends] = 1 / len(ends)
         for k in reversed(subtasks):
             inputs = problem.inputs_of(k)
+            total = float(weight[list(inputs)].sum())
             for i in inputs:
-                flow.transfer[i] = flow.subtask[k] / len(inputs)
+                flow.transfer[i] = flow.subtask[k] * float(weight[i]) / total
                 if a.input_of[i] < n:
                     flow.subtask[a.input_of[i]] += flow.transfer[i]
     return flow

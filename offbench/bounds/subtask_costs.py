@@ -15,6 +15,7 @@ delay is taken too large by some digits of 1.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,10 @@ from offbench.model.problem import Problem
 # The type checker sees Python here; numba has its own types.
 # mypy: disable-error-code="no-untyped-def"
 
-# A step's table has at most this many entries; a subtask with too many inputs for that forgets where they are.
+# A step's table has at most this many entries; a subtask with too many inputs for that forgets where some are.
 _LARGEST_TABLE = 3_000_000
+# Where it forgets anyway, a smaller one does: no more than two or three inputs are told apart (`frontier`).
+_LARGEST_FORGETFUL_TABLE = 500_000
 # Of all that is kept to be used again.
 _MOST_KNOWN = 25_000_000
 # `_gains` cuts the queued delays into at most so many intervals, until this much is known of the best gain.
@@ -175,30 +178,32 @@ class SubtaskCosts:
         """
         assumed = assumed or Assumed()
         a = self.problem.arrays
-        n, m = self.problem.n_subtasks, self.problem.n_servers
+        n = self.problem.n_subtasks
         inputs = self.problem.inputs_of(k)
         placed = [i for i in inputs if a.input_of[i] < n]
         execution = a.execution_s[k]
         own = np.array([execution, a.run_energy_j[k], a.run_usd[k]]) / a.scale[:3, None]
-        if m ** (len(placed) + 1) > _LARGEST_TABLE:
+        axes = _axes(self.problem, k, placed)
+        if axes is None:
             forgetful = self._forgetful(k, own, share, transfers)
             return SubtaskCost((), np.where(self.problem.allowed[k], forgetful, np.inf))
 
-        shape = (m,) * (len(placed) + 1)
+        shape = axes.shape
         task = self.problem.task_of[k]
         of_delay, of_energy, of_cost = self._rates[task]
-        possible = np.broadcast_to(self.problem.allowed[k], shape).copy()
-        spread = np.broadcast_to(share * own[0], shape)
+        possible = axes.lay_own(self.problem.allowed[k]).copy()
+        execution = axes.lay_own(execution)
+        spread = share * axes.lay_own(own[0])
         # In the evaluator's arithmetic, step by step: an indicator that attains its scale must be exactly 1, for the
         # cube root of a benefit of 1e-16 is no small thing.
         energy_j, cost_usd = np.zeros(shape), np.zeros(shape)
-        still = np.array(np.broadcast_to(self.never_queues[k], shape))  # read-only, it would be compiled for once more
+        still = np.array(axes.lay_own(self.never_queues[k]))  # read-only, it would be compiled for once more
         most = float(self._horizon[task])
         if assumed.delay_s < np.inf:
             most = min(most, float(assumed.delay_s / a.scale[SCALE.delay]))
         arriving = {}
         for i in inputs:
-            sent_s, sent_j, sent_usd = (_lay(table, i, placed, shape, a.client) for table in _transfer(a, k, i))
+            sent_s, sent_j, sent_usd = (axes.lay(table, i) for table in _transfer(a, k, i))
             energy_j, cost_usd = energy_j + sent_j, cost_usd + sent_usd
             spread = spread + transfers[i] * (sent_s / a.scale[SCALE.delay])
             possible &= sent_s <= assumed.transfer_s
@@ -206,17 +211,17 @@ class SubtaskCosts:
                 possible &= sent_s > assumed.critical_s
             if assumed.critical in (None, i):
                 arriving[i] = np.array(np.broadcast_to((execution + sent_s) / a.scale[SCALE.delay], shape))
-        e = (energy_j + a.run_energy_j[k]) / a.scale[SCALE.energy]
-        u = (cost_usd + a.run_usd[k]) / a.scale[SCALE.cost]
+        e = (energy_j + axes.lay_own(a.run_energy_j[k])) / a.scale[SCALE.energy]
+        u = (cost_usd + axes.lay_own(a.run_usd[k])) / a.scale[SCALE.cost]
         gain = np.full(shape, -np.inf)
-        counted = self._counted(k, placed, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
+        counted = self._counted(k, axes, e, u) if a.weights[WEIGHT.coordination] > 0 else (e, u)
         # Takes longest, and is the same for every flow that has all of the delay here, and in every copy of a task.
         alike = self._alike(k)
         for i, t in arriving.items():
-            known = (alike, i - inputs.start, of_delay * share, most)
+            known = (alike, i - inputs.start, of_delay * share, most, tuple(j - inputs.start for j in axes.kept))
             found = self._known.get(known)
             if found is None:
-                x = self._delay_counted(k, i, placed, t) if a.weights[WEIGHT.coordination] > 0 else t
+                x = self._delay_counted(k, i, axes, t) if a.weights[WEIGHT.coordination] > 0 else t
                 found = _gains(
                     t.ravel(), x.ravel(), *(each.ravel() for each in counted), still.ravel(),
                     a.weights[WEIGHT.coordination], of_delay * share, most, a.lambdas, a.root, a.benefits,
@@ -227,36 +232,37 @@ class SubtaskCosts:
             gain = np.maximum(gain, found)
         parts = of_delay * spread * (1 + n / 8) + of_energy * e + of_cost * u + np.where(gain > -np.inf, gain, 0)
         if self._places is not None:
-            parts, gain = parts + self._places[k], gain - self._places[k]
+            charged = axes.lay_own(self._places[k])
+            parts, gain = parts + charged, gain - charged
         cost = of_delay * spread + of_energy * e + of_cost * u - gain - _DIGITS * parts
-        return SubtaskCost(tuple(int(a.input_of[i]) for i in placed), np.where(possible, cost, np.inf))
+        least = np.where(possible, cost, np.inf).min(axis=tuple(range(len(axes.kept) + 1, len(shape))))
+        return SubtaskCost(tuple(int(a.input_of[i]) for i in axes.kept), least)
 
-    def _counted(self, k: int, placed: list[int], e: Floats, u: Floats) -> tuple[Floats, Floats]:
+    def _counted(self, k: int, axes: "_Axes", e: Floats, u: Floats) -> tuple[Floats, Floats]:
         """Return energy and cost over their scales as they count: as benefits where these are wanted."""
         if not self.problem.arrays.benefits:
             return np.array(e), np.array(u)
         found = []
         for cost, exactly in ((e, energy_left), (u, cost_left)):
             left = left_of(cost)
-            for *sources, s in np.argwhere(is_near(cost)).tolist():
-                servers = dict(zip(placed, sources, strict=True))
-                at_inputs = [servers.get(i, self.problem.arrays.client) for i in self.problem.inputs_of(k)]
-                left[(*sources, s)] = exactly(self.problem, k, s, at_inputs)
+            for entry in np.argwhere(is_near(cost)).tolist():
+                at_inputs = [axes.place_of(i, entry) for i in self.problem.inputs_of(k)]
+                left[tuple(entry)] = exactly(self.problem, k, entry[len(axes.kept)], at_inputs)
             found.append(left)
         return found[0], found[1]
 
-    def _delay_counted(self, k: int, critical: int, placed: list[int], t: Floats) -> Floats:
+    def _delay_counted(self, k: int, critical: int, axes: "_Axes", t: Floats) -> Floats:
         """Return the delay without queueing over its scale as it counts."""
         a = self.problem.arrays
         if not a.benefits:
             return t
         left = left_of(t)
         known: dict[tuple[int, int], float] = {}
-        for *sources, s in np.argwhere(is_near(t)).tolist():
-            q = sources[placed.index(critical)] if critical in placed else a.client
+        for entry in np.argwhere(is_near(t)).tolist():
+            q, s = axes.place_of(critical, entry), entry[len(axes.kept)]
             if (q, s) not in known:
                 known[q, s] = delay_left(self.problem, k, s, critical, q)
-            left[(*sources, s)] = known[q, s]
+            left[tuple(entry)] = known[q, s]
         return left
 
     def by_own_server(self, flow: Flow) -> Floats:
@@ -323,12 +329,16 @@ class SubtaskCosts:
         of_delay, of_energy, of_cost = self._rates[task]
         cost = of_delay * share * own[0] + of_energy * own[1] + of_cost * own[2]
         most = np.array([np.full(len(own[0]), self._horizon[task]), own[1], own[2]])
+        latest = np.zeros_like(own[0])
         for i in self.problem.inputs_of(k):
             at = self._places_of(int(a.input_of[i])) if i != kept else slice(None)
             t, e, u = (table[at] / scale for table, scale in zip(_transfer(a, k, i), a.scale, strict=False))
             sent = of_delay * transfers[i] * t + of_energy * e + of_cost * u
             cost = cost + (sent if i == kept else sent.min(axis=0))
+            latest = np.maximum(latest, t.max(axis=0))
             most[1:] += e.max(axis=0), u.max(axis=0)
+        still = self.never_queues[k]
+        most[0, still] = (own[0] + latest)[still]
         if a.benefits:
             most = np.ones_like(most)
         gain = a.weights[WEIGHT.coordination] * np.sqrt(3 * 27 ** (-1 / a.root) * (a.lambdas @ most))
@@ -355,13 +365,13 @@ def never_queues(problem: Problem) -> NDArray[np.bool_]:
     for subtasks in map(problem.subtasks_of, range(problem.n_tasks)):
         if len(subtasks) <= 5000:  # beyond, a square of bits would be too large: assume that all may wait
             task = slice(subtasks.start, subtasks.stop)
-            related = _related(problem, subtasks).astype(np.float32)
-            others[task] -= (related @ problem.allowed[task].astype(np.float32)).astype(np.int64)
+            near = related(problem, subtasks).astype(np.float32)
+            others[task] -= (near @ problem.allowed[task].astype(np.float32)).astype(np.int64)
     never: NDArray[np.bool_] = others < pool
     return never
 
 
-def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
+def related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
     """Tell which subtasks of a task come before or after each other in its graph."""
     before = np.zeros((len(subtasks), len(subtasks)), np.bool_)
     for row, k in enumerate(subtasks):
@@ -369,8 +379,8 @@ def _related(problem: Problem, subtasks: range) -> NDArray[np.bool_]:
             if source in subtasks:
                 before[row] |= before[source - subtasks.start]
                 before[row, source - subtasks.start] = True
-    related: NDArray[np.bool_] = before | before.T
-    return related
+    found: NDArray[np.bool_] = before | before.T
+    return found
 
 
 def _horizons(problem: Problem) -> Floats:
@@ -424,12 +434,74 @@ def _transfer(a: Arrays, k: int, i: int) -> tuple[Floats, Floats, Floats]:
     return late_s, link[..., LINK.power_w] * seconds, a.input_gb[i] * link[..., LINK.usd_per_gb]
 
 
-def _lay(table: Floats, i: int, placed: list[int], shape: tuple[int, ...], client: int) -> Floats:
-    """Lay a table along an input's axis and the subtask's own; a task's input is at the client."""
-    if i not in placed:
-        return np.broadcast_to(table[client], shape)
-    along = [m if axis in (placed.index(i), len(placed)) else 1 for axis, m in enumerate(shape)]
-    return np.broadcast_to(table.reshape(along), shape)
+class _Axes:
+    """The axes of a subtask's table: the places of the inputs that it keeps, its own, and how the others come to it.
+
+    Where the place of an input is forgotten, only what differs in its transfer is told apart; mostly that is little,
+    for servers of a kind have like links.
+    """
+
+    def __init__(self, problem: Problem, k: int, kept: list[int], forgotten: dict[int, Ints]) -> None:
+        self.kept = kept
+        """inputs whose place has an axis"""
+        self._forgotten = forgotten
+        """of the others that are placed, by own place and number: a place that stands for all from which it is alike"""
+        self._client = problem.arrays.client
+        m = problem.n_servers
+        self.shape = (*[m] * (len(kept) + 1), *(places.shape[1] for places in forgotten.values()))
+
+    def lay_own(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Lay what depends on its own place alone."""
+        return np.broadcast_to(values.reshape(-1, *[1] * len(self._forgotten)), self.shape)
+
+    def lay(self, table: Floats, i: int) -> Floats:
+        """Lay a table, from place to place, along an input's axis and its own; a task's input is at the client."""
+        if i in self.kept:
+            along = [
+                len(table) if axis in (self.kept.index(i), len(self.kept)) else 1 for axis in range(len(self.shape))
+            ]
+            return np.broadcast_to(table.reshape(along), self.shape)
+        if i not in self._forgotten:
+            return self.lay_own(table[self._client])
+        places = self._forgotten[i]
+        along = [1] * len(self.shape)
+        along[len(self.kept)], along[self._axis(i)] = places.shape
+        return np.broadcast_to(table[places, np.arange(len(places))[:, None]].reshape(along), self.shape)
+
+    def place_of(self, i: int, entry: list[int]) -> int:
+        """Return the place of an input in an entry of the table."""
+        if i in self.kept:
+            return entry[self.kept.index(i)]
+        if i not in self._forgotten:
+            return self._client
+        return int(self._forgotten[i][entry[len(self.kept)], entry[self._axis(i)]])
+
+    def _axis(self, i: int) -> int:
+        return len(self.kept) + 1 + list(self._forgotten).index(i)
+
+
+def _axes(problem: Problem, k: int, placed: list[int]) -> _Axes | None:
+    """Return axes that a table has room for: with the place of every input, or less; None if there are too many."""
+    a, m = problem.arrays, problem.n_servers
+    kept, forgotten = list(placed), dict[int, Ints]()
+    size = m ** (len(placed) + 1)
+    room = _LARGEST_TABLE if size <= _LARGEST_TABLE else min(_LARGEST_TABLE, _LARGEST_FORGETFUL_TABLE)
+    # The cheapest to send first, for its place matters least; that of the subtask just before is always known.
+    for i in sorted(placed, key=lambda i: (int(a.input_of[i]) == k - 1, float(a.input_mb[i]))):
+        if size <= room:
+            break
+        kept.remove(i)
+        forgotten[i] = _told_apart(a, k, i)
+        size = size // m * forgotten[i].shape[1]
+    return _Axes(problem, k, kept, forgotten) if size <= room else None
+
+
+def _told_apart(a: Arrays, k: int, i: int) -> Ints:
+    """Return places from which an input comes in different ways, by the place that it comes to."""
+    ways = np.stack(_transfer(a, k, i), axis=-1)
+    first = [np.unique(ways[:, s], axis=0, return_index=True)[1] for s in range(len(ways))]
+    most = max(map(len, first))
+    return np.array([np.pad(places, (0, most - len(places)), mode="edge") for places in first])
 
 
 @compiled

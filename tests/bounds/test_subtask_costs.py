@@ -18,7 +18,7 @@ from offbench.evaluation.coordination import coordination
 from offbench.evaluation.evaluator import evaluate, evaluate_many
 from offbench.evaluation.kernel import PARTS
 from offbench.model.arrays import WEIGHT, Arrays
-from offbench.model.instance import parse
+from offbench.model.instance import load, parse
 from offbench.model.placement import parse_placement
 from offbench.model.problem import P1
 
@@ -213,6 +213,26 @@ def test_too_many_inputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [step.inputs for step in forgetful] == [*(step.inputs for step in known[:join]), ()]
     assert np.all(forgetful[join].cost <= known[join].cost.min(axis=(0, 1)))
     assert np.all(np.isfinite(forgetful[join].cost))
+
+
+@pytest.mark.parametrize("read", READINGS)
+@pytest.mark.parametrize(("largest_table", "n_kept"), [(11**4 * 4, 3), (11**3 * 16, 2), (11 * 4**4, 0)])
+def test_of_a_place_that_is_forgotten_the_cheapest_counts(
+    largest_table: int, n_kept: int, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if all were in the table: of eleven places, four ways lead to another."""
+    googlenet = load("googlenet").model_dump(exclude_none=True)
+    problem = P1(parse(googlenet | {"coordination": READINGS[read]}))
+    join = next(k for k in range(problem.n_subtasks) if len(problem.inputs_of(k)) == 4)
+    flow = Flow(np.full(problem.n_subtasks, 0.5), np.full(len(problem.arrays.input_of), 0.125))
+    known = SubtaskCosts(problem).step(join, 0.5, flow.transfer)
+    monkeypatch.setattr("offbench.bounds.subtask_costs._LARGEST_TABLE", largest_table)
+    step = SubtaskCosts(problem).step(join, 0.5, flow.transfer)
+    assert len(known.inputs) == 4
+    assert len(step.inputs) == n_kept
+    assert n_kept == 0 or join - 1 in step.inputs
+    forgotten = tuple(axis for axis, source in enumerate(known.inputs) if source not in step.inputs)
+    np.testing.assert_allclose(step.cost, known.cost.min(axis=forgotten), rtol=1e-12)
 
 
 @pytest.mark.parametrize("arrival_s", [0.1, 0.3, 2.5, 7.7, 1e6, 123456.789])
