@@ -10,7 +10,8 @@ Writes: nothing; prints a line for each size and the exponents.
 
 Time: five minutes; with the solvers half an hour.
 
-Outcome: OUTCOME
+Outcome: a hundred thousand subtasks take greedy 0.1 s, HEFT 0.2 s, PEFT 0.8 s and a round of 32 episodes 4 to 6 s of
+processor time, on chains and on tasks that arrive one after another; exponents over all 0.7 to 1.1.
 
 Two kinds of instance: one chain of the four networks' layers again and again, and AlexNets that arrive two a second,
 few enough for the servers. The exponent is the slope of log seconds over log subtasks between the two largest sizes and
