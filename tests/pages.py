@@ -21,7 +21,8 @@ def name(page: Path) -> str:
 
 def blocks(text: str, language: str) -> list[str]:
     """Return a page's blocks of code of one language; those without a language are commands."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(.*?)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == language]
 
 
 def commands(text: str) -> list[list[str]]:
