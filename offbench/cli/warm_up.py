@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from offbench.cli.shared.arguments import Json
+from offbench.cli.shared.errors import FAILED, say
+from offbench.errors import OffbenchError
 
 
 def warm_up(
@@ -30,11 +32,16 @@ def warm_up(
         for name in solvers or usable:
             if progress is not None:
                 progress.begin(name)
-            rows.append(_compiled(name, lambda name=name: _solver(name)))  # type: ignore[misc]
+            rows.append(_of_solver(name))
     if json:
         show_json(rows)
     elif not quiet:
         show(*_shown(rows))
+    faults = [row["error"] for row in rows if "error" in row]
+    for fault in faults:
+        say(fault)
+    if faults:
+        raise typer.Exit(FAILED)
 
 
 def _evaluator() -> None:
@@ -50,6 +57,22 @@ def _solver(name: str) -> None:
     from offbench.search.registry import find
 
     configure(find(name), name, {}).warm_up()
+
+
+def _of_solver(name: str) -> dict[str, Any]:
+    """Warm up a solver; what it raises is told in its row, and keeps no other from being compiled."""
+    from offbench.runs.blame import text_of
+    from offbench.search.watchdog import signal_behind
+
+    try:
+        return _compiled(name, lambda: _solver(name))
+    except OffbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemError) and signal_behind(error) is not None:
+            raise
+        fault = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
+        return {"name": name, "seconds": 0.0, "compiled": {}, "error": f"solver '{name}' can't be warmed up: {fault}"}
 
 
 def _compiled(name: str, warm: Callable[[], None]) -> dict[str, Any]:
@@ -72,6 +95,7 @@ def _shown(rows: list[dict[str, Any]]) -> list[Any]:
     table = Table("", "s", "compiled now")
     table.columns[1].justify = "right"
     for row in rows:
-        table.add_row(row["name"], f"{row['seconds']:.1f}", ", ".join(row["compiled"]) or "nothing: it was there")
+        what = "it failed" if "error" in row else ", ".join(row["compiled"]) or "nothing: it was there"
+        table.add_row(row["name"], f"{row['seconds']:.1f}", what)
     total_s = sum(row["seconds"] for row in rows)
     return [table, f"{total_s:.0f} s. What is compiled is kept for the next run."]

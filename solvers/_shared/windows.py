@@ -35,6 +35,8 @@ _MOVES, _OTHER = 20, 6
 # Windows between two scorings of the whole, and how long one takes, s, where that is not said.
 _BATCH = 4
 _WINDOW_S = 0.3
+# Where evaluations are counted and no seconds, a window has so many, and no clock decides what comes out.
+_WINDOW_EVALUATIONS = 2_000
 
 
 def is_large(problem: Problem) -> bool:
@@ -52,7 +54,8 @@ def by_windows(solver: Solver, problem: P1, search: Search, window_s: float = _W
     problem, search
         The whole.
     window_s
-        About how long a window takes; there are as many as that leaves time for.
+        About how long a window takes; there are as many as that leaves time for. Of no matter where the budget is of
+        evaluations alone.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def by_windows(solver: Solver, problem: P1, search: Search, window_s: float = _W
     for turn in count(1):
         better = max(gained, key=gained.__getitem__)
         chosen = min(gained, key=gained.__getitem__) if turn % _OTHER == 0 else better
-        begun_s, before = search.seconds, value
+        begun, before = _used(search), value
         if chosen == "shares":
             servers = descend_by_shares(problem, search, servers, _MOVES)
             value = search.propose(servers)
@@ -78,7 +81,17 @@ def by_windows(solver: Solver, problem: P1, search: Search, window_s: float = _W
                 )
             if (found := search.propose(moved)) < value:
                 servers, value = moved, found
-        gained[chosen] = (before - value) / max(1e-9, search.seconds - begun_s)
+        gained[chosen] = (before - value) / max(1e-9, _used(search) - begun)
+
+
+def _by_evaluations(search: Search) -> bool:
+    """Tell whether evaluations alone end the search, so that a seed must come to the same on any machine."""
+    return search.budget.time_limit is None and search.budget.max_evaluations is not None
+
+
+def _used(search: Search) -> float:
+    """Return what is used of the budget: seconds, or evaluations."""
+    return search.evaluations if _by_evaluations(search) else search.seconds
 
 
 def _windows(problem: Problem, search: Search, window_s: float) -> Iterator[tuple[Ints, Ints]]:
@@ -129,10 +142,11 @@ def _improve(
     given = np.arange(problem.n_servers) == servers[subtasks][:, None]
     window.allowed = np.where(pinned[:, None], given, problem.allowed[subtasks])
     most, left_s = search.budget.max_evaluations, search.remaining_s
-    budget = Budget(
-        time_limit=max(1e-3, min(window_s, left_s)),
-        max_evaluations=None if most is None else max(1, (most - search.evaluations) // 2),
-    )
+    left = None if most is None else max(1, (most - search.evaluations) // 2)
+    if left is not None and _by_evaluations(search):
+        budget = Budget(max_evaluations=min(left, _WINDOW_EVALUATIONS))
+    else:
+        budget = Budget(time_limit=max(1e-3, min(window_s, left_s)), max_evaluations=left)
     here = Search(window, budget, seed=int(search.rng.integers(2**32)))
     with suppress(SearchEnded, GaveUp, Infeasible):
         value = here.propose(servers[subtasks])

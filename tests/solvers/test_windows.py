@@ -6,6 +6,7 @@ import pytest
 from offbench import P1, Budget, Placement, Search, SearchEnded, evaluate, load
 from offbench.model.composition import arrivals, compose
 from offbench.model.instance import Limits
+from offbench.search.budget import Clock
 from offbench.solvers._shared.moves import start
 from offbench.solvers._shared.windows import by_windows
 from offbench.solvers.annealing import Annealing
@@ -60,3 +61,26 @@ def test_pinned_layers_and_limits_of_the_whole_hold() -> None:
     assert search.violation == 0
     assert search.incumbent.servers[0] == 2
     assert np.isfinite(search.objective)
+
+
+def test_evaluations_alone_decide_what_comes_out() -> None:
+    """Neither a slow machine nor the length of a window changes what a seed comes to, where no seconds are counted."""
+
+    class Uneven(Clock):
+        """A clock that goes fast now and slow then."""
+
+        looks = 0
+
+        @property
+        def seconds(self) -> float:
+            self.looks += 1
+            return float((self.looks // 3) ** 2)
+
+    problem, found = tasks(8, 0.5), []
+    for clock, window_s in ((Clock(), 1e-3), (Uneven(), 10.0)):
+        search = Search(problem, Budget(max_evaluations=20_000), seed=4, clock=clock)
+        with pytest.raises(SearchEnded):
+            by_windows(Annealing(), problem, search, window_s)
+        assert search.evaluations == 20_000
+        found.append([(each.evaluations, each.objective) for each in search.trace])
+    assert found[0] == found[1]
