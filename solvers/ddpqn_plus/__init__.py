@@ -110,11 +110,15 @@ class DdpqnPlus(Trainable):
     """transitions that the replay buffer holds"""
 
     def warm_up(self) -> None:
+        from offbench.environment import episodes
         from offbench.search import greedy
+        from offbench.solvers.dqn.adam import Adam
 
         from . import features, network
 
         greedy.warm_up()
+        episodes.warm_up()
+        Adam(np.zeros(1, np.float32), np.ones(1, np.float32), self.lr).step()
         features.warm_up()
         network.warm_up()
 
