@@ -114,14 +114,15 @@ class Checkpoint(Fact):
         return found if own is None else found.model_copy(update={"solver": own})
 
     def made(self) -> Trainable:
-        """Return the solver with its parameters.
+        """Return the solver with its parameters, without those that it no longer has.
 
         Raises
         ------
         OffbenchError
             If it is not installed, or has changed too much.
         """
-        return trainable(self.solver, self.parameters)
+        known = find(self.solver).model_fields
+        return trainable(self.solver, {name: value for name, value in self.parameters.items() if name in known})
 
     def digest(self, folder: Path) -> str:
         """Return a hash of the policy's file."""

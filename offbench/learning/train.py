@@ -133,7 +133,10 @@ def train(
 
 
 def _compare(folder: Path, last: Checkpoint, solver: str, made: Trainable, seed: int, problems: Sequence[P1]) -> None:
-    """Refuse to go on with something else. A parameter that is newer than the checkpoint had its default there."""
+    """Refuse to go on with something else.
+
+    A parameter that is newer than the checkpoint had its default there. One that is gone since is no matter.
+    """
     newer = {
         name: field.get_default(call_default_factory=True)
         for name, field in type(made).model_fields.items()

@@ -27,8 +27,8 @@ class DdpqnPlus(Trainable):
     once. Then another one plays, many at once, episodes of two kinds: whole ones from nothing, and *windows*, which
     begin anywhere in a good placement met before (return, then explore), decide a few subtasks and follow it again;
     their last reward is what all the rest adds. The last of these subtasks tries every server, for nothing is left to
-    estimate there. Where subtasks can wait, some windows change the dispatch order too. Double, dueling, prioritised
-    Q-learning learns from all. Where there are constraints the agent sees what is left of each, too, and the
+    estimate there. Where subtasks can wait, some windows change the dispatch order too. Double, dueling Q-learning
+    learns from all. Where there are constraints the agent sees what is left of each, too, and the
     placement that the windows are in is chosen by what is broken as long as anything is. Several tasks with more than
     10 000 subtasks are solved a few at a time.
     """
@@ -37,16 +37,12 @@ class DdpqnPlus(Trainable):
     """the online network picks the next action, the target network values it"""
     dueling: bool = True
     """state value and advantages have heads of their own"""
-    prioritized: bool = True
-    """transitions are drawn by their errors, and weighted to make up for it"""
     shared: bool = True
     """each server's facts go through the same layers (Zaheer et al., 2017); else all facts at once through others"""
     onward: bool = True
     """the agent sees what a server costs later, in a relaxation without queues and balance"""
     scaled: bool = True
     """rewards are divided by the mean change of Q that a subtask of the reference makes"""
-    baseline: bool = True
-    """rewards are differences to the reference's in the same place (potential-based shaping, Ng et al., 1999)"""
     steps: PositiveInt = 5
     """rewards added up before the next value is believed (n-step returns)"""
     gamma: Probability = 1.0
@@ -102,10 +98,6 @@ class DdpqnPlus(Trainable):
     without constraints it is no matter"""
     loss: Literal["mse", "huber"] = "huber"
     """of an error: its square, or Huber's at 1"""
-    omega: Probability = 0.6
-    """exponent of the priority |delta|^omega"""
-    beta: Probability = 0.4
-    """exponent of the importance weights"""
     memory: PositiveInt = 50_000
     """transitions that the replay buffer holds"""
 

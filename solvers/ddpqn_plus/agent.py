@@ -10,7 +10,7 @@ from offbench import OffbenchError, Search
 from offbench.search.metrics import Diary
 from offbench.solvers.dqn.batch import Batch, Learning, Switches
 from offbench.solvers.dqn.replay import Replay
-from offbench.solvers.dqn.sampling import Prioritized, Uniform
+from offbench.solvers.dqn.sampling import Uniform
 
 from .episodes import WindowedEpisodes
 from .features import ServerObserver
@@ -51,8 +51,7 @@ class Agent:
         self.observer = ServerObserver([search.problem for search in searches])
         self._rounds = [WindowedEpisodes(search, self.observer, i, settings, rng) for i, search in enumerate(searches)]
         self.learner = _learner(settings, self.observer, rng)
-        sampler = Prioritized(settings.memory, settings.omega, settings.beta) if settings.prioritized else Uniform()
-        self.replay = Replay(settings.memory, self.observer, sampler)
+        self.replay = Replay(settings.memory, self.observer, Uniform())
         self._batch = Batch.empty(settings.batch, self.observer.width, self.observer.most)
         self._temperature = ladder(settings.episodes, settings.hottest)
         self._turn = self._moves = self._ended = 0
@@ -89,9 +88,8 @@ class Agent:
             return
         self.replay.add(transitions)
         if self.replay.size >= settings.batch and self._moves % settings.every == 0:
-            slots = self.replay.draw(self._batch, self._rng)
-            errors, loss = self.learner.update(self._batch)
-            self.replay.sampler.learnt(slots, errors)
+            self.replay.draw(self._batch, self._rng)
+            _, loss = self.learner.update(self._batch)
             self._diary.tell("loss", loss, self.learner.updates)
 
     def _act(self, masks: Mask, observations: Floats32) -> Ints:
@@ -166,7 +164,7 @@ def _limited(search: Search) -> bool:
 def _learner(
     settings: "DdpqnPlus", observer: ServerObserver, rng: np.random.Generator
 ) -> "SharedLearner | FastLearner":
-    switches = Switches(settings.double, settings.dueling, settings.prioritized)
+    switches = Switches(settings.double, settings.dueling, prioritized=False)
     learning = Learning(switches, settings.lr, settings.loss, settings.copy_every)
     if settings.shared:
         shape = Shape(*settings.hidden, settings.dueling, observer.constrained)

@@ -142,10 +142,10 @@ class WindowedEpisodes:
         Returns
         -------
         Transitions
-            Those that are complete now, rewards over the unit and less the reference's.
+            Those that are complete now, rewards over the unit.
         """
         episodes, facts, settings = self._episodes, self.facts, self._settings
-        k, before = episodes.decided.copy(), (self._states(), self.observation)
+        before = (self._states(), self.observation)
         rewards, _ = episodes.step(actions)
         self._done += 1
         last = not self.under_way
@@ -160,8 +160,6 @@ class WindowedEpisodes:
             if self._whole:
                 self.search.policy = episodes.servers[0].copy()
             self._move(orders, self.search.problem.merit(objectives, violations))
-        if settings.baseline:
-            rewards += facts.to_go[k] - (0 if last else settings.gamma * facts.to_go[episodes.decided])
         if settings.scaled:
             rewards /= facts.unit
         self.observation = self._observe()

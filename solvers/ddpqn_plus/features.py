@@ -442,16 +442,12 @@ class ProblemFeatures:
         self.penalty = penalty_of(problem, penalty)
         """what a violation of 1 takes off the rewards"""
         episode = Episodes(problem, 1, penalty=self.penalty)
-        changes, of_q = np.zeros((2, len(problem.free)))
-        for i, k in enumerate(problem.free):
-            before = episode.objective[0]
-            changes[i] = -episode.step(reference[[k]])[0][0]
-            of_q[i] = episode.objective[0] - before
-        self.unit = float(np.abs(of_q).sum() / problem.n_subtasks) or 1.0
+        objectives = [episode.objective[0]]
+        for k in problem.free:
+            episode.step(reference[[k]])
+            objectives.append(episode.objective[0])
+        self.unit = float(np.abs(np.diff(objectives)).sum() / problem.n_subtasks) or 1.0
         """change of Q that a subtask of the reference makes, on average"""
-        self.to_go = np.zeros(problem.n_subtasks + 1)
-        """what the reference takes off the rewards from each free subtask on, pinned ones included"""
-        self.to_go[problem.free] = changes[::-1].cumsum()[::-1]
         a = problem.arrays
         costs = onward_costs(*problem.packed, problem.allowed) if onward else np.zeros(problem.allowed.shape)
         into = np.add.reduceat(a.input_mb, a.input_start[:-1].astype(np.int64))

@@ -189,6 +189,29 @@ def test_what_was_trained_before_a_parameter_was_there_goes_on_with_its_default(
     assert content(tmp_path / "old") == content(tmp_path / "whole")
 
 
+def test_what_was_trained_before_parameters_were_dropped_solves_and_goes_on(tmp_path: Path) -> None:
+    def trained(folder: Path, steps: int, **more: Any) -> Checkpoint:
+        chosen = {"hidden": (4, 3), "episodes": 8, "memory": 200, "batch": 16} | more.pop("parameters", {})
+        return train([load("tiny-graphs")], "ddpqn-plus", folder, parameters=chosen, steps=steps, **more)
+
+    trained(tmp_path / "old", 800)
+    before = solve("tiny-graphs", policy=tmp_path / "old", rollouts=20)
+    said = json.loads((tmp_path / "old" / FILE).read_text(encoding="utf-8"))
+    dropped = {"prioritized": True, "omega": 0.6, "beta": 0.4, "baseline": False}
+    assert not dropped.keys() & said["parameters"].keys()
+    said["parameters"] |= dropped
+    (tmp_path / "old" / FILE).write_text(json.dumps(said), encoding="utf-8")
+    after = solve("tiny-graphs", policy=tmp_path / "old", rollouts=20)
+    assert [point[1:] for point in after.trace] == [point[1:] for point in before.trace]
+    # What a user names must be there.
+    for request in ({"folder": tmp_path / "new"}, {"folder": tmp_path / "old", "resume": True}):
+        with pytest.raises(OffbenchError, match="has no parameter 'prioritized'"):
+            trained(steps=1600, parameters={"prioritized": True}, **request)
+    trained(tmp_path / "old", 1600, resume=True)
+    trained(tmp_path / "whole", 1600)
+    assert content(tmp_path / "old") == content(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
