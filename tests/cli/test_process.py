@@ -15,9 +15,12 @@ from offbench.cli.shared.interrupt import exit_code_of, one_interrupt
 OFFBENCH = [sys.executable, "-m", "offbench"]
 
 
-SIGNALS = pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def ended_by(*numbers: signal.Signals) -> pytest.MarkDecorator:
+    """Try these signals; all commands take them at one place, so `solve` is told all three and others one each."""
+    return pytest.mark.parametrize(("number", "code"), [(number, CODES[number]) for number in numbers or CODES])
 
 
 def begin(*line: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
@@ -60,7 +63,7 @@ def endless(folder: Path) -> str:
     return "./endless.py"
 
 
-@SIGNALS
+@ended_by()
 def test_interrupt_reports_the_incumbent(number: signal.Signals, code: int, tmp_path: Path) -> None:
     output = tmp_path / "p.json"
     line = ("solve", "--solver", endless(tmp_path), "--time-limit", "600", "--json", "--output", str(output), "alexnet")
@@ -76,7 +79,7 @@ def test_interrupt_reports_the_incumbent(number: signal.Signals, code: int, tmp_
     assert json.loads(output.read_text(encoding="utf-8")) == found["placement"]
 
 
-@SIGNALS
+@ended_by(signal.SIGINT)
 def test_interrupted_front_keeps_what_was_found(number: signal.Signals, code: int, tmp_path: Path) -> None:
     line = ("pareto", "--output", "front", "--time-limit", "1", "--time-limit-each", "600", "--json")
     process = begin(*line, "--solver", endless(tmp_path), "tiny-chains", cwd=tmp_path)
@@ -88,7 +91,7 @@ def test_interrupted_front_keeps_what_was_found(number: signal.Signals, code: in
     assert (tmp_path / "front" / "front.csv").is_file()
 
 
-@SIGNALS
+@ended_by(signal.SIGHUP)
 def test_interrupted_update_writes_what_was_found(number: signal.Signals, code: int, tmp_path: Path) -> None:
     line = ("references", "update", "--solver", endless(tmp_path), "--time-limit", "600", "--output", "own.json")
     (tmp_path / "own.json").write_text('{"format": "offbench-references/1", "instances": {}}', encoding="utf-8")
@@ -101,7 +104,7 @@ def test_interrupted_update_writes_what_was_found(number: signal.Signals, code: 
     assert kept["best_bound"] is not None
 
 
-@SIGNALS
+@ended_by(signal.SIGINT, signal.SIGTERM)
 def test_interrupted_bound_prints_what_was_found(number: signal.Signals, code: int) -> None:
     process = begin("bound", "--time-limit", "600", "--json", "googlenet")
     time.sleep(8)
@@ -114,7 +117,7 @@ def test_interrupted_bound_prints_what_was_found(number: signal.Signals, code: i
         assert err.endswith("offbench: interrupted\n")
 
 
-@SIGNALS
+@ended_by(signal.SIGTERM)
 def test_interrupted_reproduction_keeps_its_runs(number: signal.Signals, code: int, tmp_path: Path) -> None:
     process = begin("reproduce", "fig12", "--quick", "--jobs", "1", "--output", "paper", "--json", cwd=tmp_path)
     for _ in range(2400):

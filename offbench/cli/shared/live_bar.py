@@ -47,5 +47,6 @@ class LiveBar(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         done, state = (0.0, starting()) if self._look is None else self._look()
-        self.update(self._row, completed=done, state=plain(state))
+        for row in self.task_ids:  # none yet while it is made
+            self.update(row, completed=done, state=plain(state))
         yield from super().get_renderables()
