@@ -10,8 +10,8 @@ from offbench.solvers._shared.repair import repair
 class Greedy(Solver):
     """For each subtask in turn, the server with the best objective so far; never looks ahead.
 
-    What breaks constraints is repaired. Of a large instance nothing that is booked moves for one more subtask
-    (`offbench.search.greedy.by_insertion`).
+    What breaks constraints is repaired. Where thousands of tasks compete, nothing that is booked moves for one more
+    subtask (`offbench.search.greedy.by_insertion`).
     """
 
     is_baseline: ClassVar[bool] = True
